@@ -1,0 +1,39 @@
+"""The environment that every output names: versions, processor, operating system."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def describe(*packages: str) -> dict:
+    """Returns the Python, machine and package versions as plain JSON values.
+
+    Args:
+        packages: distribution names; one that is not installed gets None.
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "packages": {name: _version(name) for name in packages},
+    }
+
+
+def processor() -> str:
+    """Returns the processor's name where the system tells it, else its architecture."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,97 @@
+"""The flags that the training commands and the parity command share.
+
+Nothing here imports a framework: `--help` must answer at once.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from mlp_spec import optimizers
+from mlp_spec.errors import UserError
+from mlp_spec.experiment import ACTIVATIONS, DATASETS, PRECISIONS, PRESETS, DataSpec, Experiment
+
+Flags = TypeVar("Flags")
+
+
+@dataclass(frozen=True)
+class ExperimentFlags:
+    """What to train. Flags that are not given keep the preset's value."""
+
+    preset: Literal[tuple(PRESETS)] | None = None
+    """The lab's models; 'small' unless named."""
+    hidden_sizes: tuple[int, ...] | None = None
+    """Neurons of each hidden layer, for example 100 75 25."""
+    activation: Literal[ACTIVATIONS] | None = None
+    """Activation of the hidden layers."""
+    optimizer: Literal[tuple(optimizers.OPTIMIZERS)] | None = None
+    """'adam' is Keras's Adam on both sides; 'torch-adam' is PyTorch's own, in Lightning only."""
+    learning_rate: float | None = None
+    """Keras's default for the optimizer unless given."""
+    epochs: int | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    """Seed of initialisation and shuffling; 0 unless given."""
+    precision: Literal[PRECISIONS] | None = None
+    dataset: Literal["auto", *DATASETS] = "auto"
+    """'auto' takes the full MNIST, and the offline sample of 5,000 digits if it cannot be had."""
+    data_dir: str | None = None
+    """Folder with the four MNIST files; also read from MLP_DATA_DIR. Downloaded unless given."""
+
+    def experiment(self, base: Experiment | None = None) -> Experiment:
+        """Returns the experiment these flags describe.
+
+        Args:
+            base: what a flag that is not given keeps its value from; the preset unless given.
+
+        Raises:
+            UserError: a value is out of its range.
+        """
+        if base is None or self.preset is not None:
+            base = PRESETS[self.preset or "small"]
+        given = {
+            name: value
+            for name in ("epochs", "batch_size", "seed", "precision")
+            if (value := getattr(self, name)) is not None
+        }
+        training = replace(base.training, optimizer=self._optimizer(base.training.optimizer), **given)
+        given = {
+            name: value for name in ("hidden_sizes", "activation") if (value := getattr(self, name)) is not None
+        }
+        data = base.data if self.dataset == "auto" else DataSpec(self.dataset)
+        return Experiment(replace(base.model, **given), training, data)
+
+    def _optimizer(self, base: optimizers.Optimizer) -> optimizers.Optimizer:
+        """Returns the optimizer: another one than the base's starts from its own default rate."""
+        optimizer = base if self.optimizer in (None, base.name) else optimizers.make(self.optimizer)
+        if self.learning_rate is None:
+            return optimizer
+        return replace(optimizer, learning_rate=self.learning_rate)
+
+    @property
+    def data_folder(self) -> str | None:
+        """The folder with the MNIST files: `--data-dir`, else MLP_DATA_DIR, else none."""
+        if self.dataset == "mnist-sample":
+            if self.data_dir is not None:
+                raise UserError("--data-dir holds the full MNIST, --dataset mnist-sample is another; give one of them")
+            return None
+        return self.data_dir or os.environ.get("MLP_DATA_DIR") or None
+
+
+@dataclass(frozen=True)
+class TrainFlags(ExperimentFlags):
+    """The flags of a training command."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """'auto' takes a CUDA GPU if there is one."""
+    output_dir: str | None = None
+    """Run folder, new or empty; runs/<time>-<name> unless given."""
+    resume: str | None = None
+    """Checkpoint of an interrupted run: continue it, in a new run folder, to the same bits."""
+
+
+def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None = None) -> Flags:
+    """Parses the command line into the dataclass `kind`; exits with status 2 on a wrong flag."""
+    import tyro
+
+    return tyro.cli(kind, prog=prog, description=description, args=argv, config=(tyro.conf.DisallowNone,))

@@ -1,0 +1,74 @@
+"""The optimizers an experiment can name, with every number whose default could differ spelled out.
+
+A new optimizer gets a dataclass here, a branch in `keras_reference/model.py` and one in
+`lightning_mlp/model.py`; `tests/test_both_sides.py` names the side that is missing.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
+
+from mlp_spec.checks import fraction, positive_number
+from mlp_spec.errors import UserError
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with Keras's defaults (PyTorch's own default rate is .001)."""
+
+    name: ClassVar[str] = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self):
+        positive_number("learning_rate", self.learning_rate)
+        fraction("momentum", self.momentum)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam as Keras computes it: epsilon is added before the bias correction."""
+
+    name: ClassVar[str] = "adam"
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self):
+        positive_number("learning_rate", self.learning_rate)
+        fraction("beta_1", self.beta_1)
+        fraction("beta_2", self.beta_2)
+        positive_number("epsilon", self.epsilon)
+
+
+@dataclass(frozen=True)
+class TorchAdam(Adam):
+    """Adam as PyTorch computes it: epsilon is added after the bias correction. Lightning only."""
+
+    name: ClassVar[str] = "torch-adam"
+    epsilon: float = 1e-8
+
+
+Optimizer = SGD | Adam | TorchAdam
+OPTIMIZERS: dict[str, type] = {cls.name: cls for cls in (SGD, Adam, TorchAdam)}
+LIGHTNING_ONLY = frozenset({TorchAdam.name})
+
+
+def make(name: str, **numbers) -> Optimizer:
+    """Builds the optimizer `name` from Keras's defaults and the given numbers.
+
+    Raises:
+        UserError: the name is unknown, or a number is not one of its own.
+    """
+    if name not in OPTIMIZERS:
+        raise UserError(f"optimizer {name!r} is unknown; choose one of: {', '.join(sorted(OPTIMIZERS))}")
+    known = {field.name for field in fields(OPTIMIZERS[name])}
+    if unknown := sorted(set(numbers) - known):
+        raise UserError(f"optimizer {name!r} has no {', '.join(unknown)}; it takes: {', '.join(sorted(known))}")
+    return OPTIMIZERS[name](**numbers)
+
+
+def to_dict(optimizer: Optimizer) -> dict:
+    """Returns the optimizer's name and numbers as one flat dictionary."""
+    return {"name": optimizer.name, **asdict(optimizer)}
