@@ -5,8 +5,10 @@ the two frameworks: their pipelines are part of what is compared.
 """
 
 import hashlib
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -138,3 +140,14 @@ def load_sample(why: str = "--dataset mnist-sample") -> Digits:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200]
+
+
+@contextmanager
+def patient_for(seconds: float) -> Iterator[None]:
+    """Gives up on a network that does not answer within `seconds`; downloaders have no time-out of their own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,10 +1,14 @@
 """The lab's two pictures: the first training image, and accuracy by epoch."""
 
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlp_spec.files import replacing
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def first_image(image: np.ndarray, label: int, path: str | Path) -> None:

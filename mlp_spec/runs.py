@@ -1,17 +1,22 @@
 """Run folders: the configuration before training, results after every epoch, pictures at the end."""
 
+from __future__ import annotations
+
 import csv
 import io
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlp_spec import fitting, pictures
-from mlp_spec.data import Digits
 from mlp_spec.errors import UserError
-from mlp_spec.experiment import Experiment
 from mlp_spec.files import write_json, write_text
+
+if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
+    from mlp_spec.data import Digits
+    from mlp_spec.experiment import Experiment
 
 CURVES = ("loss", "acc", "val_loss", "val_acc")
 

@@ -1,0 +1,1 @@
+"""The lab's MLPs, written as Keras users write them."""

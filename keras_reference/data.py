@@ -1,0 +1,56 @@
+"""The lab's data: reshape to (N, 784), cast to float32, divide by 255; labels one-hot."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from mlp_spec import data
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What `fit` is given.
+
+    Attributes:
+        x_train: (N, 784) float32 in [0, 1].
+        y_train: (N, 10) one-hot.
+        x_test: (M, 784) float32 in [0, 1].
+        y_test: (M, 10) one-hot.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+def load(dataset: str = "auto", folder: str | None = None) -> data.Digits:
+    """Loads the digits from a folder, or through Keras's own loader.
+
+    Raises:
+        UserError: neither gives the digits of `dataset`.
+    """
+    return data.load(dataset, folder, download)
+
+
+def download() -> dict[str, np.ndarray]:
+    """keras.datasets.mnist."""
+    with data.patient_for(20):
+        (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
+    return dict(zip(data.ARRAYS, (train_images, train_labels, test_images, test_labels), strict=True))
+
+
+def preprocess(digits: data.Digits) -> Arrays:
+    """Turns pixels and labels into what the model learns from."""
+    return Arrays(
+        x_train=scale(digits.train_images),
+        y_train=keras.utils.to_categorical(digits.train_labels, 10),
+        x_test=scale(digits.test_images),
+        y_test=keras.utils.to_categorical(digits.test_labels, 10),
+    )
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """Flattens (N, 28, 28) uint8 pixels to (N, 784) float32 in [0, 1]."""
+    return images.reshape(-1, 784).astype("float32") / 255

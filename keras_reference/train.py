@@ -1,0 +1,140 @@
+"""Trains the lab's model in Keras: `python -m keras_reference.train`."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+STARTED = time.monotonic()
+
+from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
+from mlp_spec.errors import UserError  # noqa: E402
+from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
+
+PROG = "python -m keras_reference.train"
+CHECKPOINT = "checkpoint.keras"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    given = flags.parse(flags.TrainFlags, PROG, "Trains the lab's MLP in Keras.", argv)
+    return command.run(lambda: train(given))
+
+
+def train(given: flags.TrainFlags) -> None:
+    """Trains as any Keras user would: Keras's own initialiser, Keras's own shuffle."""
+    from keras_reference import backend, checkpoint
+
+    stamp = checkpoint.read_stamp(given.resume) if given.resume else None
+    experiment = resume.experiment_of(given, stamp)
+    check_supported(experiment)
+    device = backend.start(given.accelerator, experiment.training.precision)
+
+    from keras_reference import data
+
+    digits = data.load(given.dataset if stamp is None else experiment.data.dataset, given.data_folder)
+    experiment = replace(experiment, data=DataSpec(digits.dataset))
+    model = checkpoint.load(given.resume) if stamp else build(experiment)
+
+    run = runs.RunFolder.create(given.output_dir, f"keras-{experiment.name}")
+    run.write_configuration(experiment, digits.source, device, environment.describe(*backend.PACKAGES))
+    model.summary()
+    results = stamp.results if stamp else runs.Results()
+
+    def keep() -> None:
+        checkpoint.save(model, resume.Stamp(experiment, results), run.path / CHECKPOINT)
+
+    try:
+        fit(model, data.preprocess(digits), experiment, results, run, keep, verbose=1 if sys.stdout.isatty() else 2)
+    except KeyboardInterrupt:
+        if not results.epochs:
+            raise
+        run.finish(results, digits, experiment, "Keras")
+        raise command.Interrupted(
+            f"{results.epochs} of {experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
+            f"  {PROG} --resume {run.path / CHECKPOINT}"
+        ) from None
+    print(run.finish(results, digits, experiment, "Keras"))
+
+
+def check_supported(experiment: Experiment) -> None:
+    """Checks that Keras has the experiment's optimizer."""
+    name = experiment.training.optimizer.name
+    if name in optimizers.LIGHTNING_ONLY:
+        raise UserError(f"--optimizer {name} is PyTorch's own; Keras has sgd and adam")
+
+
+def build(experiment: Experiment):
+    """Builds and compiles the model from Keras's own seeded initialiser."""
+    import keras
+
+    from keras_reference.model import build_model, compile_model
+
+    keras.utils.set_random_seed(experiment.training.seed)
+    spec = experiment.model
+    model = build_model(spec.hidden_sizes, spec.activation, spec.input_size, spec.num_classes)
+    numbers = optimizers.to_dict(experiment.training.optimizer)
+    return compile_model(model, optimizer=numbers.pop("name"), **numbers)
+
+
+def fit(
+    model,
+    arrays,
+    experiment: Experiment,
+    results: runs.Results,
+    run: runs.RunFolder,
+    keep: Callable[[], None] = lambda: None,
+    order: Callable[[int], object] | None = None,
+    verbose: int = 0,
+) -> None:
+    """Trains the epochs that `results` does not hold yet; results are written after each.
+
+    One `fit` call an epoch, for two reasons: with a fixed seed, TensorFlow's `fit` repeats one shuffled
+    order in *every* epoch of a call; and an interrupted run can then go on with the order it would have had.
+
+    Args:
+        model: a compiled Keras model.
+        arrays: `keras_reference.data.Arrays`.
+        experiment: batch size, epochs and seed.
+        results: the epochs that are finished; grows.
+        run: where results are written.
+        keep: saves a checkpoint.
+        order: from the epoch (from 0) to the order of the samples (N,); Keras shuffles unless given.
+        verbose: Keras's: 0 silent, 1 bar, 2 a line an epoch.
+    """
+    import keras
+
+    from keras_reference.callbacks import EpochTimer, Progress
+
+    spec = experiment.training
+    timer = EpochTimer()
+    callbacks = [timer, Progress(spec.epochs, verbose)] if verbose else [timer]
+    results.startup_seconds = time.monotonic() - STARTED
+    for epoch in range(results.epochs, spec.epochs):
+        keras.utils.set_random_seed(epoch_seed(spec.seed, epoch))
+        rows = slice(None) if order is None else order(epoch)
+        history = model.fit(
+            arrays.x_train[rows],
+            arrays.y_train[rows],
+            batch_size=spec.batch_size,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=order is None,
+            validation_data=(arrays.x_test, arrays.y_test),
+            callbacks=callbacks,
+            verbose=0,  # `Progress` shows Keras's bar with the run's epochs, not this call's
+        ).history
+        results.add_epoch({name: history[name][0] for name in runs.CURVES}, timer.seconds)
+        keep()
+        run.write_results(results)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Returns the seed of one epoch's shuffle; another one for every seed and epoch."""
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
