@@ -1,0 +1,1 @@
+"""The lab's MLPs as a LightningModule on a LightningDataModule."""

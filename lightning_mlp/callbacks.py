@@ -1,0 +1,74 @@
+"""Callbacks of the training command: the bar, and what is kept after every epoch."""
+
+from collections.abc import Callable
+
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+
+from lightning_mlp.history import History
+from mlp_spec.progress import EpochBar
+from mlp_spec.resume import Stamp
+from mlp_spec.runs import Results, RunFolder
+
+
+class Bar(ProgressBar):
+    """Shows Keras-like progress: a bar within an epoch, one line with four numbers after it."""
+
+    def __init__(self, history: History):
+        super().__init__()
+        self.history = history
+
+    def on_train_start(self, trainer, pl_module):
+        """Makes the bar."""
+        self.bar = EpochBar(trainer.max_epochs, trainer.num_training_batches)
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        """Empties the bar."""
+        self.bar.start_epoch(trainer.current_epoch)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        """Fills the bar."""
+        self.bar.advance(batch_idx + 1)
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        """Prints the epoch's line."""
+        metrics = {name: values[-1] for name, values in self.history.history.items()}
+        self.bar.end_epoch(trainer.current_epoch, self.history.epoch_seconds[-1], metrics)
+
+    def on_exception(self, trainer, pl_module, exception):
+        """Takes the bar away before anything else is printed."""
+        if hasattr(self, "bar"):
+            self.bar.stop()
+
+
+class Keeper(Callback):
+    """Writes results after every epoch and stamps checkpoints with the experiment they belong to."""
+
+    def __init__(self, history: History, run: RunFolder, experiment, after_epoch: Callable[[Results], None]):
+        self.history, self.run, self.experiment, self.after_epoch = history, run, experiment, after_epoch
+        self.startup_seconds = 0.0
+
+    @property
+    def results(self) -> Results:
+        """What has been finished so far."""
+        return Results(self.history.history, self.history.epoch_seconds, self.startup_seconds)
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+        """Adds the stamp."""
+        checkpoint["run"] = Stamp(self.experiment, self.results).to_dict()
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        """Writes history and timing."""
+        self.run.write_results(self.results)
+        self.after_epoch(self.results)
+
+
+def checkpointing(run: RunFolder, name: str) -> ModelCheckpoint:
+    """Saves one checkpoint, replaced after every epoch, when all other callbacks have seen the epoch."""
+    return ModelCheckpoint(
+        dirpath=run.path,
+        filename=name.removesuffix(".ckpt"),
+        save_top_k=1,
+        monitor=None,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )

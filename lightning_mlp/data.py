@@ -1,0 +1,123 @@
+"""MNIST as a LightningDataModule: held once in memory, batches cut without per-sample work."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler, TensorDataset
+
+from mlp_spec import data
+
+
+class MNISTDataModule(lightning.LightningDataModule):
+    """The digits, scaled as in the lab; the test images validate every epoch.
+
+    A batch is a pair: images (batch, 784) float32 in [0, 1], labels (batch,) int64.
+
+    Args:
+        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be had.
+        data_dir: folder with MNIST's four files; downloaded by torchvision unless given.
+        batch_size: training batch; the last batch of an epoch may be smaller.
+        eval_batch_size: validation batch; decides speed, not the means.
+        seed: of the shuffle.
+        order: from the epoch (from 0) to the order of the samples (N,); PyTorch shuffles unless given.
+
+    Raises:
+        UserError: from `prepare_data` or `setup`, when the digits cannot be had.
+    """
+
+    def __init__(
+        self,
+        dataset: str = "auto",
+        data_dir: str | None = None,
+        batch_size: int = 32,
+        eval_batch_size: int = 1000,
+        seed: int = 0,
+        order: Callable[[int], np.ndarray] | None = None,
+    ):
+        super().__init__()
+        self.dataset, self.data_dir = dataset, data_dir
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.seed, self.order = seed, order
+        self.digits: data.Digits | None = None
+
+    def prepare_data(self) -> None:
+        """Fetches what is not there yet; Lightning calls it on one process of a machine."""
+        if self.digits is None:
+            self.digits = data.load(self.dataset, self.data_dir, download)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Builds the tensors; Lightning calls it on every process."""
+        self.prepare_data()
+        if not hasattr(self, "train_set"):
+            self.train_set = tensors(self.digits.train_images, self.digits.train_labels)
+            self.val_set = tensors(self.digits.test_images, self.digits.test_labels)
+
+    def train_dataloader(self) -> DataLoader:
+        """Loads shuffled batches; Lightning tells the sampler each epoch."""
+        batches = EpochBatches(len(self.train_set), self.batch_size, self.order or self.shuffled)
+        # batch_size=None: the sampler gives whole batches of indices, and one indexing cuts one batch.
+        return DataLoader(self.train_set, sampler=batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader:
+        """Loads the test images in their own order."""
+        return DataLoader(
+            self.val_set, sampler=EpochBatches(len(self.val_set), self.eval_batch_size), batch_size=None
+        )
+
+    predict_dataloader = val_dataloader
+
+    def shuffled(self, epoch: int) -> torch.Tensor:
+        """Draws an epoch's order from the seed and the epoch alone, so that a resumed run finds it again."""
+        seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0])
+        return torch.randperm(len(self.train_set), generator=torch.Generator().manual_seed(seed))
+
+
+class EpochBatches(Sampler):
+    """Cuts an epoch's order of samples into batches of indices.
+
+    Args:
+        samples: how many samples there are.
+        batch_size: indices of a batch; the last one may have fewer.
+        order: from the epoch to the order (samples,); their own order unless given.
+    """
+
+    def __init__(self, samples: int, batch_size: int, order: Callable[[int], object] | None = None):
+        self.samples, self.batch_size, self.order = samples, batch_size, order
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch (from 0) of the next iteration; Lightning calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        order = torch.arange(self.samples) if self.order is None else torch.as_tensor(self.order(self.epoch))
+        return iter(order.split(self.batch_size))
+
+
+def tensors(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
+    """Turns (N, 28, 28) and (N,) uint8 into (N, 784) float32 in [0, 1] and (N,) int64."""
+    # A division, as in Keras: multiplying by 1/255 rounds 126 of the 256 pixel values differently.
+    pixels = torch.tensor(images).reshape(-1, 784).to(torch.float32) / 255
+    return TensorDataset(pixels, torch.tensor(labels).to(torch.int64))
+
+
+def download() -> dict[str, np.ndarray]:
+    """torchvision.datasets.MNIST."""
+    from torchvision.datasets import MNIST
+
+    class SafeMNIST(MNIST):  # the folder is named after the class unless told otherwise
+        mirrors = tuple(url for url in MNIST.mirrors if url.startswith("https://"))
+        raw_folder = property(lambda self: os.path.join(self.root, "MNIST", "raw"))
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torchvision"
+    with data.patient_for(20):
+        train, test = (SafeMNIST(cache, train=train, download=True) for train in (True, False))
+    arrays = (train.data.numpy(), train.targets.numpy(), test.data.numpy(), test.targets.numpy())
+    return {name: array.astype(np.uint8) for name, array in zip(data.ARRAYS, arrays, strict=True)}

@@ -1,0 +1,148 @@
+"""The lab's model as a LightningModule."""
+
+from itertools import pairwise
+
+import lightning
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lightning_mlp.keras_adam import KerasAdam
+
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+
+class LitMLP(lightning.LightningModule):
+    """An MLP that starts and learns as Keras's `Dense` layers do.
+
+    The hyperparameters are saved in checkpoints: `LitMLP.load_from_checkpoint(path, weights_only=True)`.
+
+    Args:
+        input_size: values of an image; 784 for MNIST.
+        hidden_sizes: neurons of each hidden layer.
+        num_classes: number of classes.
+        activation: `relu`, `sigmoid` or `tanh`, after each hidden layer.
+        optimizer: `sgd`, `adam` (Keras's) or `torch-adam` (PyTorch's).
+        learning_rate: step size of the optimizer.
+        momentum, nesterov: of `sgd`.
+        beta_1, beta_2, epsilon: of `adam` and `torch-adam`.
+
+    Raises:
+        ValueError: the activation or the optimizer is unknown.
+    """
+
+    def __init__(
+        self,
+        input_size=784,
+        hidden_sizes=(25,),
+        num_classes=10,
+        activation="sigmoid",
+        optimizer="sgd",
+        learning_rate=0.01,
+        momentum=0.0,
+        nesterov=False,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+    ):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation {activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
+        self.save_hyperparameters()
+        layers = []
+        for inputs, outputs in pairwise((input_size, *hidden_sizes)):
+            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+        # No softmax here: `F.cross_entropy` takes logits, and applying it twice would learn, but badly.
+        self.layers = nn.Sequential(*layers, nn.Linear((input_size, *hidden_sizes)[-1], num_classes))
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):  # as Keras's Dense; PyTorch's own start is 2.4 times narrower
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        self.train_mean = EpochMean()
+        self.val_mean = EpochMean()
+
+    def forward(self, images):
+        """Computes the logits (batch, num_classes) of images (batch, input_size)."""
+        return self.layers(images)
+
+    def training_step(self, batch, batch_idx):
+        """Returns the mean cross-entropy of a batch; Lightning computes gradients and steps."""
+        images, labels = batch  # (batch, 784) float32, (batch,) int64
+        logits = self(images)  # (batch, 10)
+        loss = F.cross_entropy(logits, labels)
+        self.train_mean.update(loss, logits, labels)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        """Adds a batch to the validation loss and accuracy."""
+        images, labels = batch
+        logits = self(images)
+        self.val_mean.update(F.cross_entropy(logits, labels), logits, labels)
+
+    def predict_step(self, batch, batch_idx=0):
+        """Computes the probabilities (batch, num_classes) of a batch, with or without its labels."""
+        images = batch[0] if isinstance(batch, tuple | list) else batch
+        return self(images).softmax(dim=1)
+
+    def configure_optimizers(self):
+        """Builds the optimizer by its name."""
+        hparams = self.hparams
+        betas = (hparams.beta_1, hparams.beta_2)
+        match hparams.optimizer:
+            case "sgd":
+                return torch.optim.SGD(
+                    self.parameters(), hparams.learning_rate, hparams.momentum, nesterov=hparams.nesterov
+                )
+            case "adam":
+                return KerasAdam(self.parameters(), hparams.learning_rate, betas, hparams.epsilon)
+            case "torch-adam":
+                return torch.optim.Adam(self.parameters(), hparams.learning_rate, betas, hparams.epsilon)
+        raise ValueError(f"optimizer {hparams.optimizer!r} is unknown; choose sgd, adam or torch-adam")
+
+    def on_train_epoch_start(self):
+        """Starts a new mean."""
+        self.train_mean.reset()
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        """Logs the epoch's means once: `self.log` in every step costs as much as half the training."""
+        if self.trainer.is_last_batch:
+            loss, acc = self.train_mean.compute()
+            self.log_dict({"loss": loss, "acc": acc}, on_step=False, on_epoch=True, batch_size=1)
+
+    def on_validation_epoch_start(self):
+        """Starts a new mean."""
+        self.val_mean.reset()
+
+    def on_validation_epoch_end(self):
+        """Logs the means over the validation images."""
+        loss, acc = self.val_mean.compute()
+        self.log_dict({"val_loss": loss, "val_acc": acc})
+
+
+class EpochMean(nn.Module):
+    """Mean loss and accuracy over the samples of an epoch, summed on the device and read once.
+
+    A mean of batch means would count a smaller last batch double; Keras weights by samples, as here.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("loss_sum", torch.zeros((), dtype=torch.float64), persistent=False)
+        self.register_buffer("correct", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.samples = 0
+
+    def reset(self):
+        """Forgets all samples."""
+        self.loss_sum.zero_()
+        self.correct.zero_()
+        self.samples = 0
+
+    def update(self, loss, logits, labels):
+        """Adds a batch: its mean loss (), logits (batch, classes) and labels (batch,)."""
+        self.loss_sum.add_(loss.detach(), alpha=len(labels))
+        self.correct += (logits.argmax(dim=1) == labels).sum()
+        self.samples += len(labels)
+
+    def compute(self):
+        """Returns mean loss and accuracy, float64 tensors on the device."""
+        return self.loss_sum / self.samples, self.correct.double() / self.samples

@@ -1,0 +1,189 @@
+"""Trains the lab's model in PyTorch Lightning: `python -m lightning_mlp.train --accelerator gpu`."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+STARTED = time.monotonic()
+
+from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
+from mlp_spec.errors import UserError  # noqa: E402
+from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
+
+PROG = "python -m lightning_mlp.train"
+CHECKPOINT = "checkpoint.ckpt"
+PACKAGES = ("lightning", "torch", "torchvision", "numpy")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    given = flags.parse(flags.TrainFlags, PROG, "Trains the lab's MLP in PyTorch Lightning.", argv)
+    return command.run(lambda: train(given))
+
+
+def train(given: flags.TrainFlags) -> None:
+    """Trains as any Lightning user would: the module's own initialiser, the data module's own shuffle."""
+    given.experiment(), given.data_folder  # a wrong flag is told before the seconds that imports take
+    import lightning
+
+    from lightning_mlp import checkpoint
+    from lightning_mlp.data import MNISTDataModule
+
+    stamp = checkpoint.read_stamp(given.resume) if given.resume else None
+    experiment = resume.experiment_of(given, stamp)
+    device = choose_device(given.accelerator)
+    spec = experiment.training
+    dataset = given.dataset if stamp is None else experiment.data.dataset
+    datamodule = MNISTDataModule(dataset, given.data_folder, spec.batch_size, seed=spec.seed)
+    datamodule.prepare_data()  # before anything is written: bad data leaves nothing behind
+    digits = datamodule.digits
+    experiment = replace(experiment, data=DataSpec(digits.dataset))
+
+    run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
+    run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES))
+    lightning.seed_everything(spec.seed, verbose=False)
+    model = build(experiment)
+    show(model, experiment)
+    results = fit(model, datamodule, experiment, run, device, resume_from=given.resume)
+    print(run.finish(results, digits, experiment, "Lightning"))
+
+
+def choose_device(accelerator: str) -> str:
+    """Returns the accelerator to train on, `cpu` or `gpu`.
+
+    Raises:
+        UserError: a GPU is asked for and torch sees none.
+    """
+    import torch
+
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("--accelerator gpu: torch sees no CUDA GPU here; use --accelerator cpu or auto")
+    return "gpu" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def build(experiment: Experiment):
+    """Builds the module; it initialises itself."""
+    from lightning_mlp.model import LitMLP
+
+    numbers = optimizers.to_dict(experiment.training.optimizer)
+    spec = experiment.model
+    return LitMLP(
+        input_size=spec.input_size,
+        hidden_sizes=spec.hidden_sizes,
+        num_classes=spec.num_classes,
+        activation=spec.activation,
+        optimizer=numbers.pop("name"),
+        **numbers,
+    )
+
+
+def show(model, experiment: Experiment) -> None:
+    """Prints the layers, as Keras's `model.summary()` does."""
+    from lightning_mlp import layers
+    from mlp_spec.summary import print_summary
+
+    total = sum(parameter.numel() for parameter in model.parameters())
+    print_summary(type(model).__name__, layers.describe(model, experiment.model.input_size), total)
+
+
+def fit(
+    model,
+    datamodule,
+    experiment: Experiment,
+    run: runs.RunFolder,
+    device: str,
+    resume_from: str | None = None,
+    after_epoch: Callable[[runs.Results], None] = lambda results: None,
+    show_progress: bool = True,
+) -> runs.Results:
+    """Trains by Lightning's own `Trainer.fit`; results and a checkpoint are written after every epoch.
+
+    Args:
+        model: a LightningModule that logs `loss`, `acc`, `val_loss` and `val_acc`.
+        datamodule: a LightningDataModule.
+        experiment: epochs and precision.
+        run: where results are written.
+        device: `cpu` or `gpu`.
+        resume_from: checkpoint to go on from.
+        after_epoch: called with the results so far.
+        show_progress: whether a bar and a line an epoch are printed.
+
+    Raises:
+        Interrupted: Ctrl-C, after at least one finished epoch.
+    """
+    import lightning
+
+    from lightning_mlp.callbacks import Bar, Keeper, checkpointing
+    from lightning_mlp.history import History
+
+    quieten()
+    use_threads(device, experiment)
+    history = History()
+    keeper = Keeper(history, run, experiment, after_epoch)
+    trainer = lightning.Trainer(
+        accelerator=device,
+        devices=1,
+        precision="64-true" if experiment.training.precision == "float64" else "32-true",
+        max_epochs=experiment.training.epochs,
+        callbacks=[history, *([Bar(history)] if show_progress else []), keeper, checkpointing(run, CHECKPOINT)],
+        logger=False,  # the default one loads TensorFlow if it is installed; `Keeper` writes the history
+        enable_progress_bar=show_progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    keeper.startup_seconds = time.monotonic() - STARTED
+    try:
+        trainer.fit(model, datamodule, ckpt_path=resume_from, weights_only=True)
+    except SystemExit:
+        # Lightning turns Ctrl-C into exit status 1.
+        if not trainer.interrupted:
+            raise
+        interrupted(keeper.results, datamodule.digits, experiment, run)
+    return keeper.results
+
+
+def interrupted(results: runs.Results, digits, experiment: Experiment, run: runs.RunFolder) -> None:
+    """Finishes an interrupted run's folder and says how to go on.
+
+    Raises:
+        Interrupted: always, if an epoch was finished; KeyboardInterrupt otherwise.
+    """
+    if not results.epochs:
+        raise KeyboardInterrupt
+    run.finish(results, digits, experiment, "Lightning")
+    raise command.Interrupted(
+        f"{results.epochs} of {experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
+        f"  {PROG} --resume {run.path / CHECKPOINT}"
+    ) from None
+
+
+def use_threads(device: str, experiment: Experiment) -> None:
+    """Lets torch use one thread where a step is too small to share.
+
+    A product of 32 x 784 x 100 is no faster on two threads, and threads that wait for each other make it a
+    hundred times slower as soon as another process wants a core (seen).
+    """
+    import torch
+
+    largest = max(inputs * outputs for inputs, outputs in experiment.model.layer_sizes)
+    if device == "cpu" and experiment.training.batch_size * largest < 10_000_000:
+        torch.set_num_threads(1)
+
+
+def quieten() -> None:
+    """Silences what Lightning says about every run; errors and other warnings stay."""
+    import logging
+    import warnings
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Lightning 2.6 asks torch 2.15's trees an old question.
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # Batches come out of memory: workers would only add copies.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # The folder is ours, fresh, and holds the configuration already.
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
