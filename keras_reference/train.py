@@ -41,11 +41,12 @@ def train(given: flags.TrainFlags) -> None:
     model.summary()
     results = stamp.results if stamp else runs.Results()
 
-    def keep() -> None:
+    def keep(results: runs.Results) -> None:
         checkpoint.save(model, resume.Stamp(experiment, results), run.path / CHECKPOINT)
 
+    verbose = 1 if sys.stdout.isatty() else 2
     try:
-        fit(model, data.preprocess(digits), experiment, results, run, keep, verbose=1 if sys.stdout.isatty() else 2)
+        fit(model, data.preprocess(digits), experiment, run, results, after_epoch=keep, verbose=verbose)
     except KeyboardInterrupt:
         if not results.epochs:
             raise
@@ -81,9 +82,9 @@ def fit(
     model,
     arrays,
     experiment: Experiment,
-    results: runs.Results,
     run: runs.RunFolder,
-    keep: Callable[[], None] = lambda: None,
+    results: runs.Results,
+    after_epoch: Callable[[runs.Results], None] = lambda results: None,
     order: Callable[[int], object] | None = None,
     verbose: int = 0,
 ) -> None:
@@ -96,9 +97,9 @@ def fit(
         model: a compiled Keras model.
         arrays: `keras_reference.data.Arrays`.
         experiment: batch size, epochs and seed.
-        results: the epochs that are finished; grows.
         run: where results are written.
-        keep: saves a checkpoint.
+        results: the epochs that are finished; grows.
+        after_epoch: called with the results so far.
         order: from the epoch (from 0) to the order of the samples (N,); Keras shuffles unless given.
         verbose: Keras's: 0 silent, 1 bar, 2 a line an epoch.
     """
@@ -125,8 +126,8 @@ def fit(
             verbose=0,  # `Progress` shows Keras's bar with the run's epochs, not this call's
         ).history
         results.add_epoch({name: history[name][0] for name in runs.CURVES}, timer.seconds)
-        keep()
         run.write_results(results)
+        after_epoch(results)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -1,0 +1,44 @@
+"""The dense layers of a Keras model: read, described and filled, in the vocabulary both frameworks share."""
+
+import numpy as np
+
+from mlp_spec.errors import UserError
+from mlp_spec.summary import Layer
+
+
+def describe(model) -> list[Layer]:
+    """Describes the layers from the model itself."""
+    return [
+        Layer(
+            name=layer.name,
+            kind=type(layer).__name__,
+            inputs=layer.kernel.shape[0],
+            outputs=layer.kernel.shape[1],
+            activation=layer.activation.__name__,
+            parameters=layer.count_params(),
+        )
+        for layer in model.layers
+    ]
+
+
+def weights(model) -> dict[str, np.ndarray]:
+    """Copies kernels (inputs, outputs) and biases (outputs,) by their canonical names."""
+    arrays = {}
+    for index, layer in enumerate(model.layers):
+        for name, array in zip(("kernel", "bias"), layer.get_weights(), strict=True):
+            arrays[f"dense_{index}/{name}"] = np.array(array)
+    return arrays
+
+
+def load_weights(model, arrays: dict[str, np.ndarray]) -> None:
+    """Fills the layers from canonical arrays.
+
+    Raises:
+        UserError: names or shapes do not fit; nothing has been changed then.
+    """
+    found = {name: array.shape for name, array in weights(model).items()}
+    given = {name: array.shape for name, array in arrays.items()}
+    if found != given:
+        raise UserError(f"the weights do not fit the model: it has {found}, given are {given}")
+    for index, layer in enumerate(model.layers):
+        layer.set_weights([arrays[f"dense_{index}/kernel"], arrays[f"dense_{index}/bias"]])

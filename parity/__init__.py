@@ -1,0 +1,1 @@
+"""Starts one process a framework, compares what they record, decides and reports."""

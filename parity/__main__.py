@@ -1,0 +1,116 @@
+"""`python -m parity`: trains both frameworks from one start and reports whether they agree."""
+
+import sys
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from mlp_spec import command, flags
+from mlp_spec.checks import positive_number
+from mlp_spec.experiment import DataSpec, Experiment
+from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
+
+PROG = "python -m parity"
+PACKAGES = {"keras": "keras_reference", "lightning": "lightning_mlp"}
+
+
+@dataclass(frozen=True)
+class ParityFlags(flags.ExperimentFlags):
+    """The flags of the parity command."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Lightning's device; Keras takes it where TensorFlow can, else the CPU."""
+    output_dir: str | None = None
+    """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
+    stall_timeout: float = 600.0
+    """Seconds without a sign of life (an epoch, say) after which a framework's process is stopped."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status: 0 parity, 1 no parity, 2 could not run."""
+    description = "Trains the lab's MLP in Keras and in Lightning from one start; reports whether they agree."
+    given = flags.parse(ParityFlags, PROG, description, argv)
+    return command.run(lambda: compare(given))
+
+
+def compare(given: ParityFlags) -> int:
+    """Trains both sides, compares them, writes the reports; returns the exit status."""
+    from mlp_spec import canonical, recording, runs
+    from parity import checks, report
+    from parity.children import ChildError
+
+    experiment = given.experiment()
+    positive_number("stall_timeout", given.stall_timeout)
+    data_folder = given.data_folder
+    run = runs.RunFolder.create(given.output_dir, f"parity-{experiment.name}")
+    spec = experiment.training
+    start = canonical.initial_weights(experiment.model, spec.seed, spec.precision)
+    recording.write(run.path / "start.npz", start, {"experiment": experiment.to_dict()})
+
+    sides = dict.fromkeys(PACKAGES)
+    try:
+        train_both(given, experiment, data_folder, run.path, sides)
+        used = sides["keras"].metadata["experiment"]["data"]
+        found = checks.run_all(sides["keras"], sides["lightning"], start)
+        experiment = replace(experiment, data=DataSpec(**used))
+    except ChildError as error:
+        found = [checks.Check("training", "lockstep", "error", detail=str(error))]
+    result = report.build(experiment, found, sides, datetime.now())
+    write_reports(result, run.path)
+    return report.EXIT_STATUS[result["verdict"]]
+
+
+def train_both(
+    given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path, sides: dict
+) -> None:
+    """Runs both frameworks' processes, one after the other, and fills `sides` with their recordings.
+
+    Keras goes first, and Lightning gets the data set Keras found: they must not fall back differently.
+
+    Raises:
+        ChildError: a process died, hung or left no recording.
+    """
+    from mlp_spec.job import Job
+    from parity.children import run_probe
+    from parity.progress import ChildProgress
+
+    dataset = given.dataset
+    with ChildProgress(experiment.training.epochs) as progress:
+        for name, package in PACKAGES.items():
+            task = Job(
+                experiment=reference(experiment) if name == "keras" else experiment,
+                dataset=dataset,
+                data_dir=data_folder,
+                accelerator="auto" if name == "keras" and given.accelerator == "gpu" else given.accelerator,
+                weights=str(folder / "start.npz"),
+                output_dir=str(folder / name),
+            )
+            follow = progress.follow(name.capitalize())
+            sides[name] = run_probe(package, task, folder, given.stall_timeout, follow)
+            dataset = sides[name].metadata["experiment"]["data"]["dataset"]
+
+
+def reference(experiment: Experiment) -> Experiment:
+    """Returns what Keras trains: its own Adam where the experiment names an optimizer it lacks."""
+    optimizer = experiment.training.optimizer
+    if optimizer.name not in LIGHTNING_ONLY:
+        return experiment
+    training = replace(experiment.training, optimizer=Adam(learning_rate=optimizer.learning_rate))
+    return replace(experiment, training=training)
+
+
+def write_reports(result: dict, folder: Path) -> None:
+    """Writes `report.json`, `report.md` and the curves, and prints the summary."""
+    from mlp_spec.files import write_json, write_text
+    from parity import curves, markdown, terminal
+
+    write_json(folder / "report.json", result)
+    if all(result["sides"].values()):
+        curves.draw(result, folder / "curves.png")
+    write_text(folder / "report.md", markdown.render(result))
+    terminal.show(result, str(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
