@@ -48,13 +48,7 @@ def train(given: flags.TrainFlags) -> None:
     try:
         fit(model, data.preprocess(digits), experiment, run, results, after_epoch=keep, verbose=verbose)
     except KeyboardInterrupt:
-        if not results.epochs:
-            raise
-        run.finish(results, digits, experiment, "Keras")
-        raise command.Interrupted(
-            f"{results.epochs} of {experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
-            f"  {PROG} --resume {run.path / CHECKPOINT}"
-        ) from None
+        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Keras", PROG)
     print(run.finish(results, digits, experiment, "Keras"))
 
 

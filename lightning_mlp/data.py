@@ -97,8 +97,10 @@ class EpochBatches(Sampler):
         return -(-self.samples // self.batch_size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
+        # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
+        # iterator before it says which epoch it is for.
         order = torch.arange(self.samples) if self.order is None else torch.as_tensor(self.order(self.epoch))
-        return iter(order.split(self.batch_size))
+        yield from order.split(self.batch_size)
 
 
 def tensors(images: np.ndarray, labels: np.ndarray) -> TensorDataset:

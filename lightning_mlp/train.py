@@ -114,6 +114,7 @@ def fit(
     """
     import lightning
 
+    from lightning_mlp import checkpoint
     from lightning_mlp.callbacks import Bar, Keeper, checkpointing
     from lightning_mlp.history import History
 
@@ -139,23 +140,10 @@ def fit(
         # Lightning turns Ctrl-C into exit status 1.
         if not trainer.interrupted:
             raise
-        interrupted(keeper.results, datamodule.digits, experiment, run)
+        resume.keep_interrupted(
+            run, run.path / CHECKPOINT, checkpoint.read_stamp, datamodule.digits, "Lightning", PROG
+        )
     return keeper.results
-
-
-def interrupted(results: runs.Results, digits, experiment: Experiment, run: runs.RunFolder) -> None:
-    """Finishes an interrupted run's folder and says how to go on.
-
-    Raises:
-        Interrupted: always, if an epoch was finished; KeyboardInterrupt otherwise.
-    """
-    if not results.epochs:
-        raise KeyboardInterrupt
-    run.finish(results, digits, experiment, "Lightning")
-    raise command.Interrupted(
-        f"{results.epochs} of {experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
-        f"  {PROG} --resume {run.path / CHECKPOINT}"
-    ) from None
 
 
 def use_threads(device: str, experiment: Experiment) -> None:

@@ -1,11 +1,16 @@
 """Resuming: what a checkpoint says about the run it belongs to, and whether it may go on."""
 
+import signal
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
 
+from mlp_spec.command import Interrupted
 from mlp_spec.errors import UserError
 from mlp_spec.experiment import Experiment, differences
 from mlp_spec.flags import TrainFlags
-from mlp_spec.runs import CURVES, Results
+from mlp_spec.runs import CURVES, Results, RunFolder
 
 FORMAT = 1
 
@@ -24,6 +29,7 @@ class Stamp:
             "experiment": self.experiment.to_dict(),
             "history": self.results.history,
             "epoch_seconds": self.results.epoch_seconds,
+            "startup_seconds": self.results.startup_seconds,
         }
 
     @classmethod
@@ -40,7 +46,8 @@ class Stamp:
             seconds = [float(value) for value in fields["epoch_seconds"]]
             if len({len(seconds), *map(len, history.values())}) != 1:
                 raise UserError("its curves have different lengths")
-            return cls(Experiment.from_dict(fields["experiment"]), Results(history, seconds))
+            results = Results(history, seconds, float(fields["startup_seconds"]))
+            return cls(Experiment.from_dict(fields["experiment"]), results)
         except (KeyError, TypeError, ValueError, UserError) as error:
             reason = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             raise UserError(f"checkpoint {path} was not written by this command ({reason})") from error
@@ -65,3 +72,34 @@ def experiment_of(flags: TrainFlags, stamp: Stamp | None) -> Experiment:
     if stamp.results.epochs >= experiment.training.epochs:
         raise UserError(f"checkpoint {flags.resume} is of a finished run ({stamp.results.epochs} epochs)")
     return experiment
+
+
+def keep_interrupted(
+    run: RunFolder, checkpoint: Path, read_stamp: Callable[[Path], Stamp], digits, framework: str, prog: str
+) -> NoReturn:
+    """Ends an interrupted run: keeps the epochs that its checkpoint holds, and says how to go on.
+
+    Ctrl-C can fall between the end of an epoch and its checkpoint; an epoch is finished when it is saved.
+
+    Args:
+        run: the run's folder.
+        checkpoint: where the run saves its checkpoint.
+        read_stamp: the framework's own reader.
+        digits: the data set, for the pictures.
+        framework: its name, for people.
+        prog: the command that goes on.
+
+    Raises:
+        Interrupted: after at least one finished epoch.
+        KeyboardInterrupt: before.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not lose what is being kept
+    if not checkpoint.exists():
+        raise KeyboardInterrupt
+    stamp = read_stamp(checkpoint)
+    run.write_results(stamp.results)
+    run.finish(stamp.results, digits, stamp.experiment, framework)
+    raise Interrupted(
+        f"{stamp.results.epochs} of {stamp.experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
+        f"  {prog} --resume {checkpoint}"
+    )

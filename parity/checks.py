@@ -135,7 +135,8 @@ def check_start(keras: Recording, lightning: Recording, start: dict[str, np.ndar
             if found[key].shape != array.shape or found[key].dtype != array.dtype:
                 detail = f"{name} has {key} as {found[key].shape} {found[key].dtype}, not {array.shape} {array.dtype}"
                 return Check("same start", "initial weights", "fail", None, 0.0, detail)
-            largest = max(largest, float(np.abs(found[key] - array).max()))
+            gap = float(np.abs(found[key] - array).max())
+            largest = largest if gap <= largest else gap  # `max` would lose a NaN
     detail = "largest difference of a weight from the canonical start"
     return Check("same start", "initial weights", judged(largest <= 0.0), largest, 0.0, detail)
 

@@ -1,0 +1,48 @@
+# make run                      trains both presets in both frameworks and reports whether they agree
+# make run PRESET=bigger DATA_DIR=/folder/with/mnist
+# make test                     all tests; DATA_DIR=... adds those that need the full MNIST
+# make lint                     ruff, check and format
+# make measure DATA_DIR=...     measures what the README's tables show, and writes them there
+
+PYTHON ?= python3
+VENV ?= .venv
+PRESET ?= small bigger
+DATA_DIR ?= $(MLP_DATA_DIR)
+PYTEST_ARGS ?=
+
+INSTALLED := $(VENV)/.installed
+BIN := $(VENV)/bin
+export MLP_DATA_DIR := $(DATA_DIR)
+
+.PHONY: install run test lint measure clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+# Every preset is run, also after one without parity; the worst exit status is the last word.
+run: $(INSTALLED)
+	@worst=0; for preset in $(PRESET); do \
+		echo "== $$preset"; \
+		$(BIN)/python -m parity --preset $$preset; status=$$?; \
+		if [ $$status -ge 130 ]; then exit $$status; fi; \
+		if [ $$status -gt $$worst ]; then worst=$$status; fi; \
+	done; exit $$worst
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+measure: $(INSTALLED)
+	$(BIN)/python -m benchmarks.measure
+	$(BIN)/python -m benchmarks.tables
+
+clean:
+	rm -rf $(VENV)
