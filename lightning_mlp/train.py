@@ -8,7 +8,6 @@ from dataclasses import replace
 STARTED = time.monotonic()
 
 from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
-from mlp_spec.errors import UserError  # noqa: E402
 from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
 
 PROG = "python -m lightning_mlp.train"
@@ -28,11 +27,12 @@ def train(given: flags.TrainFlags) -> None:
     import lightning
 
     from lightning_mlp import checkpoint
+    from lightning_mlp import device as devices
     from lightning_mlp.data import MNISTDataModule
 
     stamp = checkpoint.read_stamp(given.resume) if given.resume else None
     experiment = resume.experiment_of(given, stamp)
-    device = choose_device(given.accelerator)
+    device = devices.choose(given.accelerator)
     spec = experiment.training
     dataset = given.dataset if stamp is None else experiment.data.dataset
     datamodule = MNISTDataModule(dataset, given.data_folder, spec.batch_size, seed=spec.seed)
@@ -47,19 +47,6 @@ def train(given: flags.TrainFlags) -> None:
     show(model, experiment)
     results = fit(model, datamodule, experiment, run, device, resume_from=given.resume)
     print(run.finish(results, digits, experiment, "Lightning"))
-
-
-def choose_device(accelerator: str) -> str:
-    """Returns the accelerator to train on, `cpu` or `gpu`.
-
-    Raises:
-        UserError: a GPU is asked for and torch sees none.
-    """
-    import torch
-
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise UserError("--accelerator gpu: torch sees no CUDA GPU here; use --accelerator cpu or auto")
-    return "gpu" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def build(experiment: Experiment):

@@ -1,5 +1,6 @@
 """`python -m parity`: trains both frameworks from one start and reports whether they agree."""
 
+import subprocess
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Literal
 
 from mlp_spec import command, flags
 from mlp_spec.checks import positive_number
+from mlp_spec.errors import UserError
 from mlp_spec.experiment import DataSpec, Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
@@ -43,6 +45,7 @@ def compare(given: ParityFlags) -> int:
     experiment = given.experiment()
     positive_number("stall_timeout", given.stall_timeout)
     data_folder = given.data_folder
+    check_inputs(given, data_folder)
     run = runs.RunFolder.create(given.output_dir, f"parity-{experiment.name}")
     spec = experiment.training
     start = canonical.initial_weights(experiment.model, spec.seed, spec.precision)
@@ -59,6 +62,24 @@ def compare(given: ParityFlags) -> int:
     result = report.build(experiment, found, sides, datetime.now())
     write_reports(result, run.path)
     return report.EXIT_STATUS[result["verdict"]]
+
+
+def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
+    """Checks now what would otherwise be found out after minutes of training.
+
+    Raises:
+        UserError: the data folder does not hold MNIST, or there is no GPU and one was asked for.
+    """
+    from mlp_spec import data, idx
+
+    if data_folder is not None:
+        data.Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
+    if given.accelerator == "gpu":  # asked in a process of its own: this one imports no framework
+        asking = [sys.executable, "-m", f"{PACKAGES['lightning']}.device", "gpu"]
+        answer = subprocess.run(asking, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            lines = answer.stderr.strip().splitlines() or ["the device could not be asked for"]
+            raise UserError(lines[-1].removeprefix("error: "))
 
 
 def train_both(

@@ -56,6 +56,7 @@ def test_epochs_are_shuffled_differently_and_a_seed_repeats_them(module):
     assert not torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using")
 def test_lightning_tells_the_sampler_each_epoch_also_after_a_resume(tmp_path):
     def fit(epochs, checkpoint=None):
         asked, path = [], checkpoint and tmp_path / checkpoint
