@@ -28,6 +28,7 @@ def train(given: flags.TrainFlags) -> None:
     stamp = checkpoint.read_stamp(given.resume) if given.resume else None
     experiment = resume.experiment_of(given, stamp)
     check_supported(experiment)
+    flags.check_folders(given.data_folder, given.output_dir)
     device = backend.start(given.accelerator, experiment.training.precision)
 
     from keras_reference import data

@@ -23,7 +23,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(given: flags.TrainFlags) -> None:
     """Trains as any Lightning user would: the module's own initialiser, the data module's own shuffle."""
-    given.experiment(), given.data_folder  # a wrong flag is told before the seconds that imports take
+    given.experiment()  # wrong flags and folders are told before the seconds that imports take
+    flags.check_folders(given.data_folder, given.output_dir)
     import lightning
 
     from lightning_mlp import checkpoint

@@ -95,3 +95,16 @@ def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None
     import tyro
 
     return tyro.cli(kind, prog=prog, description=description, args=argv, config=(tyro.conf.DisallowNone,))
+
+
+def check_folders(data_folder: str | None, output_dir: str | None) -> None:
+    """Checks what needs no framework, so that a wrong folder is told at once.
+
+    Raises:
+        UserError: the data folder lacks a file, or the output folder is not free.
+    """
+    from mlp_spec import idx, runs
+
+    runs.check_free(output_dir)
+    if data_folder is not None:
+        idx.find_files(data_folder)

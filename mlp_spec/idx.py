@@ -13,7 +13,7 @@ from mlp_spec.errors import UserError
 # unsigned bytes, the number of dimensions), one int32 size a dimension, then the values.
 IMAGES_MAGIC = 0x0803
 LABELS_MAGIC = 0x0801
-COUNTS = {"train": 60_000, "t10k": 10_000}
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def read_folder(folder: str | Path) -> dict[str, np.ndarray]:
@@ -26,15 +26,25 @@ def read_folder(folder: str | Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the folder or a file is missing, or a file is not what MNIST's is; names the file.
     """
+    paths = find_files(folder)
+    return {
+        "train_images": read_images(paths["train-images-idx3-ubyte"], 60_000),
+        "train_labels": read_labels(paths["train-labels-idx1-ubyte"], 60_000),
+        "test_images": read_images(paths["t10k-images-idx3-ubyte"], 10_000),
+        "test_labels": read_labels(paths["t10k-labels-idx1-ubyte"], 10_000),
+    }
+
+
+def find_files(folder: str | Path) -> dict[str, Path]:
+    """Returns the paths of the four files by their names.
+
+    Raises:
+        UserError: the folder or one of its files is missing.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"data folder {folder} is not a folder; give the folder with the four MNIST files")
-    arrays = {}
-    for split, count in COUNTS.items():
-        name = {"train": "train", "t10k": "test"}[split]
-        arrays[f"{name}_images"] = read_images(find(folder, f"{split}-images-idx3-ubyte"), count)
-        arrays[f"{name}_labels"] = read_labels(find(folder, f"{split}-labels-idx1-ubyte"), count)
-    return arrays
+    return {name: find(folder, name) for name in NAMES}
 
 
 def find(folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,33 @@ class Results:
         self.epoch_seconds.append(seconds)
 
 
+def check_free(path: str | Path | None) -> None:
+    """Checks, without making anything, that `path` can become a run folder; None is always free.
+
+    Raises:
+        UserError: the folder is not empty, or it lies below something that is no folder.
+    """
+    if path is None:
+        return
+    path = Path(path)
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise UserError(f"output folder {path} is not empty; give a new --output-dir or empty it")
+    except OSError as error:
+        raise _unwritable(path, error.strerror or error) from error
+    for ancestor in (path, *path.parents):
+        if ancestor.exists():
+            if not ancestor.is_dir():
+                raise _unwritable(path, f"{ancestor} is not a folder")
+            if not os.access(ancestor, os.W_OK | os.X_OK):
+                raise _unwritable(path, f"no permission in {ancestor}")
+            return
+
+
+def _unwritable(path: Path, reason: object) -> UserError:
+    return UserError(f"output folder {path} cannot be written ({reason}); give another --output-dir")
+
+
 class RunFolder:
     """A folder that holds one training run.
 
@@ -59,17 +87,13 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        check_free(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            taken = any(self.path.iterdir())
             (self.path / ".writable").touch()
             (self.path / ".writable").unlink()
         except OSError as error:
-            raise UserError(
-                f"output folder {self.path} cannot be written ({error.strerror or error}); give another --output-dir"
-            ) from error
-        if taken:
-            raise UserError(f"output folder {self.path} is not empty; give a new --output-dir or empty it")
+            raise _unwritable(self.path, error.strerror or error) from error
 
     @classmethod
     def create(cls, output_dir: str | None, name: str) -> "RunFolder":

@@ -72,6 +72,7 @@ def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
     """
     from mlp_spec import data, idx
 
+    flags.check_folders(data_folder, given.output_dir)
     if data_folder is not None:
         data.Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
     if given.accelerator == "gpu":  # asked in a process of its own: this one imports no framework
