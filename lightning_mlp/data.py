@@ -1,5 +1,6 @@
 """MNIST as a LightningDataModule: held once in memory, batches cut without per-sample work."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,9 +65,7 @@ class MNISTDataModule(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Loads the test images in their own order."""
-        return DataLoader(
-            self.val_set, sampler=EpochBatches(len(self.val_set), self.eval_batch_size), batch_size=None
-        )
+        return DataLoader(self.val_set, sampler=EpochBatches(len(self.val_set), self.eval_batch_size), batch_size=None)
 
     predict_dataloader = val_dataloader
 
@@ -94,7 +93,7 @@ class EpochBatches(Sampler):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.samples // self.batch_size)
+        return math.ceil(self.samples / self.batch_size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the

@@ -9,8 +9,8 @@ from mlp_spec.experiment import DataSpec
 
 def probe(task: job.Job) -> None:
     """Trains through the shipped code from the canonical start, in the canonical order, and records it."""
-    from lightning_mlp import layers, train
     from lightning_mlp import device as devices
+    from lightning_mlp import layers, train
     from lightning_mlp.data import MNISTDataModule
 
     spec = task.experiment.training

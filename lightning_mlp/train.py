@@ -128,9 +128,7 @@ def fit(
         # Lightning turns Ctrl-C into exit status 1.
         if not trainer.interrupted:
             raise
-        resume.keep_interrupted(
-            run, run.path / CHECKPOINT, checkpoint.read_stamp, datamodule.digits, "Lightning", PROG
-        )
+        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, datamodule.digits, "Lightning", PROG)
     return keeper.results
 
 

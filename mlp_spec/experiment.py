@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 
 from mlp_spec import optimizers
 from mlp_spec.checks import one_of, whole_number
@@ -37,7 +38,7 @@ class ModelSpec:
     def layer_sizes(self) -> tuple[tuple[int, int], ...]:
         """(inputs, outputs) of every dense layer, the output layer last."""
         sizes = (self.input_size, *self.hidden_sizes, self.num_classes)
-        return tuple(zip(sizes[:-1], sizes[1:], strict=True))
+        return tuple(pairwise(sizes))
 
 
 @dataclass(frozen=True)

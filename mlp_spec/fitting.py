@@ -1,5 +1,7 @@
 """The lab's question, answered from the curves: does the model under- or overfit?"""
 
+import math
+
 # A validation loss this far above its own minimum has turned: the lab's `bigger` ends 25 % above, its
 # `small` at the minimum. Epoch-to-epoch noise of `bigger` is near 4 % (standard deviation over seeds: 8 %
 # of the final value).
@@ -37,7 +39,7 @@ def answer(history: dict[str, list[float]]) -> dict:
         "val_loss_rise_since_lowest": rise,
         "val_loss_fall_per_epoch_at_the_end": fall,
     }
-    name, sentence = _judge(numbers, finite=all(value == value for value in (*loss, *val_loss)))
+    name, sentence = _judge(numbers, finite=all(map(math.isfinite, (*loss, *val_loss))))
     return {"answer": name, "sentence": sentence, "numbers": numbers}
 
 

@@ -55,9 +55,7 @@ class ExperimentFlags:
             if (value := getattr(self, name)) is not None
         }
         training = replace(base.training, optimizer=self._optimizer(base.training.optimizer), **given)
-        given = {
-            name: value for name in ("hidden_sizes", "activation") if (value := getattr(self, name)) is not None
-        }
+        given = {name: value for name in ("hidden_sizes", "activation") if (value := getattr(self, name)) is not None}
         data = base.data if self.dataset == "auto" else DataSpec(self.dataset)
         return Experiment(replace(base.model, **given), training, data)
 

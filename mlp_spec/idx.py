@@ -78,7 +78,9 @@ def _read(path: Path, magic: int, shape: tuple[int, ...]) -> np.ndarray:
         raise UserError(f"{path} is truncated: {len(content)} bytes, not even a header of {header}; {ADVICE}")
     found, *sizes = struct.unpack(f">{1 + len(shape)}i", content[:header])
     if found != magic:
-        raise UserError(f"{path} starts with the magic number {found:#06x}, not {magic:#06x}; it is another kind of file")
+        raise UserError(
+            f"{path} starts with the magic number {found:#06x}, not {magic:#06x}; it is another kind of file"
+        )
     if tuple(sizes) != shape:
         raise UserError(f"{path} says it holds {_times(sizes)} values; MNIST's holds {_times(shape)}")
     expected = header + int(np.prod(shape))

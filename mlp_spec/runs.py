@@ -96,7 +96,7 @@ class RunFolder:
             raise _unwritable(self.path, error.strerror or error) from error
 
     @classmethod
-    def create(cls, output_dir: str | None, name: str) -> "RunFolder":
+    def create(cls, output_dir: str | None, name: str) -> RunFolder:
         """Makes `output_dir`, or a fresh `runs/<time>-<name>` if it is None."""
         if output_dir is not None:
             return cls(output_dir)

@@ -83,9 +83,7 @@ def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
             raise UserError(lines[-1].removeprefix("error: "))
 
 
-def train_both(
-    given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path, sides: dict
-) -> None:
+def train_both(given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path, sides: dict) -> None:
     """Runs both frameworks' processes, one after the other, and fills `sides` with their recordings.
 
     Keras goes first, and Lightning gets the data set Keras found: they must not fall back differently.

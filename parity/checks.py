@@ -161,9 +161,7 @@ def check_curves(keras: Recording, lightning: Recording) -> list[Check]:
     return checks
 
 
-def check_curve(
-    name: str, keras: Recording, lightning: Recording, epochs: int, judged_to: int, samples: int
-) -> Check:
+def check_curve(name: str, keras: Recording, lightning: Recording, epochs: int, judged_to: int, samples: int) -> Check:
     """Checks that one curve agrees in the first `judged_to` of `epochs` epochs."""
     is_loss = name.endswith("loss")
     limit = LOSS_LIMIT if is_loss else IMAGES_LIMIT

@@ -56,9 +56,7 @@ def run_probe(
         raise ChildError(_with_last_lines(f"{package} left no usable recording: {error}", lines)) from error
 
 
-def watch(
-    command: list[str], stall_seconds: float, on_event: Callable[[dict], None]
-) -> tuple[int | None, list[str]]:
+def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], None]) -> tuple[int | None, list[str]]:
     """Runs a command to its end, passing events on.
 
     Returns:

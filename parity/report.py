@@ -19,9 +19,7 @@ def verdict_of(checks: list[Check]) -> str:
     return "pass" if "pass" in statuses and "error" not in statuses else "could-not-run"
 
 
-def build(
-    experiment: Experiment, checks: list[Check], sides: dict[str, Recording | None], created: datetime
-) -> dict:
+def build(experiment: Experiment, checks: list[Check], sides: dict[str, Recording | None], created: datetime) -> dict:
     """Builds the report.
 
     Args:

@@ -97,16 +97,21 @@ def rewrite(path: Path, change) -> None:
     path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes())), compresslevel=1))
 
 
+def overwrite(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:5000] + b"?" * 9 + content[5009:])
+
+
+# damage: the file, what happens to it, what the message says
 DAMAGES = {
     "truncated": (NAMES[0], lambda path: path.write_bytes(path.read_bytes()[:-1000]), "truncated"),
-    "corrupted": (NAMES[2], lambda path: path.write_bytes(path.read_bytes()[:5000] + b"?" * 9 + path.read_bytes()[5009:]),
-                  "corrupt"),
+    "corrupted": (NAMES[2], overwrite, "corrupt"),
     "wrong magic": (NAMES[1], lambda path: rewrite(path, lambda data: b"\0\0\x0d\x01" + data[4:]), "magic number"),
-    "wrong count": (NAMES[3], lambda path: rewrite(path, lambda data: data[:4] + b"\0\0\x27\x0f" + data[8:-1]), "9,999"),
+    "wrong count": (NAMES[3], lambda path: rewrite(path, lambda data: data[:7] + b"\x0f" + data[8:-1]), "9,999"),
     "swapped": (NAMES[1], lambda path: shutil.copy(path.with_name(f"{NAMES[3]}.gz"), path), "10,000"),
     "one pixel": (NAMES[0], lambda path: rewrite(path, lambda data: data[:5000] + b"\x01" + data[5001:]), "SHA-256"),
     "one label": (NAMES[1], lambda path: rewrite(path, lambda data: data[:8] + b"\x03" + data[9:]), "SHA-256"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.full

@@ -18,7 +18,8 @@ from mlp_spec.experiment import Experiment
 found = []
 for fields in json.loads(sys.argv[1]):
     model = train.build(Experiment.from_dict(fields))
-    config = {key: float(value) for key, value in model.optimizer.get_config().items() if isinstance(value, int | float)}
+    config = model.optimizer.get_config().items()
+    config = {key: float(value) for key, value in config if isinstance(value, int | float)}
     found.append({
         "layers": [layer.to_dict() for layer in layers.describe(model)], "parameters": model.count_params(),
         "optimizer": type(model.optimizer).__name__, "numbers": config, "loss": model.loss,

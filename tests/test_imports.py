@@ -28,7 +28,10 @@ def loaded(package: str, *names: str) -> list[str]:
 @pytest.mark.parametrize(
     ("package", "never"),
     [
-        ("mlp_spec", [*FRAMEWORKS, "scipy", "rich", "matplotlib", "tyro", "keras_reference", "lightning_mlp", "parity"]),
+        (
+            "mlp_spec",
+            [*FRAMEWORKS, "scipy", "rich", "matplotlib", "tyro", "keras_reference", "lightning_mlp", "parity"],
+        ),
         ("keras_reference", [*TORCH_SIDE, "parity"]),
         ("lightning_mlp", [*KERAS_SIDE, "parity"]),
         ("parity", [*FRAMEWORKS, "keras_reference", "lightning_mlp"]),
@@ -56,7 +59,9 @@ def test_training_in_lightning_never_loads_tensorflow(tmp_path):
 
 
 def test_keras_trains_without_torch(tmp_path):
-    code = TRAIN_AND_LIST.replace("lightning_mlp", "keras_reference").replace('"tensorflow", "keras"', '"torch", "lightning"')
+    code = TRAIN_AND_LIST.replace("lightning_mlp", "keras_reference").replace(
+        '"tensorflow", "keras"', '"torch", "lightning"'
+    )
     ended = run_python("-c", code, tmp_path / "run")
     assert ended.out.strip().splitlines()[-1] == "LOADED 0", ended
 

@@ -21,7 +21,7 @@ def test_a_batch_is_a_pair_of_float_images_and_integer_labels(module):
     images, labels = next(iter(module.train_dataloader()))
     assert (images.shape, images.dtype) == ((32, 784), torch.float32)
     assert (labels.shape, labels.dtype) == ((32,), torch.int64)
-    assert 0 <= images.min() and 0.9 < images.max() <= 1
+    assert images.min() >= 0 and 0.9 < images.max() <= 1
 
 
 def test_every_sample_is_seen_once_an_epoch_and_the_partial_batch_is_kept():

@@ -15,9 +15,7 @@ from mlp_spec.experiment import PRESETS
 IMAGES = torch.rand(5, 784, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(
-    ("preset", "counts"), [("small", [19_625, 260]), ("bigger", [78_500, 7_575, 1_900, 260])]
-)
+@pytest.mark.parametrize(("preset", "counts"), [("small", [19_625, 260]), ("bigger", [78_500, 7_575, 1_900, 260])])
 def test_parameters_are_the_labs(preset, counts):
     model = train.build(PRESETS[preset])
     assert [layer.parameters for layer in layers.describe(model, 784)] == counts

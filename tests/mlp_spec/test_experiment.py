@@ -96,7 +96,7 @@ def test_names_are_derived():
     ],
 )
 def test_values_out_of_range_are_refused(make, message):
-    with pytest.raises(UserError, match="(?s).*") as caught:
+    with pytest.raises(UserError) as caught:
         make()
     assert message in str(caught.value)
 

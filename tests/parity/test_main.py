@@ -108,7 +108,11 @@ def test_bad_input_is_refused_before_anything_starts(flags, word):
 def test_ctrl_c_stops_both_processes(tmp_path):
     flags = ["--dataset", "mnist-sample", "--epochs", "1000", "--output-dir", str(tmp_path / "run")]
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "parity", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-u", "-m", "parity", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     for line in process.stdout:
         if "Epoch " in line:

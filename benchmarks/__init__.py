@@ -1,0 +1,1 @@
+"""Measures what the README's tables show."""

@@ -1,0 +1,117 @@
+"""Measures accuracy, agreement and speed of both presets on the full MNIST: `python -m benchmarks.measure`.
+
+Every number comes from the users' own commands. The training commands take turns, so that a machine whose
+speed drifts is unfair to neither. Writes `benchmarks/measured.json`.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+
+from mlp_spec import command, environment, flags
+from mlp_spec.errors import UserError
+from mlp_spec.files import write_json
+from mlp_spec.runs import CURVES
+
+MEASURED = Path(__file__).parent / "measured.json"
+TRAIN = {"keras": "keras_reference.train", "lightning": "lightning_mlp.train"}
+
+
+@dataclass(frozen=True)
+class MeasureFlags:
+    """What to measure."""
+
+    data_dir: str | None = None
+    """Folder with the full MNIST; also read from MLP_DATA_DIR. Downloaded unless given."""
+    rounds_small: int = 3
+    """Trainings of `small` in each framework, each with a seed of its own."""
+    rounds_bigger: int = 2
+    """Trainings of `bigger` in each framework."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    given = flags.parse(MeasureFlags, "python -m benchmarks.measure", "Measures the README's tables.", argv)
+    return command.run(lambda: measure(given))
+
+
+def measure(given: MeasureFlags) -> None:
+    """Measures both presets and writes the results."""
+    data = flags.ExperimentFlags(dataset="mnist", data_dir=given.data_dir).data_folder
+    shared = ["--dataset", "mnist", *(["--data-dir", data] if data else [])]
+    result = {
+        "created": f"{datetime.now():%Y-%m-%d}",
+        "environment": environment.describe("keras", "tensorflow", "lightning", "torch", "numpy"),
+        "presets": {},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for preset, rounds in (("small", given.rounds_small), ("bigger", given.rounds_bigger)):
+            wanted = ["--preset", preset, *shared]
+            result["presets"][preset] = {
+                "independent": independent(wanted, rounds, Path(folder) / preset),
+                "parity": parity(wanted, Path(folder) / f"{preset}-parity"),
+            }
+    write_json(MEASURED, result)
+    print(f"\nWritten: {MEASURED}")
+
+
+def independent(wanted: list[str], rounds: int, folder: Path) -> dict:
+    """Trains with both commands in turn; returns each framework's runs."""
+    runs = {side: [] for side in TRAIN}
+    for seed in range(rounds):
+        for side, module in TRAIN.items():
+            run = folder / f"{side}-{seed}"
+            execute(module, *wanted, "--seed", str(seed), "--output-dir", str(run))
+            timing, history = load(run / "timing.json"), load(run / "history.json")
+            runs[side].append(
+                {
+                    "seed": seed,
+                    **{name: history[name][-1] for name in CURVES},
+                    "epoch_seconds": timing["epoch_seconds"],
+                    "startup_seconds": timing["startup_seconds"],
+                }
+            )
+    seconds = {
+        side: median(second for run in found for second in run["epoch_seconds"][1:]) for side, found in runs.items()
+    }
+    return {"runs": runs, "median_epoch_seconds": seconds, "ratio": seconds["lightning"] / seconds["keras"]}
+
+
+def parity(wanted: list[str], folder: Path) -> dict:
+    """Runs the parity command; returns its verdict, checks and parameter counts."""
+    execute("parity", *wanted, "--output-dir", str(folder), allowed=(0, 1))
+    report = load(folder / "report.json")
+    return {
+        "verdict": report["verdict"],
+        "run_id": report["experiment"]["run_id"],
+        "devices": report["environment"]["devices"],
+        "layers": {side: [layer["parameters"] for layer in found["layers"]] for side, found in report["sides"].items()},
+        "parameters": {side: found["parameters"] for side, found in report["sides"].items()},
+        "checks": [{key: check[key] for key in ("name", "status", "measured", "limit")} for check in report["checks"]],
+    }
+
+
+def execute(module: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> None:
+    """Runs a command of ours, its output passed through.
+
+    Raises:
+        UserError: it ended with another status than those allowed.
+    """
+    print(f"\n$ python -m {module} {' '.join(arguments)}", flush=True)
+    status = subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+    if status not in allowed:
+        raise UserError(f"python -m {module} ended with exit status {status}; nothing was written")
+
+
+def load(path: Path):
+    """Reads a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Writes the measured tables into the README: `python -m benchmarks.tables`."""
+
+import json
+import sys
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.measure import MEASURED
+from mlp_spec import command
+from mlp_spec.errors import UserError
+from mlp_spec.files import write_text
+
+README = Path(__file__).parent.parent / "README.md"
+START, END = "<!-- measured: start (written by `make measure`) -->", "<!-- measured: end -->"
+
+
+def render(measured: dict) -> str:
+    """Renders the tables as Markdown."""
+    machine = measured["environment"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    own, common = [], []
+    for preset, found in measured["presets"].items():
+        for side, runs in found["independent"]["runs"].items():
+            own.append(row(preset, side, runs, found))
+        common.append(
+            f"| {preset} | {found['parity']['verdict']} | "
+            + " | ".join(gap(check) for check in found["parity"]["checks"] if check["name"].startswith("curve "))
+            + " |"
+        )
+    return "\n".join(
+        [
+            f"Full MNIST, {machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']}.",
+            "",
+            "Each framework from its own initialiser and shuffle (mean over seeds; seconds: median of all epochs",
+            "but the first, the commands taking turns; ratio: Lightning / Keras):",
+            "",
+            "| preset | framework | parameters | seeds | val_acc | val_loss | acc | loss | s/epoch | ratio |",
+            "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+            *own,
+            "",
+            "From the same weights in the same order: the largest gap between the two, and its limit (losses;",
+            "accuracies in images; `bigger` is judged over its first two epochs, see",
+            "[how to read a verdict](#how-to-read-a-verdict)):",
+            "",
+            "| preset | verdict | loss | acc | val_loss | val_acc |",
+            "|---|---|---:|---:|---:|---:|",
+            *common,
+        ]
+    )
+
+
+def row(preset: str, side: str, runs: list[dict], found: dict) -> str:
+    """Renders one framework's line of one preset."""
+    numbers = " | ".join(f"{mean(run[name] for run in runs):.4f}" for name in ("val_acc", "val_loss", "acc", "loss"))
+    layers = found["parity"]["layers"][side]
+    total = f"{found['parity']['parameters'][side]:,} = {' + '.join(f'{count:,}' for count in layers)}"
+    seconds = found["independent"]["median_epoch_seconds"][side]
+    ratio = f"{found['independent']['ratio']:.2f}" if side == "lightning" else ""
+    return f"| {preset} | {side.capitalize()} | {total} | {len(runs)} | {numbers} | {seconds:.2f} | {ratio} |"
+
+
+def gap(check: dict) -> str:
+    """Renders a measured gap and its limit."""
+    measured, limit = (
+        f"{value:.1e}" if isinstance(value, float) else value for value in (check["measured"], check["limit"])
+    )
+    return f"{measured} (limit {limit})"
+
+
+def place(readme: str, tables: str) -> str:
+    """Puts the tables between the README's two marks.
+
+    Raises:
+        UserError: a mark is missing.
+    """
+    if START not in readme or END not in readme:
+        raise UserError(f"the README has no place for the tables: it needs the lines {START} and {END}")
+    before, after = readme.split(START, maxsplit=1)[0], readme.split(END)[1]
+    return f"{before}{START}\n{tables}\n{END}{after}"
+
+
+def write() -> None:
+    """Renders `measured.json` into the README."""
+    if not MEASURED.exists():
+        raise UserError(f"{MEASURED} is missing; run make measure")
+    tables = render(json.loads(MEASURED.read_text(encoding="utf-8")))
+    write_text(README, place(README.read_text(encoding="utf-8"), tables))
+    print(f"Written: {README}")
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(write))

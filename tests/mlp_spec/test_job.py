@@ -1,0 +1,105 @@
+"""Jobs and events: what the parity process and the frameworks' processes tell each other."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from mlp_spec import canonical, job, recording
+from mlp_spec.experiment import PRESETS
+from mlp_spec.job import Job
+
+
+def job_of(**given):
+    fields = {
+        "experiment": PRESETS["bigger"],
+        "dataset": "auto",
+        "data_dir": None,
+        "accelerator": "cpu",
+        "weights": "weights.npz",
+        "output_dir": "größer/run",
+    }
+    return Job(**{**fields, **given})
+
+
+def sent(capsys):
+    """The lines that were printed."""
+    return capsys.readouterr().out.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("data_dir", [None, "/folder with/mnist"])
+@pytest.mark.parametrize("experiment", PRESETS.values(), ids=PRESETS)
+def test_a_job_comes_back(tmp_path, experiment, data_dir):
+    task = job_of(experiment=experiment, data_dir=data_dir)
+    task.write(tmp_path / "job.json")
+    assert Job.read(str(tmp_path / "job.json")) == task
+
+
+def test_a_job_is_plain_json(tmp_path):
+    job_of().write(tmp_path / "job.json")
+    fields = json.loads((tmp_path / "job.json").read_text(encoding="utf-8"))
+    assert fields["experiment"] == PRESETS["bigger"].to_dict()
+    assert fields["output_dir"] == "größer/run"
+
+
+def test_a_job_brings_the_canonical_weights(tmp_path):
+    weights = canonical.initial_weights(PRESETS["small"].model, seed=0)
+    recording.write(tmp_path / "weights.npz", weights, {})
+    read = job_of(weights=str(tmp_path / "weights.npz")).start_weights()
+    assert list(read) == list(weights)
+    assert all(read[name].tobytes() == weights[name].tobytes() for name in weights)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"epoch": 3, "seconds": 0.25, "metrics": {"loss": 1 / 3, "val_acc": 1e-12}},
+        {"device": "Größe\nof two lines"},
+    ],
+)
+def test_a_sent_event_is_received(capsys, fields):
+    job.send("epoch", **fields)
+    lines = sent(capsys)
+    assert len(lines) == 1
+    assert job.received(lines[0]) == {"event": "epoch", **fields}
+    assert job.received(lines[0].rstrip("\n")) == {"event": "epoch", **fields}
+
+
+def test_a_diverged_loss_is_received(capsys):
+    job.send("epoch", loss=math.nan, val_loss=math.inf)
+    event = job.received(sent(capsys)[0])
+    assert math.isnan(event["loss"]) and event["val_loss"] == math.inf
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "\n",
+        "Epoch 1/10",
+        '{"event": "epoch"}',
+        ' @parity {"event": "epoch"}',
+        'seen: @parity {"event": "epoch"}',
+        '@parity{"event": "epoch"}',
+        "@parity ",
+        "@parity nonsense",
+        '@parity {"event": "epoch"',
+        '@parity {"event": "epoch"} and more',
+        '@parity {"epoch": 3}',
+        "@parity []",
+        '@parity ["event"]',
+        '@parity "event"',
+        "@parity 3",
+        "@parity null",
+    ],
+)
+def test_any_other_line_is_no_event(line):
+    assert job.received(line) is None
+
+
+def test_a_value_that_is_no_json_is_not_sent(capsys):
+    with pytest.raises(TypeError):
+        job.send("epoch", metrics=np.zeros(3))
+    assert sent(capsys) == []
