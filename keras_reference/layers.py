@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlp_spec.errors import UserError
+from mlp_spec import canonical
 from mlp_spec.summary import Layer
 
 
@@ -36,9 +36,6 @@ def load_weights(model, arrays: dict[str, np.ndarray]) -> None:
     Raises:
         UserError: names or shapes do not fit; nothing has been changed then.
     """
-    found = {name: array.shape for name, array in weights(model).items()}
-    given = {name: array.shape for name, array in arrays.items()}
-    if found != given:
-        raise UserError(f"the weights do not fit the model: it has {found}, given are {given}")
+    canonical.check_fit(weights(model), arrays)
     for index, layer in enumerate(model.layers):
         layer.set_weights([arrays[f"dense_{index}/kernel"], arrays[f"dense_{index}/bias"]])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mlp_spec.errors import UserError
+from mlp_spec import canonical
 from mlp_spec.summary import Layer
 
 
@@ -63,10 +63,7 @@ def load_weights(model: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     Raises:
         UserError: names or shapes do not fit; nothing has been changed then.
     """
-    found = {name: array.shape for name, array in weights(model).items()}
-    given = {name: array.shape for name, array in arrays.items()}
-    if found != given:
-        raise UserError(f"the weights do not fit the model: it has {found}, given are {given}")
+    canonical.check_fit(weights(model), arrays)
     with torch.no_grad():
         for index, (_, layer) in enumerate(dense_layers(model)):
             layer.weight.copy_(torch.from_numpy(arrays[f"dense_{index}/kernel"].T.copy()))

@@ -6,6 +6,7 @@ A kernel is stored (inputs, outputs), as Keras keeps it; only the torch side tra
 
 import numpy as np
 
+from mlp_spec.errors import UserError
 from mlp_spec.experiment import ModelSpec
 
 # Streams of one seed: numbers drawn for one purpose never depend on how many another one drew.
@@ -33,3 +34,16 @@ def initial_weights(model: ModelSpec, seed: int, precision: str = "float32") -> 
 def epoch_order(seed: int, epoch: int, samples: int) -> np.ndarray:
     """Draws the order in which epoch `epoch` (from 0) visits the training samples: (samples,) int64."""
     return np.random.default_rng([seed, ORDER, epoch]).permutation(samples)
+
+
+def check_fit(model: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> None:
+    """Checks that given weights have the names and shapes of the model's.
+
+    Shapes are compared, never adapted: a square kernel fits transposed, too.
+
+    Raises:
+        UserError: they do not; names both.
+    """
+    shapes = [{name: array.shape for name, array in arrays.items()} for arrays in (model, given)]
+    if shapes[0] != shapes[1]:
+        raise UserError(f"the weights do not fit the model: it has {shapes[0]}, given are {shapes[1]}")

@@ -6,8 +6,8 @@ import math
 # `small` at the minimum. Epoch-to-epoch noise of `bigger` is near 4 % (standard deviation over seeds: 8 %
 # of the final value).
 RISE = 0.10
-# A validation loss that still falls by this share an epoch has not finished learning: the lab's `small`
-# falls by 3.6 % in its last epoch.
+# A validation loss that is lowest in the last epoch, and fell by this share an epoch before it, has not
+# finished learning: the lab's `small` falls by 3.6 % in its last epoch.
 FALL = 0.01
 
 
@@ -55,7 +55,8 @@ def _judge(numbers: dict, finite: bool) -> tuple[str, str]:
             f"({numbers['lowest_val_loss']:.4f}) and has risen by {numbers['val_loss_rise_since_lowest']:.0%} since, "
             f"while the accuracy is {accuracies}."
         )
-    if numbers["val_loss_fall_per_epoch_at_the_end"] > FALL:
+    still_falls = numbers["lowest_val_loss_epoch"] == numbers["epochs"]
+    if still_falls and numbers["val_loss_fall_per_epoch_at_the_end"] > FALL:
         return "underfits", (
             f"The model underfits: its validation loss still falls by "
             f"{numbers['val_loss_fall_per_epoch_at_the_end']:.1%} an epoch, and the accuracy is {accuracies}. "

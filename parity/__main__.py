@@ -91,12 +91,13 @@ def train_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
     Raises:
         ChildError: a process died, hung or left no recording.
     """
+    from mlp_spec.data import SAMPLE_NOTE
     from mlp_spec.job import Job
     from parity.children import run_probe
     from parity.progress import ChildProgress
 
     dataset = given.dataset
-    with ChildProgress(experiment.training.epochs) as progress:
+    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if dataset == "auto" else "") as progress:
         for name, package in PACKAGES.items():
             task = Job(
                 experiment=reference(experiment) if name == "keras" else experiment,

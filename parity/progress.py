@@ -6,12 +6,17 @@ from mlp_spec.progress import epoch_line
 
 
 class ChildProgress:
-    """Shows the epochs of both processes; a context."""
+    """Shows the epochs of both processes; a context.
 
-    def __init__(self, epochs: int):
+    Args:
+        epochs: how many epochs each process trains.
+        sample_note: printed when the first process says that it uses the offline sample.
+    """
+
+    def __init__(self, epochs: int, sample_note: str = ""):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.epochs = epochs
+        self.epochs, self.sample_note = epochs, sample_note
         self.live = sys.stdout.isatty()
         self.progress = Progress(
             TextColumn("{task.description:<9}"),
@@ -35,6 +40,9 @@ class ChildProgress:
 
         def on_event(event: dict) -> None:
             if event["event"] == "start":
+                if event["dataset"] == "mnist-sample" and self.sample_note:
+                    self.progress.console.print(self.sample_note, highlight=False, soft_wrap=True)
+                    self.sample_note = ""
                 text = f"{event['dataset']} on {event['device']}"
                 self.progress.update(task, last=text)
                 self._plain(f"{name:<9}  training on {text}")

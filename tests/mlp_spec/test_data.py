@@ -86,7 +86,7 @@ def test_two_exchanged_digits_are_refused(sample):
 def test_pixels_of_another_type_are_refused(sample):
     arrays = arrays_of(sample)
     arrays["test_labels"] = arrays["test_labels"].astype(np.int64)
-    with pytest.raises(UserError, match="test labels are .* int64, not .* uint8"):
+    with pytest.raises(UserError, match=r"test labels are .* int64, not .* uint8"):
         Digits("mnist-sample", "somewhere", **arrays)
 
 

@@ -1,0 +1,77 @@
+"""The README: its commands run, its files exist, its tables are the measured ones."""
+
+import json
+import re
+import shlex
+
+import pytest
+from conftest import ROOT, run_python
+
+from benchmarks import tables
+from mlp_spec.experiment import PRESETS
+from mlp_spec.flags import TrainFlags, parse
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^(?:python -m|make) .*$", README, re.MULTILINE)]
+
+
+def test_there_are_commands_to_test():
+    assert len([line for line in COMMANDS if line.startswith("python")]) == 6
+    assert {"make run", "make test"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("python") and "gpu" not in line])
+def test_a_command_of_the_readme_runs(line, tmp_path):
+    """Word for word, but for one epoch on the offline sample instead of all on the full MNIST."""
+    quick = ["--epochs", "1", "--dataset", "mnist-sample", "--output-dir", str(tmp_path / "run")]
+    ended = run_python(*shlex.split(line)[1:], *quick)
+    assert ended.status == (1 if "torch-adam" in line else 0), ended
+    assert any((tmp_path / "run").iterdir())
+
+
+def test_the_gpu_command_is_a_command():
+    (line,) = [line for line in COMMANDS if "gpu" in line]
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "lightning_mlp.train"]
+    assert parse(TrainFlags, "test", "A test.", words[3:]).experiment() == PRESETS["bigger"]
+
+
+def test_make_knows_every_target_of_the_readme():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"`?make ([a-z-]+)", README)) - {"their"}
+    assert {"run", "test", "measure"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_file_tree_is_the_real_one():
+    tree = README.split("## Where things are")[1].split("```")[1]
+    folder, listed = None, {}
+    for line in tree.strip().splitlines():
+        name, purpose = line.split(maxsplit=1)
+        assert purpose
+        if line.startswith(" "):
+            listed[folder].append(name)
+        else:
+            folder = name.rstrip("/")
+            listed[folder] = []
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages | {"tests"} == set(listed)
+    for folder, names in listed.items():
+        assert (ROOT / folder).is_dir()
+        for name in names:
+            assert (ROOT / folder / name).is_file(), f"{folder}/{name}"
+
+
+def test_files_that_are_named_exist():
+    for name in re.findall(r"`((?:mlp_spec|keras_reference|lightning_mlp|parity|tests|benchmarks)/[\w./]+)`", README):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_tables_are_the_measured_ones():
+    measured = json.loads((ROOT / "benchmarks" / "measured.json").read_text())
+    assert set(measured["presets"]) == set(PRESETS)
+    assert tables.place(README, tables.render(measured)) == README, "run make measure"
+    # ...and of the experiments as they are now
+    for preset, found in measured["presets"].items():
+        assert found["parity"]["run_id"] == PRESETS[preset].run_id
