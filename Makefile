@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-# Every preset is run, also after one without parity; the worst exit status is the last word.
+# Every preset is run, also after one without parity; the recipe ends with the worst exit status (make's own is then 2).
 run: $(INSTALLED)
 	@worst=0; for preset in $(PRESET); do \
 		echo "== $$preset"; \

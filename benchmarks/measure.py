@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from mlp_spec import command, environment, flags
+from mlp_spec.checks import whole_number
 from mlp_spec.errors import UserError
 from mlp_spec.files import write_json
 from mlp_spec.runs import CURVES
@@ -44,9 +45,13 @@ def measure(given: MeasureFlags) -> None:
     """Measures both presets and writes the results."""
     data = flags.ExperimentFlags(dataset="mnist", data_dir=given.data_dir).data_folder
     shared = ["--dataset", "mnist", *(["--data-dir", data] if data else [])]
+    whole_number("rounds_small", given.rounds_small, 1, 100)
+    whole_number("rounds_bigger", given.rounds_bigger, 1, 100)
+    machine = environment.describe("keras", "tensorflow", "lightning", "torch", "numpy")
+    del machine["platform"]  # the kernel's build says nothing here
     result = {
         "created": f"{datetime.now():%Y-%m-%d}",
-        "environment": environment.describe("keras", "tensorflow", "lightning", "torch", "numpy"),
+        "environment": machine,
         "presets": {},
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -33,12 +33,14 @@ def read_stamp(path: str | Path) -> Stamp:
             if damaged := archive.testzip():
                 raise UserError(f"checkpoint {path} is damaged (in {damaged})")
             fields = json.loads(archive.read(MEMBER))
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"checkpoint {path} cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"checkpoint {path} is damaged or not a .keras file ({error})") from error
     except (KeyError, ValueError) as error:
         raise UserError(f"checkpoint {path} was not written by this command ({error})") from error
+    except Exception as error:  # a damaged archive fails in as many ways as it has bits
+        raise UserError(f"checkpoint {path} is damaged or not a .keras file ({error})") from error
     return Stamp.from_dict(fields, str(path))
 
 

@@ -48,9 +48,9 @@ def train(given: flags.TrainFlags) -> None:
     verbose = 1 if sys.stdout.isatty() else 2
     try:
         fit(model, data.preprocess(digits), experiment, run, results, after_epoch=keep, verbose=verbose)
+        print(run.finish(results, digits, experiment, "Keras"))
     except KeyboardInterrupt:
-        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Keras", PROG)
-    print(run.finish(results, digits, experiment, "Keras"))
+        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Keras", PROG, given.resume)
 
 
 def check_supported(experiment: Experiment) -> None:

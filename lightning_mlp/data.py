@@ -118,7 +118,10 @@ def download() -> dict[str, np.ndarray]:
         raw_folder = property(lambda self: os.path.join(self.root, "MNIST", "raw"))
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torchvision"
-    with data.patient_for(20):
-        train, test = (SafeMNIST(cache, train=train, download=True) for train in (True, False))
+    try:
+        with data.patient_for(20):
+            train, test = (SafeMNIST(cache, train=train, download=True) for train in (True, False))
+    except (OSError, RuntimeError, ValueError) as error:  # torchvision does not check what it has cached
+        raise RuntimeError(f"{error} (if {cache} holds a broken download, remove it)") from error
     arrays = (train.data.numpy(), train.targets.numpy(), test.data.numpy(), test.targets.numpy())
     return {name: array.astype(np.uint8) for name, array in zip(data.ARRAYS, arrays, strict=True)}

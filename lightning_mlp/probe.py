@@ -29,6 +29,7 @@ def probe(task: job.Job) -> None:
         model.double()  # as the trainer will; float64 weights must not pass through float32
     layers.load_weights(model, task.start_weights())
     initial = layers.weights(model)
+    described = layers.describe(model, experiment.model.input_size)  # a diverged model describes nothing
     results = train.fit(
         model, datamodule, experiment, run, device, after_epoch=probing.report_epoch, show_progress=False
     )
@@ -43,7 +44,7 @@ def probe(task: job.Job) -> None:
             "train": probing.fingerprint(*(tensor.numpy() for tensor in datamodule.train_set.tensors)),
             "test": probing.fingerprint(*(tensor.numpy() for tensor in datamodule.val_set.tensors)),
         },
-        layers=layers.describe(model, experiment.model.input_size),
+        layers=described,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         initial=initial,
         final=layers.weights(model),

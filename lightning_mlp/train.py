@@ -47,7 +47,10 @@ def train(given: flags.TrainFlags) -> None:
     model = build(experiment)
     show(model, experiment)
     results = fit(model, datamodule, experiment, run, device, resume_from=given.resume)
-    print(run.finish(results, digits, experiment, "Lightning"))
+    try:
+        print(run.finish(results, digits, experiment, "Lightning"))
+    except KeyboardInterrupt:
+        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Lightning", PROG)
 
 
 def build(experiment: Experiment):
@@ -153,6 +156,8 @@ def quieten() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # Lightning 2.6 asks torch 2.15's trees an old question.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # A resumed run has a folder of its own.
+    warnings.filterwarnings("ignore", message=".*The dirpath has changed from.*")
     # Batches come out of memory: workers would only add copies.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # The folder is ours, fresh, and holds the configuration already.

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from mlp_spec.errors import UserError
 
+FLOAT32_MAX = 3.4e38  # a larger number is infinite to a float32 model
+
 
 def flag_name(name: str) -> str:
     """Returns the flag a user types for the field `name`: `batch_size` is `--batch-size`."""
@@ -14,8 +16,8 @@ def flag_name(name: str) -> str:
 def positive_number(name: str, value: float) -> None:
     """Checks that `value` is a finite number above 0."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not value > 0:
-        raise UserError(f"{flag_name(name)} is {value!r}; it must be a finite number above 0")
+    if not number or not math.isfinite(value) or not 0 < value <= FLOAT32_MAX:
+        raise UserError(f"{flag_name(name)} is {value!r}; it must be a finite number above 0, at most 3.4e38")
 
 
 def fraction(name: str, value: float) -> None:

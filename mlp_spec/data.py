@@ -31,7 +31,6 @@ KNOWN_SHA256 = {
     },
 }
 SAMPLE_TRAIN_PER_CLASS = 400
-SAMPLE_TEST_PER_CLASS = 100
 
 
 @dataclass(frozen=True)

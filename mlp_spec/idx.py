@@ -42,9 +42,12 @@ def find_files(folder: str | Path) -> dict[str, Path]:
         UserError: the folder or one of its files is missing.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"data folder {folder} is not a folder; give the folder with the four MNIST files")
-    return {name: find(folder, name) for name in NAMES}
+    try:
+        if not folder.is_dir():
+            raise UserError(f"data folder {folder} is not a folder; give the folder with the four MNIST files")
+        return {name: find(folder, name) for name in NAMES}
+    except OSError as error:
+        raise UserError(f"data folder {folder} cannot be read: {error.strerror or error}") from error
 
 
 def find(folder: Path, name: str) -> Path:

@@ -18,20 +18,20 @@ class EpochBar:
     """
 
     def __init__(self, epochs: int, batches: int):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self.epochs, self.batches = epochs, batches
         # Redrawing happens in a thread of its own: a batch costs one comparison here.
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[last]}"),
             transient=True,
             refresh_per_second=5,
             disable=not sys.stdout.isatty(),
         )
-        self.task = self.progress.add_task("", total=batches)
+        self.task = self.progress.add_task("", total=batches, last="")
         self.every = max(1, batches // 50)
 
     def start_epoch(self, epoch: int) -> None:
@@ -46,6 +46,8 @@ class EpochBar:
 
     def end_epoch(self, epoch: int, seconds: float, metrics: dict[str, float]) -> None:
         """Takes the bar away and prints the epoch's line."""
+        last = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        self.progress.update(self.task, last=last)  # the next epoch's bar shows what has been reached
         self.progress.stop()
         print(epoch_line(epoch, self.epochs, seconds, metrics), flush=True)
 

@@ -75,7 +75,13 @@ def experiment_of(flags: TrainFlags, stamp: Stamp | None) -> Experiment:
 
 
 def keep_interrupted(
-    run: RunFolder, checkpoint: Path, read_stamp: Callable[[Path], Stamp], digits, framework: str, prog: str
+    run: RunFolder,
+    checkpoint: Path,
+    read_stamp: Callable[[Path], Stamp],
+    digits,
+    framework: str,
+    prog: str,
+    resumed: str | None = None,
 ) -> NoReturn:
     """Ends an interrupted run: keeps the epochs that its checkpoint holds, and says how to go on.
 
@@ -88,6 +94,7 @@ def keep_interrupted(
         digits: the data set, for the pictures.
         framework: its name, for people.
         prog: the command that goes on.
+        resumed: the checkpoint this run went on from, if there is one.
 
     Raises:
         Interrupted: after at least one finished epoch.
@@ -95,10 +102,14 @@ def keep_interrupted(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not lose what is being kept
     if not checkpoint.exists():
-        raise KeyboardInterrupt
+        if resumed is None:
+            raise KeyboardInterrupt
+        raise Interrupted(f"No further epoch was finished; go on with:\n  {prog} --resume {resumed}")
     stamp = read_stamp(checkpoint)
     run.write_results(stamp.results)
     run.finish(stamp.results, digits, stamp.experiment, framework)
+    if stamp.results.epochs == stamp.experiment.training.epochs:
+        raise Interrupted(f"All {stamp.results.epochs} epochs are kept in {run.path}.")
     raise Interrupted(
         f"{stamp.results.epochs} of {stamp.experiment.training.epochs} epochs are kept in {run.path}; go on with:\n"
         f"  {prog} --resume {checkpoint}"

@@ -54,14 +54,25 @@ def compare(given: ParityFlags) -> int:
     sides = dict.fromkeys(PACKAGES)
     try:
         train_both(given, experiment, data_folder, run.path, sides)
-        used = sides["keras"].metadata["experiment"]["data"]
-        found = checks.run_all(sides["keras"], sides["lightning"], start)
-        experiment = replace(experiment, data=DataSpec(**used))
+        experiment = with_data_of(experiment, sides["keras"])
+        found = checks.run_all(sides["keras"], sides["lightning"], start, experiment)
     except ChildError as error:
+        experiment = with_data_of(experiment, sides["keras"])
         found = [checks.Check("training", "lockstep", "error", detail=str(error))]
+    except KeyboardInterrupt:
+        raise command.Interrupted(f"What was finished is in {run.path}.") from None
+    except Exception as error:  # a recording can be wrong in any way; it must end in a report all the same
+        detail = f"the recordings cannot be compared ({type(error).__name__}: {error})"
+        found = [checks.Check("comparison", "experiment", "error", detail=detail)]
+        sides = dict.fromkeys(PACKAGES)
     result = report.build(experiment, found, sides, datetime.now())
     write_reports(result, run.path)
     return report.EXIT_STATUS[result["verdict"]]
+
+
+def with_data_of(experiment: Experiment, side) -> Experiment:
+    """Returns the experiment with the data set a side's recording names, if there is one."""
+    return experiment if side is None else replace(experiment, data=DataSpec(**side.metadata["experiment"]["data"]))
 
 
 def check_inputs(given: ParityFlags, data_folder: str | None) -> None:

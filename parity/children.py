@@ -1,5 +1,6 @@
 """Runs a framework's process and watches it: whatever goes wrong there becomes one clear error here."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -7,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from mlp_spec import job, recording
 
 LAST_LINES = 15
+KEPT_LINES = 10_000
 
 
 class ChildError(Exception):
@@ -60,7 +63,7 @@ def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], N
     """Runs a command to its end, passing events on.
 
     Returns:
-        its exit status, None if it was stopped for its silence, and the lines that were no events.
+        its exit status, None if it was stopped for its silence, and the last lines that were no events.
     """
     process = subprocess.Popen(
         command,
@@ -73,48 +76,70 @@ def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], N
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         start_new_session=True,  # Ctrl-C reaches us alone, and we stop the process with all it started
     )
-    arrived: queue.Queue[str | None] = queue.Queue()
+    arrived: queue.Queue[str | None] = queue.Queue(maxsize=KEPT_LINES)
 
     def listen() -> None:
-        for line in process.stdout:
-            arrived.put(line.rstrip("\n"))
+        with process.stdout:
+            for line in process.stdout:
+                arrived.put(line.rstrip("\n"))
         arrived.put(None)
 
-    threading.Thread(target=listen, daemon=True).start()
-    lines: list[str] = []
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    lines: deque[str] = deque(maxlen=KEPT_LINES)
     try:
         heard = time.monotonic()
-        while True:
+        while time.monotonic() - heard <= stall_seconds:
             try:
-                line = arrived.get(timeout=max(0.0, heard + stall_seconds - time.monotonic()))
+                line = arrived.get(timeout=0.1)
             except queue.Empty:
-                return None, lines
+                if process.poll() is not None:  # it ended, and something it started holds its output open
+                    return process.returncode, list(lines)
+                continue
             if line is None:
-                return process.wait(timeout=stall_seconds), lines
-            if event := job.received(line):
+                return _wait(process, stall_seconds), list(lines)
+            if handled(line, on_event):
                 heard = time.monotonic()  # only an event is a sign of life: nonsense can go on for ever
-                on_event(event)
             else:
                 lines.append(line)
-    except subprocess.TimeoutExpired:  # it closed its output and hangs
-        return None, lines
+        return None, list(lines)
     finally:
         stop(process)
+        while listener.is_alive():  # it may wait for room in the queue
+            with contextlib.suppress(queue.Empty):
+                arrived.get(timeout=0.05)
+
+
+def handled(line: str, on_event: Callable[[dict], None]) -> bool:
+    """Passes a line on if it is an event; a malformed one is a line like any other."""
+    event = job.received(line)
+    if event is None:
+        return False
+    try:
+        on_event(event)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _wait(process: subprocess.Popen, seconds: float) -> int | None:
+    """Returns the exit status of a process that closed its output, None if it hangs all the same."""
+    try:
+        return process.wait(timeout=min(seconds, 60.0))
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def stop(process: subprocess.Popen, patience: float = 5.0) -> None:
     """Stops a process and everything it started: politely first, then for certain."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
         try:
-            os.killpg(process.pid, sign)
-            process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            continue
+            os.killpg(process.pid, sign)  # its group outlives it as long as something it started lives
         except ProcessLookupError:
             break
-    process.stdout.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=patience)
+    process.wait()
 
 
 def _with_last_lines(message: str, lines: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The two commands, `make run` and `make test`, end to end in the environment these tests run in."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ def test_make_run_without_a_network_uses_the_offline_sample_and_says_so(tmp_path
     assert "PARITY: Keras and Lightning agree on small on mnist-sample" in ended.stdout
     (made,) = set((ROOT / "runs").glob("*")) - before
     assert (made / "report.json").exists()
+    shutil.rmtree(made)
 
 
 @pytest.mark.full

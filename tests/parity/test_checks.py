@@ -36,12 +36,12 @@ def record(experiment: Experiment = SMALL, samples: int = 60_000) -> Recording:
     return Recording({f"initial/{name}": array.copy() for name, array in START.items()}, copy.deepcopy(metadata))
 
 
-def run(keras: Recording, lightning: Recording) -> dict[str, checks.Check]:
-    return {check.name: check for check in checks.run_all(keras, lightning, START)}
+def run(keras: Recording, lightning: Recording, asked: Experiment = SMALL) -> dict[str, checks.Check]:
+    return {check.name: check for check in checks.run_all(keras, lightning, START, asked)}
 
 
-def failed(keras: Recording, lightning: Recording) -> set[str]:
-    return {name for name, check in run(keras, lightning).items() if check.status == "fail"}
+def failed(keras: Recording, lightning: Recording, asked: Experiment = SMALL) -> set[str]:
+    return {name for name, check in run(keras, lightning, asked).items() if check.status == "fail"}
 
 
 def test_a_pair_that_agrees_passes_and_every_value_is_recorded():
@@ -141,8 +141,35 @@ def test_adam_is_judged_before_its_chaos_only():
     late, early = record(adam(20)), record(adam(20))
     late.metadata["history"]["loss"][2] += 1
     early.metadata["history"]["loss"][1] += 1
-    assert failed(late, record(adam(20))) == set()
-    assert failed(early, record(adam(20))) == {"curve loss"}
+    assert failed(late, record(adam(20)), adam(20)) == set()
+    assert failed(early, record(adam(20)), adam(20)) == {"curve loss"}
+
+
+@pytest.mark.parametrize("faulty", ["keras", "lightning"])
+def test_no_number_never_passes_also_where_adam_is_not_judged(faulty):
+    pair = {"keras": record(adam(20)), "lightning": record(adam(20))}
+    pair[faulty].metadata["history"]["loss"][15] = math.nan
+    assert failed(**pair, asked=adam(20)) == {"curve loss"}
+
+
+def test_both_sides_wrong_alike_is_wrong():
+    def change(fault):
+        pair = record(), record()
+        for side in pair:
+            fault(side)
+        return failed(*pair)
+
+    assert "layers" in change(change_metadata("layers", 0, "activation", value="tanh"))
+    assert "layers" in change(change_metadata("layers", 1, "outputs", value=11))
+    assert failed(record(adam(10)), record(adam(10)), SMALL) == {"same experiment"}
+
+
+def test_missing_seconds_never_decide():
+    still = record()
+    for seconds in ([], [0.0, 0.0]):
+        still.metadata["epoch_seconds"] = seconds
+        check = run(record(), still)["seconds an epoch"]
+        assert (check.status, check.measured) == ("info", None)
 
 
 def test_after_the_chaos_the_final_accuracy_may_differ_as_two_runs_do():
@@ -150,12 +177,12 @@ def test_after_the_chaos_the_final_accuracy_may_differ_as_two_runs_do():
     for images, expected in ((220, set()), (225, {"final val_acc"})):
         other = record(adam(20))
         other.metadata["history"]["val_acc"][-1] = 0.9 - images / 10_000
-        assert failed(record(adam(20)), other) == expected
+        assert failed(record(adam(20)), other, adam(20)) == expected
 
 
 def test_nothing_to_judge_is_an_error_and_no_pass():
     one_by_one = Experiment(SMALL.model, TrainingSpec(optimizers.Adam(), batch_size=1, epochs=1))
-    found = run(record(one_by_one), record(one_by_one))
+    found = run(record(one_by_one), record(one_by_one), one_by_one)
     assert {found[f"curve {name}"].status for name in checks.CURVES} == {"error"}
 
 

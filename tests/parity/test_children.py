@@ -10,6 +10,7 @@ import pytest
 from mlp_spec import job, recording
 from mlp_spec.experiment import PRESETS
 from parity.children import ChildError, run_probe, watch
+from parity.progress import ChildProgress
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_a_process_that_dies_or_prints_nonsense_is_an_error(task, tmp_path, scri
     [
         "import time; time.sleep(60)",
         "import time\nwhile True: print('busy with nothing'); time.sleep(.01)",
+        "while True: print('a flood of nonsense ' * 50)",
         "import os, sys, time; sys.stdout.flush(); os.close(1); os.close(2); time.sleep(60)",
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
     ],
@@ -95,6 +97,25 @@ def test_what_a_stopped_process_started_is_stopped_too(tmp_path):
             return  # ended, and only waits to be collected
         time.sleep(0.1)
     pytest.fail("the grandchild is still there")
+
+
+def test_a_grandchild_that_holds_the_output_open_delays_nothing(tmp_path):
+    script = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('last words', flush=True); sys.exit(3)"
+    )
+    started = time.monotonic()
+    status, lines = watch([sys.executable, "-c", script], 30.0, lambda event: None)
+    assert (status, lines) == (3, ["last words"])
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("event", ['{"event": "start"}', '{"event": "epoch", "metrics": null}', '{"event": "epoch"}'])
+def test_a_malformed_event_is_a_line_like_any_other(event):
+    with ChildProgress(2) as progress:
+        status, lines = watch([sys.executable, "-c", f"print('@parity ' + {event!r})"], 30.0, progress.follow("Keras"))
+    assert (status, lines) == (0, [f"@parity {event}"])
 
 
 def test_an_earlier_recording_is_never_read(task, tmp_path):

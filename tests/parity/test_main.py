@@ -83,6 +83,23 @@ def test_a_process_that_cannot_start_ends_in_could_not_run(tmp_path, monkeypatch
     assert "COULD NOT RUN" in (tmp_path / "run" / "report.md").read_text()
 
 
+@pytest.mark.parametrize("missing", ["data", "history", "layers", "experiment"])
+def test_recordings_that_cannot_be_compared_end_in_could_not_run(missing, tmp_path, monkeypatch, parity_run):
+    folder, _ = parity_run
+
+    def forged(package, task, *_, **__):
+        side = {"keras_reference": "keras", "lightning_mlp": "lightning"}[package]
+        found = recording.read(folder / side / "recording.npz")
+        if side == "lightning":
+            del found.metadata[missing]
+        return found
+
+    monkeypatch.setattr("parity.children.run_probe", forged)
+    assert parity.main([*QUICK, "--output-dir", str(tmp_path / "run")]) == 2
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["verdict"] == "could-not-run" and missing in report["checks"][0]["detail"]
+
+
 def test_a_bad_data_folder_is_refused_before_anything_starts(tmp_path):
     (tmp_path / "empty").mkdir()
     flags = ("--epochs", "1", "--data-dir", tmp_path / "empty", "--output-dir", tmp_path / "run")
@@ -104,7 +121,7 @@ def test_bad_input_is_refused_before_anything_starts(flags, word):
     assert_user_error(run_python("-m", "parity", *flags), word)
 
 
-def test_ctrl_c_stops_both_processes(tmp_path):
+def test_ctrl_c_stops_the_process_that_runs(tmp_path):
     flags = ["--dataset", "mnist-sample", "--epochs", "1000", "--output-dir", str(tmp_path / "run")]
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "parity", *flags],
@@ -119,5 +136,6 @@ def test_ctrl_c_stops_both_processes(tmp_path):
             break
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
+    assert f"What was finished is in {tmp_path / 'run'}" in err
     seen = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout
     assert seen == ""
