@@ -24,7 +24,7 @@ class EpochBar:
         # Redrawing happens in a thread of its own: a batch costs one comparison here.
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=10),
+            BarColumn(bar_width=7),
             MofNCompleteColumn(),
             TextColumn("{task.fields[last]}"),
             transient=True,
@@ -46,7 +46,7 @@ class EpochBar:
 
     def end_epoch(self, epoch: int, seconds: float, metrics: dict[str, float]) -> None:
         """Takes the bar away and prints the epoch's line."""
-        last = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        last = " ".join(f"{name} {value:.3f}" for name, value in metrics.items())
         self.progress.update(self.task, last=last)  # the next epoch's bar shows what has been reached
         self.progress.stop()
         print(epoch_line(epoch, self.epochs, seconds, metrics), flush=True)
