@@ -39,6 +39,7 @@ class ChildProgress:
         task = self.progress.add_task(name, total=self.epochs, last="starting")
 
         def on_event(event: dict) -> None:
+            """Shows one event of the process."""
             if event["event"] == "start":
                 if event["dataset"] == "mnist-sample" and self.sample_note:
                     self.progress.console.print(self.sample_note, highlight=False, soft_wrap=True)
