@@ -20,6 +20,12 @@ def positive_number(name: str, value: float) -> None:
         raise UserError(f"{flag_name(name)} is {value!r}; it must be a finite number above 0, at most 3.4e38")
 
 
+def non_negative_number(name: str, value: float) -> None:
+    """Checks that `value` is 0 or a finite number above it."""
+    if value != 0 or isinstance(value, bool):
+        positive_number(name, value)
+
+
 def fraction(name: str, value: float) -> None:
     """Checks that `value` lies in [0, 1)."""
     number = isinstance(value, int | float) and not isinstance(value, bool)

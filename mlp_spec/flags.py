@@ -28,6 +28,12 @@ class ExperimentFlags:
     """'adam' is Keras's Adam on both sides; 'torch-adam' is PyTorch's own, in Lightning only."""
     learning_rate: float | None = None
     """Keras's default for the optimizer unless given."""
+    momentum: float | None = None
+    """Of sgd and rmsprop; 0 unless given."""
+    nesterov: bool | None = None
+    """Nesterov's form of sgd's momentum."""
+    weight_decay: float | None = None
+    """Of adamw; decoupled, as in Keras."""
     epochs: int | None = None
     batch_size: int | None = None
     seed: int | None = None
@@ -62,9 +68,9 @@ class ExperimentFlags:
     def _optimizer(self, base: optimizers.Optimizer) -> optimizers.Optimizer:
         """Returns the optimizer: another one than the base's starts from its own default rate."""
         optimizer = base if self.optimizer in (None, base.name) else optimizers.make(self.optimizer)
-        if self.learning_rate is None:
-            return optimizer
-        return replace(optimizer, learning_rate=self.learning_rate)
+        names = ("learning_rate", "momentum", "nesterov", "weight_decay")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return optimizers.make(**{**optimizers.to_dict(optimizer), **given}) if given else optimizer
 
     @property
     def data_folder(self) -> str | None:

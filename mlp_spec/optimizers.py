@@ -7,7 +7,7 @@ A new optimizer gets a dataclass here, a branch in `keras_reference/model.py` an
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
-from mlp_spec.checks import fraction, positive_number
+from mlp_spec.checks import fraction, non_negative_number, positive_number
 from mlp_spec.errors import UserError
 
 
@@ -23,6 +23,8 @@ class SGD:
     def __post_init__(self):
         positive_number("learning_rate", self.learning_rate)
         fraction("momentum", self.momentum)
+        if self.nesterov and not self.momentum:
+            raise UserError("--nesterov needs --momentum above 0, for example --momentum 0.9")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,35 @@ class Adam:
 
 
 @dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay, w -= w lr decay before the update; PyTorch's default is .01."""
+
+    name: ClassVar[str] = "adamw"
+    weight_decay: float = 0.004
+
+    def __post_init__(self):
+        super().__post_init__()
+        non_negative_number("weight_decay", self.weight_decay)
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop as Keras computes it: epsilon under the root (PyTorch: rate .01, rho .99, epsilon behind it)."""
+
+    name: ClassVar[str] = "rmsprop"
+    learning_rate: float = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+
+    def __post_init__(self):
+        positive_number("learning_rate", self.learning_rate)
+        fraction("rho", self.rho)
+        fraction("momentum", self.momentum)
+        positive_number("epsilon", self.epsilon)
+
+
+@dataclass(frozen=True)
 class TorchAdam(Adam):
     """Adam as PyTorch computes it: epsilon is added after the bias correction. Lightning only."""
 
@@ -50,8 +81,8 @@ class TorchAdam(Adam):
     epsilon: float = 1e-8
 
 
-Optimizer = SGD | Adam | TorchAdam
-OPTIMIZERS: dict[str, type] = {cls.name: cls for cls in (SGD, Adam, TorchAdam)}
+Optimizer = SGD | Adam | AdamW | RMSprop | TorchAdam
+OPTIMIZERS: dict[str, type] = {cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, TorchAdam)}
 LIGHTNING_ONLY = frozenset({TorchAdam.name})
 
 

@@ -102,4 +102,4 @@ def short_run(module: str, folder: Path) -> Path:
 def parity_run(tmp_path_factory) -> tuple[Path, Ended]:
     """A short parity run of `small` on the offline sample: its folder and how it ended."""
     folder = tmp_path_factory.mktemp("parity") / "run"
-    return folder, run_python("-m", "parity", *QUICK, "--output-dir", folder)
+    return folder, run_python("-m", "parity", "--dataset", "mnist-sample", "--level", "quick", "--output-dir", folder)

@@ -91,7 +91,7 @@ def test_names_are_derived():
         (lambda: optimizers.Adam(learning_rate=float("inf")), "--learning-rate is inf"),
         (lambda: optimizers.Adam(beta_1=1.0), "--beta-1 is 1.0"),
         (lambda: optimizers.Adam(epsilon=0.0), "--epsilon is 0.0"),
-        (lambda: optimizers.make("lion"), "adam, sgd, torch-adam"),
+        (lambda: optimizers.make("lion"), "adam, adamw, rmsprop, sgd, torch-adam"),
         (lambda: optimizers.make("sgd", beta_1=0.9), "has no beta_1"),
     ],
 )

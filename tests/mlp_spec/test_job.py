@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from mlp_spec import canonical, job, recording
+from mlp_spec import canonical, job
 from mlp_spec.experiment import PRESETS
 from mlp_spec.job import Job
 
@@ -17,7 +17,6 @@ def job_of(**given):
         "dataset": "auto",
         "data_dir": None,
         "accelerator": "cpu",
-        "weights": "weights.npz",
         "output_dir": "größer/run",
     }
     return Job(**{**fields, **given})
@@ -43,12 +42,19 @@ def test_a_job_is_plain_json(tmp_path):
     assert fields["output_dir"] == "größer/run"
 
 
-def test_a_job_brings_the_canonical_weights(tmp_path):
+def test_a_part_is_left_with_its_run_and_read_by_the_other_side(tmp_path, capsys):
     weights = canonical.initial_weights(PRESETS["small"].model, seed=0)
-    recording.write(tmp_path / "weights.npz", weights, {})
-    read = job_of(weights=str(tmp_path / "weights.npz")).start_weights()
-    assert list(read) == list(weights)
-    assert all(read[name].tobytes() == weights[name].tobytes() for name in weights)
+    task = job_of(output_dir=str(tmp_path), reference_dir=str(tmp_path))
+    task.leave("facts", weights, {"more": 1})
+    assert job.received(sent(capsys)[0]) == {"event": "part", "part": "facts"}
+    read = task.reference("facts")
+    assert all(read.arrays[name].tobytes() == weights[name].tobytes() for name in weights)
+    assert read.metadata == {
+        "part": "facts",
+        "experiment_hash": task.experiment.hash,
+        "run_id": task.experiment.run_id,
+        "more": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mlp_spec import job, recording
-from mlp_spec.experiment import PRESETS, Experiment, TrainingSpec
-from mlp_spec.probing import fingerprint, leave_recording, report_epoch
-from mlp_spec.runs import CURVES, Results, RunFolder
-from mlp_spec.summary import Layer
+from mlp_spec.errors import UserError
+from mlp_spec.experiment import PRESETS
+from mlp_spec.probing import batch_sums, fingerprint, go_through, replayed, report_epoch
+from mlp_spec.runs import CURVES, Results
 
 IMAGES = np.random.default_rng(0).random((50, 784), np.float32)
 LABELS = np.arange(50) % 7
@@ -88,51 +87,44 @@ def test_a_finished_epoch_is_told(capsys):
     assert job.received(line) == {"event": "epoch", "epoch": 2, "seconds": 1.25, "metrics": metrics}
 
 
-@pytest.fixture
-def left(tmp_path):
-    """The recording of a probe, with the arguments it was made of."""
-    experiment = replace(PRESETS["small"], training=TrainingSpec(seed=5))
-    given = {
-        "framework": "keras",
-        "device": "cpu",
-        "packages": ("numpy", "no-such-package-anywhere"),
-        "experiment": experiment,
-        "data": {"train": fingerprint(IMAGES, LABELS), "test": fingerprint(IMAGES[:9], LABELS[:9])},
-        "layers": [Layer("dense", "Dense", 784, 25, "sigmoid", 19_625)],
-        "parameters": 19_885,
-        "initial": {"dense_0/kernel": IMAGES[:2], "dense_0/bias": np.zeros(3)},
-        "final": {"dense_0/kernel": IMAGES[2:4], "dense_0/bias": np.ones(3)},
-        "results": results_of(3),
-    }
-    leave_recording(RunFolder(tmp_path / "run"), **given)
-    assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["recording.npz"]
-    return recording.read(tmp_path / "run" / job.RECORDING), given
+class Probe:
+    """A probe of three parts, of which the second fails."""
+
+    def __init__(self, folder):
+        self.task = job.Job(PRESETS["small"], "auto", None, "cpu", str(folder), ("facts", "initial", "cases"))
+
+    def facts(self):
+        return {"a": np.ones(2)}, {"first": True}
+
+    def initial(self):
+        raise ValueError("no weights today")
+
+    def cases(self):
+        raise UserError("a sentence for people")
 
 
-def test_the_recording_holds_the_weights_of_both_ends(left):
-    read, given = left
-    names = ["initial/dense_0/kernel", "initial/dense_0/bias", "final/dense_0/kernel", "final/dense_0/bias"]
-    assert list(read.arrays) == names
-    for end in ("initial", "final"):
-        for name, array in given[end].items():
-            assert read.arrays[f"{end}/{name}"].tobytes() == array.tobytes()
+def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path, capsys):
+    go_through(Probe(tmp_path))
+    events = [job.received(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(event["event"], event["part"]) for event in events] == [
+        ("begin", "facts"), ("part", "facts"), ("begin", "initial"), ("failed", "initial"),
+        ("begin", "cases"), ("failed", "cases"),
+    ]  # fmt: skip
+    assert "ValueError: no weights today (test_probing.py, line" in events[3]["message"]
+    assert events[5]["message"] == "a sentence for people"
+    left = recording.read(job.recording_path(tmp_path, "facts"))
+    assert left.metadata["first"] and left.metadata["run_id"] == PRESETS["small"].run_id
 
 
-def test_the_recording_says_what_was_trained_and_how_it_went(left):
-    read, given = left
-    metadata, experiment, results = dict(read.metadata), given["experiment"], given["results"]
-    packages = metadata.pop("environment")["packages"]
-    assert packages == {"numpy": np.__version__, "no-such-package-anywhere": None}
-    assert Experiment.from_dict(metadata.pop("experiment")) == experiment
-    assert metadata == {
-        "framework": "keras",
-        "device": "cpu",
-        "experiment_hash": experiment.hash,
-        "run_id": experiment.run_id,
-        "data": given["data"],
-        "layers": [given["layers"][0].to_dict()],
-        "parameters": 19_885,
-        "history": results.history,
-        "epoch_seconds": [0.25, 1.25, 2.25],
-        "startup_seconds": 2.5,
-    }
+def test_batches_are_described_by_rows_and_their_order():
+    sums = batch_sums(IMAGES[:7], LABELS[:7], 3)
+    assert sums.shape == (3, 4) and sums[:, 0].tolist() == [3, 3, 1]
+    swapped = IMAGES[[1, 0, 2, 3, 4, 5, 6]]
+    changed = batch_sums(swapped, LABELS[[1, 0, 2, 3, 4, 5, 6]], 3)
+    assert (changed[0, :3] == sums[0, :3]).all() and changed[0, 3] != sums[0, 3]
+    assert (changed[1:] == sums[1:]).all()
+
+
+def test_a_replay_keeps_first_values_and_the_sum():
+    kept = replayed({"x": np.arange(2000, dtype=np.float32)})["x"]
+    assert kept[:3].tolist() == [0, 1, 2] and kept[-1] == 1999 * 1000 and len(kept) == 998
