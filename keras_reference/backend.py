@@ -5,35 +5,69 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from mlp_spec.errors import UserError
 
 PACKAGES = ("keras", "tensorflow", "numpy")
 
 
-def start(accelerator: str, precision: str) -> str:
-    """Imports Keras on TensorFlow and returns the device it will train on, `cpu` or `gpu`.
+def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
+    """Imports Keras on a backend and returns the device it will train on, `cpu` or `gpu`.
 
     Args:
-        accelerator: `auto` takes a GPU if TensorFlow sees one.
+        accelerator: `auto` takes a GPU if the backend sees one.
         precision: Keras's `floatx`, `float32` or `float64`.
+        backend: `tensorflow`, `jax` or `torch`.
 
     Raises:
-        UserError: a GPU is asked for and TensorFlow sees none.
+        UserError: the backend is not installed, or a GPU is asked for and the backend sees none.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_import():
-        import keras
-        import tensorflow as tf
+    os.environ["KERAS_BACKEND"] = backend
+    if accelerator == "cpu":  # read once, when the backends are imported
+        os.environ |= {"KERAS_TORCH_DEVICE": "cpu", "JAX_PLATFORMS": "cpu"}
+    starters = {"tensorflow": start_tensorflow, "jax": start_jax, "torch": start_torch}
+    try:
+        with quiet_start():
+            import keras
 
-        gpus = tf.config.list_physical_devices("GPU")
+            import_module(backend)
+            # A user's ~/.keras/keras.json may say otherwise, and both decide results.
+            keras.config.set_floatx(precision)
+            keras.config.set_epsilon(1e-7)
+            device = starters[backend](accelerator, precision)
+    except ModuleNotFoundError as error:
+        extra = " (pip install 'keras-lightning-parity[jax]')" if backend == "jax" else ""
+        raise UserError(f"Keras cannot start on {backend}: there is no module {error.name}{extra}") from error
+    if accelerator == "gpu" and device != "gpu":
+        raise UserError(f"--accelerator gpu: {backend} sees no GPU here; use --accelerator cpu or auto")
+    return device
 
-    # A user's ~/.keras/keras.json may say otherwise, and both decide results.
-    keras.config.set_floatx(precision)
-    keras.config.set_epsilon(1e-7)
-    if accelerator == "gpu" and not gpus:
-        raise UserError("--accelerator gpu: TensorFlow sees no GPU here; use --accelerator cpu or auto")
+
+def start_jax(accelerator: str, precision: str) -> str:
+    """Sets JAX's precision."""
+    import jax
+
+    jax.config.update("jax_enable_x64", precision == "float64")
+    jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
+    return "gpu" if any(device.platform == "gpu" for device in jax.devices()) else "cpu"
+
+
+def start_torch(accelerator: str, precision: str) -> str:
+    """Sets torch's threads; its products of float32 matrices are exact unless told otherwise."""
+    import torch
+
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "gpu"
+    torch.set_num_threads(1)  # small products: threads that wait for each other cost more than they give
+    return "cpu"
+
+
+def start_tensorflow(accelerator: str, precision: str) -> str:
+    """Sets TensorFlow's device and precision."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
     if accelerator == "cpu":
         tf.config.set_visible_devices([], "GPU")
     # TensorFlow rounds float32 matrices to 10 bits on a GPU (TF32) unless told not to; PyTorch does not.
@@ -42,8 +76,8 @@ def start(accelerator: str, precision: str) -> str:
 
 
 @contextmanager
-def quiet_import() -> Iterator[None]:
-    """Holds back what TensorFlow's C++ side prints while it starts; shows it if the import fails.
+def quiet_start() -> Iterator[None]:
+    """Holds back what TensorFlow's C++ side prints while it starts and looks for a GPU; shows it if that fails.
 
     It writes to the file descriptor before its own log level counts, so Python's `sys.stderr` is too late.
     """

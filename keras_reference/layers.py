@@ -1,9 +1,15 @@
 """The dense layers of a Keras model: read, described and filled, in the vocabulary both frameworks share."""
 
+import keras
 import numpy as np
 
 from mlp_spec import canonical
 from mlp_spec.summary import Layer
+
+
+def dense_layers(model) -> list:
+    """Returns the model's `Dense` layers, from the input to the output."""
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
 
 
 def describe(model) -> list[Layer]:
@@ -17,14 +23,14 @@ def describe(model) -> list[Layer]:
             activation=layer.activation.__name__,
             parameters=layer.count_params(),
         )
-        for layer in model.layers
+        for layer in dense_layers(model)
     ]
 
 
 def weights(model) -> dict[str, np.ndarray]:
     """Copies kernels (inputs, outputs) and biases (outputs,) by their canonical names."""
     arrays = {}
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(dense_layers(model)):
         for name, array in zip(("kernel", "bias"), layer.get_weights(), strict=True):
             arrays[f"dense_{index}/{name}"] = np.array(array)
     return arrays
@@ -37,5 +43,5 @@ def load_weights(model, arrays: dict[str, np.ndarray]) -> None:
         UserError: names or shapes do not fit; nothing has been changed then.
     """
     canonical.check_fit(weights(model), arrays)
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(dense_layers(model)):
         layer.set_weights([arrays[f"dense_{index}/kernel"], arrays[f"dense_{index}/bias"]])

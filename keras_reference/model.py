@@ -2,7 +2,7 @@
 
 from keras import Input, Sequential
 from keras.layers import Dense
-from keras.optimizers import SGD, Adam
+from keras.optimizers import SGD, Adam, AdamW, RMSprop
 
 
 def build_model(hidden_sizes=(25,), activation="sigmoid", input_size=784, num_classes=10) -> Sequential:
@@ -18,26 +18,22 @@ def build_model(hidden_sizes=(25,), activation="sigmoid", input_size=784, num_cl
     return model
 
 
-def compile_model(
-    model: Sequential,
-    optimizer="sgd",
-    learning_rate=0.01,
-    momentum=0.0,
-    nesterov=False,
-    beta_1=0.9,
-    beta_2=0.999,
-    epsilon=1e-7,
-) -> Sequential:
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+
+
+def compile_model(model: Sequential, optimizer="sgd", **numbers) -> Sequential:
     """Compiles the model for one-hot labels (batch, num_classes).
+
+    Args:
+        model: what `build_model` returned.
+        optimizer: `sgd`, `adam`, `adamw` or `rmsprop`.
+        numbers: of the optimizer, by Keras's own names (`learning_rate`, `momentum`, `epsilon` ...).
 
     Raises:
         ValueError: Keras does not have this optimizer.
     """
-    if optimizer == "sgd":
-        optimizer = SGD(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
-    elif optimizer == "adam":
-        optimizer = Adam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
-    else:
-        raise ValueError(f"Keras has no optimizer {optimizer!r}; use 'sgd' or 'adam'")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"Keras has no optimizer {optimizer!r}; use one of: {', '.join(OPTIMIZERS)}")
+    optimizer = OPTIMIZERS[optimizer](**numbers)
     model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["acc"])
     return model

@@ -43,11 +43,12 @@ def train(given: flags.TrainFlags) -> None:
     results = stamp.results if stamp else runs.Results()
 
     def keep(results: runs.Results) -> None:
+        run.write_results(results)
         checkpoint.save(model, resume.Stamp(experiment, results), run.path / CHECKPOINT)
 
     verbose = 1 if sys.stdout.isatty() else 2
     try:
-        fit(model, data.preprocess(digits), experiment, run, results, after_epoch=keep, verbose=verbose)
+        fit(model, data.preprocess(digits), experiment, results, after_epoch=keep, verbose=verbose)
         print(run.finish(results, digits, experiment, "Keras"))
     except KeyboardInterrupt:
         resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Keras", PROG, given.resume)
@@ -57,7 +58,8 @@ def check_supported(experiment: Experiment) -> None:
     """Checks that Keras has the experiment's optimizer."""
     name = experiment.training.optimizer.name
     if name in optimizers.LIGHTNING_ONLY:
-        raise UserError(f"--optimizer {name} is PyTorch's own; Keras has sgd and adam")
+        known = ", ".join(sorted(set(optimizers.OPTIMIZERS) - optimizers.LIGHTNING_ONLY))
+        raise UserError(f"--optimizer {name} is PyTorch's own; Keras has: {known}")
 
 
 def build(experiment: Experiment):
@@ -77,13 +79,14 @@ def fit(
     model,
     arrays,
     experiment: Experiment,
-    run: runs.RunFolder,
     results: runs.Results,
     after_epoch: Callable[[runs.Results], None] = lambda results: None,
+    before_epoch: Callable[[int], None] = lambda epoch: None,
     order: Callable[[int], object] | None = None,
     verbose: int = 0,
+    **options,
 ) -> None:
-    """Trains the epochs that `results` does not hold yet; results are written after each.
+    """Trains the epochs that `results` does not hold yet.
 
     One `fit` call an epoch, for two reasons: with a fixed seed, TensorFlow's `fit` repeats one shuffled
     order in *every* epoch of a call; and an interrupted run can then go on with the order it would have had.
@@ -92,11 +95,12 @@ def fit(
         model: a compiled Keras model.
         arrays: `keras_reference.data.Arrays`.
         experiment: batch size, epochs and seed.
-        run: where results are written.
         results: the epochs that are finished; grows.
         after_epoch: called with the results so far.
-        order: from the epoch (from 0) to the order of the samples (N,); Keras shuffles unless given.
+        before_epoch: called with the epoch (from 0) that is about to start.
+        order: from the epoch (from 0) to the order of the samples (M,); Keras shuffles unless given.
         verbose: Keras's: 0 silent, 1 bar, 2 a line an epoch.
+        options: of `fit`.
     """
     import keras
 
@@ -107,6 +111,7 @@ def fit(
     callbacks = [timer, Progress(spec.epochs, verbose)] if verbose else [timer]
     results.startup_seconds = time.monotonic() - STARTED
     for epoch in range(results.epochs, spec.epochs):
+        before_epoch(epoch)
         keras.utils.set_random_seed(epoch_seed(spec.seed, epoch))
         rows = slice(None) if order is None else order(epoch)
         history = model.fit(
@@ -119,9 +124,9 @@ def fit(
             validation_data=(arrays.x_test, arrays.y_test),
             callbacks=callbacks,
             verbose=0,  # `Progress` shows Keras's bar with the run's epochs, not this call's
+            **options,
         ).history
         results.add_epoch({name: history[name][0] for name in runs.CURVES}, timer.seconds)
-        run.write_results(results)
         after_epoch(results)
 
 
