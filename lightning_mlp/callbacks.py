@@ -1,7 +1,5 @@
 """Callbacks of the training command: the bar, and what is kept after every epoch."""
 
-from collections.abc import Callable
-
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 
 from lightning_mlp.history import History
@@ -43,8 +41,8 @@ class Bar(ProgressBar):
 class Keeper(Callback):
     """Writes results after every epoch and stamps checkpoints with the experiment they belong to."""
 
-    def __init__(self, history: History, run: RunFolder, experiment, after_epoch: Callable[[Results], None]):
-        self.history, self.run, self.experiment, self.after_epoch = history, run, experiment, after_epoch
+    def __init__(self, history: History, run: RunFolder, experiment):
+        self.history, self.run, self.experiment = history, run, experiment
         self.startup_seconds = 0.0
 
     @property
@@ -59,7 +57,6 @@ class Keeper(Callback):
     def on_train_epoch_end(self, trainer, pl_module):
         """Writes history and timing."""
         self.run.write_results(self.results)
-        self.after_epoch(self.results)
 
 
 def checkpointing(run: RunFolder, name: str) -> ModelCheckpoint:

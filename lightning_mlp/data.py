@@ -24,7 +24,7 @@ class MNISTDataModule(lightning.LightningDataModule):
         batch_size: training batch; the last batch of an epoch may be smaller.
         eval_batch_size: validation batch; decides speed, not the means.
         seed: of the shuffle.
-        order: from the epoch (from 0) to the order of the samples (N,); PyTorch shuffles unless given.
+        order: from the epoch (from 0) to the samples it visits, in order, (M,); PyTorch shuffles all unless given.
 
     Raises:
         UserError: from `prepare_data` or `setup`, when the digits cannot be had.
@@ -81,11 +81,12 @@ class EpochBatches(Sampler):
     Args:
         samples: how many samples there are.
         batch_size: indices of a batch; the last one may have fewer.
-        order: from the epoch to the order (samples,); their own order unless given.
+        order: from the epoch to the samples it visits, in order, (M,); all in their own order unless given.
     """
 
     def __init__(self, samples: int, batch_size: int, order: Callable[[int], object] | None = None):
         self.samples, self.batch_size, self.order = samples, batch_size, order
+        self.visited = samples if order is None else len(order(0))  # every epoch visits as many
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -93,7 +94,7 @@ class EpochBatches(Sampler):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return math.ceil(self.samples / self.batch_size)
+        return math.ceil(self.visited / self.batch_size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the

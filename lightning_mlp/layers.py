@@ -13,38 +13,60 @@ def dense_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
     return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
 
 
-def describe(model: nn.Module, input_size: int) -> list[Layer]:
-    """Describes the layers from the modules themselves, by running one image through them.
+ACTIVATIONS = {"linear": lambda z: z, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
-    The last activation is `softmax` if `predict_step` makes probabilities of the logits.
+
+def describe(model: nn.Module, input_size: int) -> list[Layer]:
+    """Describes the layers from what they do: an image runs through them, and activations are told by their values.
+
+    The last activation is `softmax` if `predict_step` makes probabilities of the logits, or returns the logits.
+    What is none of the known activations is `unknown`.
     """
     names = {module: name for name, module in dense_layers(model)}
-    seen: list[tuple[nn.Module, str]] = []
+    seen: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
     hooks = [
-        module.register_forward_hook(lambda module, _, output: seen.append((module, output)))
-        for module in model.modules()
-        if not list(module.children())
+        module.register_forward_hook(lambda module, given, output: seen.append((module, given[0], output)))
+        for module in names
     ]
+    training = model.training
     try:
         parameter = next(model.parameters())
-        image = torch.full((1, input_size), 0.5, dtype=parameter.dtype, device=parameter.device)
+        ramp = torch.linspace(0, 1, input_size, dtype=parameter.dtype, device=parameter.device)
         with torch.no_grad():
-            probabilities = model.predict_step((image,), 0)
+            found = model.eval().predict_step(ramp[None], 0)
     finally:
+        model.train(training)
         for hook in hooks:
             hook.remove()
     layers = []
-    for module, output in seen:
-        if isinstance(module, nn.Linear):
-            count = sum(value.numel() for value in module.parameters())
-            kind = type(module).__name__
-            layers.append(Layer(names[module], kind, module.in_features, output.shape[-1], "linear", count))
-        elif layers:
-            layers[-1] = Layer(**{**layers[-1].to_dict(), "activation": type(module).__name__.lower()})
-    logits = seen[-1][1]
-    if layers and torch.equal(probabilities, logits.softmax(dim=1)):
-        layers[-1] = Layer(**{**layers[-1].to_dict(), "activation": "softmax"})
+    for place, (module, _, output) in enumerate(seen):
+        last = place + 1 == len(seen)
+        known = {"softmax": lambda z: z.softmax(dim=1)} if last else ACTIVATIONS
+        after = found if last else seen[place + 1][1]
+        matching = [name for name, function in known.items() if alike(function(output), after)]
+        if last and alike(output, after):  # logits: the softmax is left to whoever asked
+            matching = ["softmax"]
+        count = sum(value.numel() for value in module.parameters())
+        activation = matching[0] if matching else "unknown"
+        layers.append(
+            Layer(names[module], type(module).__name__, module.in_features, output.shape[-1], activation, count)
+        )
     return layers
+
+
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Says whether two tensors are the same function's values: rounding, even bfloat16's, is judged elsewhere."""
+    return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=0.02, atol=0.005)
+
+
+def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Returns the parameters of the `Linear` modules by their canonical names; kernels are (outputs, inputs)."""
+    places = {}
+    for index, (_, layer) in enumerate(dense_layers(model)):
+        places[f"dense_{index}/kernel"] = layer.weight
+        if layer.bias is not None:
+            places[f"dense_{index}/bias"] = layer.bias
+    return places
 
 
 def weights(model: nn.Module) -> dict[str, np.ndarray]:

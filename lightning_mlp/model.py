@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lightning_mlp.keras_adam import KerasAdam
+from lightning_mlp.keras_optimizers import KerasAdam, KerasRMSprop, KerasSGD
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "torch-adam")
 
 
 class LitMLP(lightning.LightningModule):
@@ -22,10 +23,13 @@ class LitMLP(lightning.LightningModule):
         hidden_sizes: neurons of each hidden layer.
         num_classes: number of classes.
         activation: `relu`, `sigmoid` or `tanh`, after each hidden layer.
-        optimizer: `sgd`, `adam` (Keras's) or `torch-adam` (PyTorch's).
+        optimizer: `sgd`, `adam`, `adamw`, `rmsprop` (all as Keras computes them) or `torch-adam` (PyTorch's).
         learning_rate: step size of the optimizer.
-        momentum, nesterov: of `sgd`.
-        beta_1, beta_2, epsilon: of `adam` and `torch-adam`.
+        momentum, nesterov: of `sgd`; momentum of `rmsprop`, too.
+        beta_1, beta_2, epsilon: of `adam`, `adamw` and `torch-adam`.
+        weight_decay: of `adamw`.
+        rho: of `rmsprop`, with epsilon.
+        float32_betas: of `adam` and `adamw`: whether the betas are rounded as Keras on TensorFlow does.
 
     Raises:
         ValueError: the activation or the optimizer is unknown.
@@ -44,6 +48,9 @@ class LitMLP(lightning.LightningModule):
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-7,
+        weight_decay=0.004,
+        rho=0.9,
+        float32_betas=True,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -86,18 +93,22 @@ class LitMLP(lightning.LightningModule):
 
     def configure_optimizers(self):
         """Builds the optimizer by its name."""
-        hparams = self.hparams
-        betas = (hparams.beta_1, hparams.beta_2)
+        hparams, parameters = self.hparams, self.parameters()
+        rate, betas, epsilon = hparams.learning_rate, (hparams.beta_1, hparams.beta_2), hparams.epsilon
         match hparams.optimizer:
-            case "sgd":
-                return torch.optim.SGD(
-                    self.parameters(), hparams.learning_rate, hparams.momentum, nesterov=hparams.nesterov
-                )
+            case "sgd":  # without momentum, the two frameworks' SGD is the same
+                if not hparams.momentum:
+                    return torch.optim.SGD(parameters, rate)
+                return KerasSGD(parameters, rate, hparams.momentum, hparams.nesterov)
             case "adam":
-                return KerasAdam(self.parameters(), hparams.learning_rate, betas, hparams.epsilon)
+                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_betas)
+            case "adamw":
+                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_betas, hparams.weight_decay)
+            case "rmsprop":
+                return KerasRMSprop(parameters, rate, hparams.rho, hparams.momentum, epsilon)
             case "torch-adam":
-                return torch.optim.Adam(self.parameters(), hparams.learning_rate, betas, hparams.epsilon)
-        raise ValueError(f"optimizer {hparams.optimizer!r} is unknown; choose sgd, adam or torch-adam")
+                return torch.optim.Adam(parameters, rate, betas, epsilon)
+        raise ValueError(f"optimizer {hparams.optimizer!r} is unknown; choose one of {', '.join(OPTIMIZERS)}")
 
     def on_train_epoch_start(self):
         """Starts a new mean."""

@@ -53,13 +53,19 @@ def train(given: flags.TrainFlags) -> None:
         resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Lightning", PROG)
 
 
-def build(experiment: Experiment):
-    """Builds the module; it initialises itself."""
+def build(experiment: Experiment, module: Callable | None = None, **numbers):
+    """Builds the module; it initialises itself.
+
+    Args:
+        experiment: what it is to be.
+        module: called in LitMLP's place, with its keyword arguments.
+        numbers: further keyword arguments.
+    """
     from lightning_mlp.model import LitMLP
 
-    numbers = optimizers.to_dict(experiment.training.optimizer)
+    numbers = {**optimizers.to_dict(experiment.training.optimizer), **numbers}
     spec = experiment.model
-    return LitMLP(
+    return (module or LitMLP)(
         input_size=spec.input_size,
         hidden_sizes=spec.hidden_sizes,
         num_classes=spec.num_classes,
@@ -85,8 +91,6 @@ def fit(
     run: runs.RunFolder,
     device: str,
     resume_from: str | None = None,
-    after_epoch: Callable[[runs.Results], None] = lambda results: None,
-    show_progress: bool = True,
 ) -> runs.Results:
     """Trains by Lightning's own `Trainer.fit`; results and a checkpoint are written after every epoch.
 
@@ -97,33 +101,17 @@ def fit(
         run: where results are written.
         device: `cpu` or `gpu`.
         resume_from: checkpoint to go on from.
-        after_epoch: called with the results so far.
-        show_progress: whether a bar and a line an epoch are printed.
 
     Raises:
         Interrupted: Ctrl-C, after at least one finished epoch.
     """
-    import lightning
-
     from lightning_mlp import checkpoint
     from lightning_mlp.callbacks import Bar, Keeper, checkpointing
     from lightning_mlp.history import History
 
-    quieten()
-    use_threads(device, experiment)
     history = History()
-    keeper = Keeper(history, run, experiment, after_epoch)
-    trainer = lightning.Trainer(
-        accelerator=device,
-        devices=1,
-        precision="64-true" if experiment.training.precision == "float64" else "32-true",
-        max_epochs=experiment.training.epochs,
-        callbacks=[history, *([Bar(history)] if show_progress else []), keeper, checkpointing(run, CHECKPOINT)],
-        logger=False,  # the default one loads TensorFlow if it is installed; `Keeper` writes the history
-        enable_progress_bar=show_progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    keeper = Keeper(history, run, experiment)
+    trainer = make_trainer(experiment, device, [history, Bar(history), keeper, checkpointing(run, CHECKPOINT)])
     keeper.startup_seconds = time.monotonic() - STARTED
     try:
         trainer.fit(model, datamodule, ckpt_path=resume_from, weights_only=True)
@@ -133,6 +121,35 @@ def fit(
             raise
         resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, datamodule.digits, "Lightning", PROG)
     return keeper.results
+
+
+def make_trainer(experiment: Experiment, device: str, callbacks: list, **options):
+    """Makes the Trainer of every run, the command's and a parity run's.
+
+    Args:
+        experiment: epochs and precision.
+        device: `cpu` or `gpu`.
+        callbacks: in the order in which they are called.
+        options: of Lightning's `Trainer`.
+    """
+    import lightning
+    from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+
+    quieten()
+    use_threads(device, experiment)
+    return lightning.Trainer(
+        accelerator=device,
+        devices=1,
+        precision="64-true" if experiment.training.precision == "float64" else "32-true",
+        max_epochs=experiment.training.epochs,
+        callbacks=callbacks,
+        logger=False,  # the default one loads TensorFlow if it is installed; `Keeper` writes the history
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
 
 
 def use_threads(device: str, experiment: Experiment) -> None:

@@ -68,7 +68,7 @@ def test_lightning_tells_the_sampler_each_epoch_also_after_a_resume(tmp_path):
             enable_model_summary=False, num_sanity_val_steps=0, callbacks=saving, enable_checkpointing=bool(saving),
         )  # fmt: skip
         trainer.fit(LitMLP(hidden_sizes=(2,)), module, ckpt_path=path, weights_only=True)
-        return asked
+        return asked[1:]  # the first question was how many samples an epoch visits
 
     assert fit(4) == [0, 1, 2, 3]
     assert fit(4, "epoch=0.ckpt") == [1, 2, 3]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import run_python
 
-from lightning_mlp.keras_adam import KerasAdam, step_size
+from lightning_mlp.keras_optimizers import KerasAdam, step_size
 
 
 def test_the_first_step_by_hand():

@@ -1,0 +1,187 @@
+"""Keras's optimizers, as PyTorch optimizers: where the two frameworks' updates differ, these are Keras's."""
+
+import torch
+from torch.optim import Optimizer
+
+
+class KerasOptimizer(Optimizer):
+    """What the optimizers below share: one `update` for each parameter that has a gradient."""
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Updates every parameter that has a gradient; returns the closure's loss, if there is one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self.update_group(group, [parameter for parameter in group["params"] if parameter.grad is not None])
+        return loss
+
+    def update_group(self, group, parameters):
+        """Updates a group's parameters."""
+        for parameter in parameters:
+            self.update(parameter, parameter.grad, self.state[parameter], group)
+
+
+class KerasSGD(KerasOptimizer):
+    """SGD with Keras's momentum, whose velocity carries the learning rate.
+
+    PyTorch's velocity does not: the two are equal only as long as the rate is constant.
+    Source: `keras/src/optimizers/sgd.py` of Keras 3.
+
+    Args:
+        params: parameters, or groups of them, as any torch optimizer takes them.
+        lr: learning rate.
+        momentum: decay rate of the velocity; 0 is plain SGD.
+        nesterov: whether the gradient is taken ahead.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(self, params, lr=0.01, momentum=0.0, nesterov=False):
+        check(lr=lr)
+        check_decay(momentum=momentum)
+        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
+
+    @staticmethod
+    def update(parameter, gradient, state, group):
+        """Updates one parameter and its velocity in place."""
+        step = gradient * group["lr"]
+        mu = group["momentum"]
+        if mu == 0:
+            parameter.sub_(step)
+            return
+        if not state:
+            state["velocity"] = torch.zeros_like(parameter)
+        velocity = state["velocity"]
+        # v = mu v - lr g
+        velocity.mul_(mu).sub_(step)
+        # w += v, or with Nesterov w += mu v - lr g
+        parameter.add_(velocity * mu - step if group["nesterov"] else velocity)
+
+
+class KerasRMSprop(KerasOptimizer):
+    """RMSprop with Keras's epsilon, which stands under the root; PyTorch's stands behind it.
+
+    Source: `keras/src/optimizers/rmsprop.py` of Keras 3.
+
+    Args:
+        params: parameters, or groups of them, as any torch optimizer takes them.
+        lr: learning rate; Keras's default is .001, PyTorch's .01.
+        rho: decay rate of the squared gradients; Keras's default is .9, PyTorch's .99.
+        momentum: decay rate of the steps; 0 is none.
+        eps: added under the root; Keras's default is 1e-7, PyTorch's 1e-8.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(self, params, lr=1e-3, rho=0.9, momentum=0.0, eps=1e-7):
+        check(lr=lr, eps=eps)
+        check_decay(rho=rho, momentum=momentum)
+        super().__init__(params, {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps})
+
+    @staticmethod
+    def update(parameter, gradient, state, group):
+        """Updates one parameter and its averages in place."""
+        if not state:
+            state["velocity"] = torch.zeros_like(parameter)
+            if group["momentum"]:
+                state["momentum"] = torch.zeros_like(parameter)
+        velocity, rho = state["velocity"], group["rho"]
+        # v = rho v + (1 - rho) g^2
+        velocity.mul_(rho).add_(gradient.square() * (1 - rho))
+        # w -= lr g / sqrt(v + eps)
+        step = (gradient * group["lr"]).div_((velocity + group["eps"]).sqrt_())
+        if group["momentum"]:
+            # m = mu m + step; w -= m
+            step = state["momentum"].mul_(group["momentum"]).add_(step)
+        parameter.sub_(step)
+
+
+class KerasAdam(KerasOptimizer):
+    r"""Adam with Keras's update, which no constant epsilon of `torch.optim.Adam` reproduces.
+
+    Keras adds epsilon to the root of the *uncorrected* second moment ("epsilon hat" in Kingma and Ba (2015),
+    section 2), so that it weighs most in the first steps; PyTorch adds it after the bias correction.
+    Source: `keras/src/optimizers/adam.py` of Keras 3.
+
+    Args:
+        params: parameters, or groups of them, as any torch optimizer takes them.
+        lr: learning rate.
+        betas: decay rates of the first and second moment.
+        eps: added to the root of the second moment; Keras's default is 1e-7, PyTorch's 1e-8.
+        float32_betas: on TensorFlow the betas pass through float32 on their way into the bias correction,
+            also in a float64 model; False computes the correction as Keras's other backends do.
+        weight_decay: decoupled (AdamW); Keras's default for AdamW is .004, PyTorch's .01.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_betas=True, weight_decay=0.0):
+        check(lr=lr, eps=eps)
+        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
+        if not weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, not {weight_decay}")
+        numbers = {"lr": lr, "betas": betas, "eps": eps, "float32_betas": float32_betas, "weight_decay": weight_decay}
+        super().__init__(params, numbers)
+
+    def update_group(self, group, parameters):
+        """Updates a group's parameters; one bias correction serves all of equal step and dtype."""
+        alphas = {}
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["step"] = 0
+                state["momentum"] = torch.zeros_like(parameter)
+                state["velocity"] = torch.zeros_like(parameter)
+            state["step"] += 1
+            key = (state["step"], parameter.dtype)
+            if key not in alphas:
+                alphas[key] = step_size(*key, group["lr"], group["betas"], group["float32_betas"])
+            if group["weight_decay"]:
+                # w -= w decay lr
+                parameter.sub_(parameter * group["weight_decay"] * group["lr"])
+            self.update(parameter, parameter.grad, state, group, alphas[key])
+
+    @staticmethod
+    def update(parameter, gradient, state, group, alpha):
+        """Updates one parameter and its moments in place."""
+        momentum, velocity, betas = state["momentum"], state["velocity"], group["betas"]
+        # m += (g - m) (1 - beta_1)
+        momentum.add_(gradient - momentum, alpha=1 - betas[0])
+        # v += (g^2 - v) (1 - beta_2)
+        velocity.add_(gradient.square() - velocity, alpha=1 - betas[1])
+        # w -= m alpha / (sqrt(v) + eps)
+        parameter.sub_((momentum * alpha).div_(velocity.sqrt().add_(group["eps"])))
+
+
+def step_size(step, dtype, lr, betas, float32_betas=True):
+    """Computes the bias-corrected step size of update `step` (from 1), in `dtype`.
+
+    In float32 the rounding of 1 - beta_2^t moves the first steps by 1e-5 relative, so it is done as Keras does.
+    """
+    rounded = torch.float32 if float32_betas else dtype
+    # The exponent is a floating-point tensor, as in Keras: an integer one rounds .999^3 differently in float32,
+    # which 1 - .999^3 makes 1e-5 relative.
+    t = torch.tensor(step, dtype=dtype)
+    power_1, power_2 = (torch.tensor(beta, dtype=rounded).to(dtype) ** t for beta in betas)
+    # alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+    return torch.tensor(lr, dtype=dtype) * torch.sqrt(1 - power_2) / (1 - power_1)
+
+
+def check(**numbers):
+    """Checks that numbers are above 0."""
+    for name, number in numbers.items():
+        if not number > 0:
+            raise ValueError(f"{name} must be above 0, not {number}")
+
+
+def check_decay(**numbers):
+    """Checks that decay rates are at least 0 and below 1."""
+    for name, number in numbers.items():
+        if not 0 <= number < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, not {number}")
