@@ -39,7 +39,7 @@ def render(measured: dict) -> str:
             *own,
             "",
             "From the same weights in the same order: the largest gap between the two, and its limit (losses;",
-            "accuracies in images; `bigger` is judged over its first two epochs, see",
+            "accuracies in images; measured when limits were still fixed and `bigger` judged over two epochs, see",
             "[how to read a verdict](#how-to-read-a-verdict)):",
             "",
             "| preset | verdict | loss | acc | val_loss | val_acc |",

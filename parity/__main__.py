@@ -7,14 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from mlp_spec import command, flags
+from mlp_spec import command, flags, targets
 from mlp_spec.checks import positive_number
 from mlp_spec.errors import UserError
-from mlp_spec.experiment import DataSpec, Experiment
+from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
-PACKAGES = {"keras": "keras_reference", "lightning": "lightning_mlp"}
 
 
 @dataclass(frozen=True)
@@ -23,56 +22,61 @@ class ParityFlags(flags.ExperimentFlags):
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Lightning's device; Keras takes it where TensorFlow can, else the CPU."""
+    level: Literal["quick", "full"] = "full"
+    """'quick' climbs every rung on little data, 'full' trains the whole experiment."""
+    keras_backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    """What Keras, the reference, runs on."""
+    candidate: str | None = None
+    """A LightningModule in place of ours: package.module:Class or path/to/file.py:Class."""
+    candidate_datamodule: str | None = None
+    """A LightningDataModule in place of ours."""
+    reference: str | None = None
+    """A function that returns a compiled Keras MLP, in place of the lab's."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
     stall_timeout: float = 600.0
-    """Seconds without a sign of life (an epoch, say) after which a framework's process is stopped."""
+    """Seconds without a sign of life (a rung, an epoch) after which a framework's process is stopped."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status: 0 parity, 1 no parity, 2 could not run."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["faults"]:
+        from parity import faults
+
+        return faults.main(argv[1:])
     description = "Trains the lab's MLP in Keras and in Lightning from one start; reports whether they agree."
     given = flags.parse(ParityFlags, PROG, description, argv)
     return command.run(lambda: compare(given))
 
 
 def compare(given: ParityFlags) -> int:
-    """Trains both sides, compares them, writes the reports; returns the exit status."""
-    from mlp_spec import canonical, recording, runs
-    from parity import checks, report
-    from parity.children import ChildError
+    """Puts both sides through the ladder and writes the reports; returns the exit status."""
+    from mlp_spec import runs
+    from parity import report
+    from parity.ladder import Climb, Side
 
     experiment = given.experiment()
     positive_number("stall_timeout", given.stall_timeout)
     data_folder = given.data_folder
     check_inputs(given, data_folder)
     run = runs.RunFolder.create(given.output_dir, f"parity-{experiment.name}")
-    spec = experiment.training
-    start = canonical.initial_weights(experiment.model, spec.seed, spec.precision)
-    recording.write(run.path / "start.npz", start, {"experiment": experiment.to_dict()})
-
-    sides = dict.fromkeys(PACKAGES)
+    climb = Climb(Side(), Side())
     try:
-        train_both(given, experiment, data_folder, run.path, sides)
-        experiment = with_data_of(experiment, sides["keras"])
-        found = checks.run_all(sides["keras"], sides["lightning"], start, experiment)
-    except ChildError as error:
-        experiment = with_data_of(experiment, sides["keras"])
-        found = [checks.Check("training", "lockstep", "error", detail=str(error))]
+        climb, experiment = climb_both(given, experiment, data_folder, run.path)
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
-    except Exception as error:  # a recording can be wrong in any way; it must end in a report all the same
-        detail = f"the recordings cannot be compared ({type(error).__name__}: {error})"
-        found = [checks.Check("comparison", "experiment", "error", detail=detail)]
-        sides = dict.fromkeys(PACKAGES)
-    result = report.build(experiment, found, sides, datetime.now())
+    climb.checks = diagnosed(climb)
+    result = report.build(experiment, climb, given.level, datetime.now())
     write_reports(result, run.path)
     return report.EXIT_STATUS[result["verdict"]]
 
 
-def with_data_of(experiment: Experiment, side) -> Experiment:
-    """Returns the experiment with the data set a side's recording names, if there is one."""
-    return experiment if side is None else replace(experiment, data=DataSpec(**side.metadata["experiment"]["data"]))
+def diagnosed(climb) -> list:
+    """Returns the checks, the first failed one with its cause if one is found."""
+    from parity import diagnosis
+
+    return diagnosis.explain(climb)
 
 
 def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
@@ -84,43 +88,66 @@ def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
     from mlp_spec import data, idx
 
     flags.check_folders(data_folder, given.output_dir)
+    for flag in ("candidate", "candidate_datamodule", "reference"):
+        targets.check("--" + flag.replace("_", "-"), getattr(given, flag))
     if data_folder is not None:
         data.Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
     if given.accelerator == "gpu":  # asked in a process of its own: this one imports no framework
-        asking = [sys.executable, "-m", f"{PACKAGES['lightning']}.device", "gpu"]
+        asking = [sys.executable, "-m", "lightning_mlp.device", "gpu"]
         answer = subprocess.run(asking, capture_output=True, text=True, check=False)
         if answer.returncode:
             lines = answer.stderr.strip().splitlines() or ["the device could not be asked for"]
             raise UserError(lines[-1].removeprefix("error: "))
 
 
-def train_both(given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path, sides: dict) -> None:
-    """Runs both frameworks' processes, one after the other, and fills `sides` with their recordings.
+def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path) -> tuple:
+    """Runs both frameworks' processes, one after the other; returns the climb and the experiment that was run.
 
-    Keras goes first, and Lightning gets the data set Keras found: they must not fall back differently.
-
-    Raises:
-        ChildError: a process died, hung or left no recording.
+    Keras goes first: the other side is asked what Keras was asked, on the data set that Keras found.
     """
     from mlp_spec.data import SAMPLE_NOTE
     from mlp_spec.job import Job
-    from parity.children import run_probe
+    from parity import ladder
     from parity.progress import ChildProgress
 
-    dataset = given.dataset
-    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if dataset == "auto" else "") as progress:
-        for name, package in PACKAGES.items():
-            task = Job(
-                experiment=reference(experiment) if name == "keras" else experiment,
-                dataset=dataset,
-                data_dir=data_folder,
-                accelerator="auto" if name == "keras" and given.accelerator == "gpu" else given.accelerator,
-                weights=str(folder / "start.npz"),
-                output_dir=str(folder / name),
-            )
-            follow = progress.follow(name.capitalize())
-            sides[name] = run_probe(package, task, folder, given.stall_timeout, follow)
-            dataset = sides[name].metadata["experiment"]["data"]["dataset"]
+    asked = reference(experiment)
+    task = Job(
+        experiment=asked,
+        dataset=given.dataset,
+        data_dir=data_folder,
+        accelerator="auto" if given.accelerator == "gpu" else given.accelerator,
+        output_dir=str(folder / "keras"),
+        level=given.level,
+        backend=given.keras_backend,
+        target=given.reference,
+    )
+    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
+        keras = ladder.ask("keras", task, folder, given.stall_timeout, progress.follow("Keras"))
+        if "facts" not in keras.parts:
+            failed = [ladder.judge("facts", keras, ladder.Side(), experiment)[0]]
+            return ladder.Climb(keras, ladder.Side(), failed), experiment
+        experiment = of_reference(experiment, asked, keras)
+        task = replace(
+            task,
+            experiment=experiment,
+            dataset=experiment.data.dataset,
+            accelerator=given.accelerator,
+            output_dir=str(folder / "lightning"),
+            reference_dir=str(folder / "keras"),
+            target=given.candidate,
+            datamodule=given.candidate_datamodule,
+        )
+        follow = progress.follow("Lightning")
+        climb = ladder.climb_with(keras, task, folder, given.stall_timeout, follow, experiment)
+    return climb, experiment
+
+
+def of_reference(experiment: Experiment, asked: Experiment, keras) -> Experiment:
+    """Returns the experiment as the reference ran it, with the optimizer that Lightning was asked for."""
+    ran = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
+    if asked is experiment:
+        return ran
+    return replace(ran, training=replace(ran.training, optimizer=experiment.training.optimizer))
 
 
 def reference(experiment: Experiment) -> Experiment:

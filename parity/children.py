@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -12,14 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from mlp_spec import job, recording
+from mlp_spec import job
 
 LAST_LINES = 15
+NOISE = re.compile(r"^[EWI]0000 .*\.cc:")  # what TensorFlow's C++ side says about devices and types
 KEPT_LINES = 10_000
-
-
-class ChildError(Exception):
-    """A framework's process died, hung or left no recording; the message holds its last lines."""
 
 
 def run_probe(
@@ -29,19 +27,16 @@ def run_probe(
     stall_seconds: float,
     on_event: Callable[[dict], None],
     command: list[str] | None = None,
-) -> recording.Recording:
-    """Runs `python -m <package>.probe` on a job and returns its recording.
+) -> str | None:
+    """Runs `python -m <package>.probe` on a job; returns None, or what went wrong with its last lines.
 
     Args:
         package: `keras_reference` or `lightning_mlp`.
-        task: the job; its output folder must not exist yet, so that no earlier recording can be read.
+        task: the job.
         folder: where the job and the process's log are written.
-        stall_seconds: how long the process may be silent; it speaks at the start and after every epoch.
+        stall_seconds: how long the process may be silent.
         on_event: called with every event.
         command: what to start instead; the job's path is appended.
-
-    Raises:
-        ChildError: the process died, hung, or its recording is missing or damaged.
     """
     task_path, log_path = folder / f"{package}.json", folder / f"{package}.log"
     task.write(task_path)
@@ -49,14 +44,11 @@ def run_probe(
     status, lines = watch([*command, str(task_path)], stall_seconds, on_event)
     log_path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if status is None:
-        raise ChildError(_with_last_lines(f"{package} was silent for {stall_seconds:g} s and was stopped", lines))
+        return _with_last_lines(f"{package} was silent for {stall_seconds:g} s and was stopped", lines)
     if status != 0:
         ending = f"ended with exit status {status}" if status > 0 else f"was killed by signal {-status}"
-        raise ChildError(_with_last_lines(f"{package} {ending}", lines))
-    try:
-        return recording.read(Path(task.output_dir) / job.RECORDING)
-    except recording.BadRecordingError as error:
-        raise ChildError(_with_last_lines(f"{package} left no usable recording: {error}", lines)) from error
+        return _with_last_lines(f"{package} {ending}", lines)
+    return None
 
 
 def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], None]) -> tuple[int | None, list[str]]:
@@ -143,7 +135,7 @@ def stop(process: subprocess.Popen, patience: float = 5.0) -> None:
 
 
 def _with_last_lines(message: str, lines: list[str]) -> str:
-    last = [line for line in lines if line.strip()][-LAST_LINES:]
+    last = [line for line in lines if line.strip() and not NOISE.search(line)][-LAST_LINES:]
     if not last:
         return f"{message}, and it printed nothing."
     return f"{message}; its last lines:\n" + "\n".join(f"  {line[:200]}" for line in last)

@@ -4,6 +4,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlp_spec.runs import CURVES
 from parity.report import sentence, shown
+from parity.terminal import cause_text
 
 TEMPLATE = """\
 # Parity report: {{ report.experiment.name|cell }}
@@ -12,11 +13,14 @@ TEMPLATE = """\
 
 {{ report.created }}, experiment `{{ report.experiment.run_id }}`, data set `{{ report.experiment.data.dataset }}`
 
-| status | rung | check | measured | limit | detail |
-|---|---|---|---:|---:|---|
+| status | rung | check | measured | limit | noise floor | detail |
+|---|---|---|---:|---:|---:|---|
 {% for check in report.checks -%}
 | {{ check.status }} | {{ check.rung }} | {{ check.name|cell }} | {{ check.measured|shown|cell }} | \
-{{ check.limit|shown|cell }} | {{ check.detail|cell }} |
+{{ check.limit|shown|cell }} | {{ check.noise_floor|shown|cell }} | {{ check.detail|cell }} |
+{% endfor %}
+{% for check in report.checks if check.cause -%}
+- **Cause of {{ check.rung|cell }} / {{ check.name|cell }}**: {{ check.cause|told|cell }}
 {% endfor %}
 {% if histories -%}
 ## Curves
@@ -45,7 +49,7 @@ TEMPLATE = """\
 def render(report: dict) -> str:
     """Renders the report."""
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    environment.filters |= {"cell": cell, "shown": shown, "number": lambda value: f"{value:.6f}"}
+    environment.filters |= {"told": cause_text, "cell": cell, "shown": shown, "number": lambda value: f"{value:.6f}"}
     histories = {name: side["history"] for name, side in report["sides"].items() if side}
     epochs = {len(curve) for history in histories.values() for curve in history.values()}
     complete = len(histories) == 2 and len(epochs) == 1

@@ -47,6 +47,11 @@ class ChildProgress:
                 text = f"{event['dataset']} on {event['device']}"
                 self.progress.update(task, last=text)
                 self._plain(f"{name:<9}  training on {text}")
+            elif event["event"] in ("begin", "alive"):
+                text = event.get("what") or event["part"]
+                self.progress.update(task, last=text)
+                if event["event"] == "begin":
+                    self._plain(f"{name:<9}  {text}")
             elif event["event"] == "epoch":
                 metrics = event["metrics"]
                 last = f"val_loss {metrics['val_loss']:.4f}  val_acc {metrics['val_acc']:.4f}"

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from mlp_spec import environment
 from mlp_spec.experiment import Experiment
-from mlp_spec.recording import Recording
+from mlp_spec.runs import CURVES
 from parity.checks import Check
+from parity.ladder import Climb, Side
 
 SCHEMA = 1
 EXIT_STATUS = {"pass": 0, "fail": 1, "could-not-run": 2}
@@ -19,19 +20,23 @@ def verdict_of(checks: list[Check]) -> str:
     return "pass" if "pass" in statuses and "error" not in statuses else "could-not-run"
 
 
-def build(experiment: Experiment, checks: list[Check], sides: dict[str, Recording | None], created: datetime) -> dict:
+def build(experiment: Experiment, climb: Climb, level: str, created: datetime) -> dict:
     """Builds the report.
 
     Args:
         experiment: what was asked for; its data set is the one that was used.
-        checks: from cause to effect.
-        sides: the recordings of `keras` and `lightning`, None where there is none.
+        climb: both sides, and the checks from cause to effect.
+        level: `quick` or `full`.
         created: when.
     """
+    sides = {"keras": climb.keras, "lightning": climb.lightning}
+    facts = {name: side.parts.get("facts") for name, side in sides.items()}
+    keras = facts["keras"]
     return {
         "schema": SCHEMA,
-        "verdict": verdict_of(checks),
+        "verdict": verdict_of(climb.checks),
         "created": created.astimezone().isoformat(timespec="seconds"),
+        "level": level,
         "experiment": {
             "name": experiment.name,
             "hash": experiment.hash,
@@ -39,18 +44,28 @@ def build(experiment: Experiment, checks: list[Check], sides: dict[str, Recordin
             **experiment.to_dict(),
         },
         "environment": {
-            **environment.describe("keras", "tensorflow", "lightning", "torch", "torchvision", "numpy"),
-            "devices": {name: side and side.metadata["device"] for name, side in sides.items()},
+            **environment.describe("keras", "tensorflow", "jax", "lightning", "torch", "torchvision", "numpy"),
+            "keras_backend": keras and keras.metadata["backend"],
+            "devices": {name: found and found.metadata["device"] for name, found in facts.items()},
         },
-        "sides": {
-            name: side
-            and {
-                key: side.metadata[key]
-                for key in ("device", "parameters", "layers", "history", "epoch_seconds", "startup_seconds")
-            }
-            for name, side in sides.items()
+        "candidate": {
+            key: facts["lightning"] and facts["lightning"].metadata[key]
+            for key in ("candidate", "candidate_datamodule")
         },
-        "checks": [check.to_dict() for check in checks],
+        "sides": {name: told(side) for name, side in sides.items()},
+        "checks": [check.to_dict() for check in climb.checks],
+    }
+
+
+def told(side: Side) -> dict | None:
+    """Returns what the report says about a side; None if it has not trained."""
+    if not {"facts", "lockstep"} <= set(side.parts):
+        return None
+    facts, trained = side.parts["facts"], side.parts["lockstep"]
+    return {
+        **{key: facts.metadata[key] for key in ("device", "parameters", "layers")},
+        "history": {name: trained.arrays[f"curve/{name}"].tolist() for name in CURVES},
+        "epoch_seconds": trained.metadata["epoch_seconds"],
     }
 
 
@@ -66,7 +81,9 @@ def sentence(report: dict) -> str:
     if report["verdict"] == "fail":
         failed = sum(check["status"] == "fail" for check in bad)
         first = next(f"{check['rung']} / {check['name']}" for check in bad if check["status"] == "fail")
-        return f"NO PARITY: Keras and Lightning differ on {what} ({failed} checks failed, the first: {first})."
+        named = next((c["cause"]["title"] for c in bad if c["cause"] and c["cause"]["id"]), None)
+        cause = f" The cause: {named}." if named else ""
+        return f"NO PARITY: Keras and Lightning differ on {what} ({failed} checks failed, the first: {first}).{cause}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
 
 

@@ -35,6 +35,7 @@ EXPERIMENTS = [
       if name not in optimizers.LIGHTNING_ONLY),
     Experiment(training=TrainingSpec(optimizers.SGD(0.1, 0.9, True))),
     Experiment(training=TrainingSpec(optimizers.Adam(0.1, 0.8, 0.9, 1e-3))),
+    Experiment(training=TrainingSpec(optimizers.RMSprop(0.1, 0.8, 0.5, 1e-3))),
 ]  # fmt: skip
 
 
@@ -67,7 +68,9 @@ def test_both_sides_get_every_number_of_the_optimizer(keras_side):
             else:
                 assert ours[name] == value == pytest.approx(keras["numbers"][name], rel=1e-7), (experiment.name, name)
         assert keras["loss"] == "categorical_crossentropy"
-        assert keras["weight_decay"] is None and keras["clipnorm"] is None and not ours.get("weight_decay")
+        decay = getattr(experiment.training.optimizer, "weight_decay", None)
+        assert keras["weight_decay"] == decay and (ours.get("weight_decay") or None) == decay
+        assert keras["clipnorm"] is None
 
 
 def test_lightning_has_every_optimizer():

@@ -82,8 +82,8 @@ def test_help_loads_nothing_heavy(module):
 
 ALLOWED = {
     "keras_reference/model.py": {"keras"},
-    "lightning_mlp/model.py": {"itertools", "torch", "lightning", "lightning_mlp.keras_adam"},
-    "lightning_mlp/keras_adam.py": {"torch"},
+    "lightning_mlp/model.py": {"itertools", "torch", "lightning", "lightning_mlp.keras_optimizers"},
+    "lightning_mlp/keras_optimizers.py": {"torch"},
 }
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from mlp_spec import job, recording
+from mlp_spec import job
 from mlp_spec.experiment import PRESETS
-from parity.children import ChildError, run_probe, watch
+from parity.children import run_probe, watch
 from parity.progress import ChildProgress
 
 
 @pytest.fixture
 def task(tmp_path):
-    return job.Job(PRESETS["small"], "mnist-sample", None, "cpu", str(tmp_path / "start.npz"), str(tmp_path / "out"))
+    return job.Job(PRESETS["small"], "mnist-sample", None, "cpu", str(tmp_path / "out"))
 
 
 def run(task, tmp_path, script, stall_seconds=30.0, on_event=lambda event: None):
@@ -23,20 +23,15 @@ def run(task, tmp_path, script, stall_seconds=30.0, on_event=lambda event: None)
 
 
 GOOD = """
-import sys
-from mlp_spec import job, recording, runs
-task = job.Job.read(sys.argv[1])
-run = runs.RunFolder(task.output_dir)
+from mlp_spec import job
 job.send("start", device="cpu", dataset="mnist-sample")
 print("a line of its own")
-recording.write(run.path / job.RECORDING, {}, {"all": "well"})
 """
 
 
-def test_a_process_that_ends_well_leaves_its_recording(task, tmp_path):
+def test_a_process_that_ends_well_says_nothing_more(task, tmp_path):
     events = []
-    found = run(task, tmp_path, GOOD, on_event=events.append)
-    assert found == recording.Recording({}, {"all": "well"})
+    assert run(task, tmp_path, GOOD, on_event=events.append) is None
     assert [event["event"] for event in events] == ["start"]
     assert (tmp_path / "fake.log").read_text() == "a line of its own\n"
 
@@ -47,18 +42,14 @@ def test_a_process_that_ends_well_leaves_its_recording(task, tmp_path):
         ("raise RuntimeError('the reason')", ["exit status 1", "RuntimeError: the reason"]),
         ("import sys; print('last words'); sys.exit(3)", ["exit status 3", "last words"]),
         ("import os; os.kill(os.getpid(), 9)", ["killed by signal 9", "printed nothing"]),
-        ("print('nonsense ' * 20); print('@parity not json')", ["no usable recording", "nonsense", "not json"]),
-        ("pass", ["no usable recording", "printed nothing"]),
-        (GOOD.replace('{"all": "well"}', "5"), ["no usable recording", "not an object"]),
-        (GOOD + "open(run.path / job.RECORDING, 'r+b').truncate(60)", ["no usable recording"]),
-        (GOOD + "sys.exit(1)", ["exit status 1"]),  # a recording of a failed process is not read
+        (GOOD + "raise SystemExit(1)", ["exit status 1", "a line of its own"]),
+        ("print('E0000 00:00:1.2 3 cuda.cc:5] no device'); print('seen'); raise SystemExit(1)", ["lines:\n  seen"]),
     ],
 )
-def test_a_process_that_dies_or_prints_nonsense_is_an_error(task, tmp_path, script, words):
-    with pytest.raises(ChildError) as caught:
-        run(task, tmp_path, script)
+def test_a_process_that_dies_is_explained(task, tmp_path, script, words):
+    message = run(task, tmp_path, script)
     for word in words:
-        assert word in str(caught.value)
+        assert word in message
 
 
 @pytest.mark.parametrize(
@@ -73,8 +64,7 @@ def test_a_process_that_dies_or_prints_nonsense_is_an_error(task, tmp_path, scri
 )
 def test_a_process_that_hangs_is_stopped(task, tmp_path, script):
     started = time.monotonic()
-    with pytest.raises(ChildError, match="silent for 1 s and was stopped"):
-        run(task, tmp_path, script, stall_seconds=1.0)
+    assert "silent for 1 s and was stopped" in run(task, tmp_path, script, stall_seconds=1.0)
     assert time.monotonic() - started < 20
 
 
@@ -116,9 +106,3 @@ def test_a_malformed_event_is_a_line_like_any_other(event):
     with ChildProgress(2) as progress:
         status, lines = watch([sys.executable, "-c", f"print('@parity ' + {event!r})"], 30.0, progress.follow("Keras"))
     assert (status, lines) == (0, [f"@parity {event}"])
-
-
-def test_an_earlier_recording_is_never_read(task, tmp_path):
-    run(task, tmp_path, GOOD)
-    with pytest.raises(ChildError, match="not empty"):
-        run(task, tmp_path, GOOD)

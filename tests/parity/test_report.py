@@ -4,12 +4,15 @@ import io
 import json
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from mlp_spec.experiment import PRESETS
+from mlp_spec.recording import Recording
 from parity import curves, markdown, report, terminal
 from parity.checks import Check
+from parity.ladder import Climb, Side
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CHECKS = [
@@ -21,16 +24,17 @@ FAILED = Check("curve acc", "lockstep", "fail", 12, 1, "largest gap (images): ep
 ERROR = Check("training", "lockstep", "error", detail="keras_reference died;\n  its last words")
 
 
-class Side:
-    def __init__(self, device):
-        history = {name: [0.5, 0.25] for name in ("loss", "acc", "val_loss", "val_acc")}
-        self.metadata = {"device": device, "parameters": 5, "layers": [], "history": history}
-        self.metadata |= {"epoch_seconds": [1.0, 1.0], "startup_seconds": 3.0}
+def side(device):
+    """A side that has trained two epochs."""
+    common = {"backend": "tensorflow", "candidate": None, "candidate_datamodule": None}
+    facts = Recording({}, {**common, "device": device, "parameters": 5, "layers": []})
+    curves = {f"curve/{name}": np.array([0.5, 0.25]) for name in ("loss", "acc", "val_loss", "val_acc")}
+    return Side({"facts": facts, "lockstep": Recording(curves, {"epoch_seconds": [1.0, 1.0]})})
 
 
 def build(checks=CHECKS, sides=None):
-    sides = sides or {"keras": Side("cpu"), "lightning": Side("gpu")}
-    return report.build(PRESETS["small"], checks, sides, CREATED)
+    sides = sides or (side("cpu"), side("gpu"))
+    return report.build(PRESETS["small"], Climb(*sides, list(checks)), "full", CREATED)
 
 
 @pytest.mark.parametrize(
@@ -69,14 +73,14 @@ def test_one_sentence_says_the_verdict():
 
 def test_markdown_holds_every_check_and_every_epoch():
     text = markdown.render(build([*CHECKS, FAILED]))
-    assert "| pass | lockstep | curve loss | 3.25e-07 | 1e-05 | largest gap: epoch 2 |\n" in text
-    assert "| fail | lockstep | curve acc | 12 | 1 | largest gap (images): epoch 1 |\n" in text
+    assert "| pass | lockstep | curve loss | 3.25e-07 | 1e-05 | - | largest gap: epoch 2 |\n" in text
+    assert "| fail | lockstep | curve acc | 12 | 1 | - | largest gap (images): epoch 1 |\n" in text
     assert "| 2 | 0.250000 | 0.250000 |" in text and "curves.png" in text
     assert "- lightning ran on: gpu\n" in text
 
 
 def test_markdown_of_a_run_that_could_not_run_has_no_curves():
-    text = markdown.render(build([ERROR], {"keras": Side("cpu"), "lightning": None}))
+    text = markdown.render(build([ERROR], (side("cpu"), Side())))
     assert "COULD NOT RUN" in text and "its last words" in text and "curves.png" not in text
     assert "lightning ran on: nothing" in text
 

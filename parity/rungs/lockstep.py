@@ -1,0 +1,209 @@
+"""The rung lockstep: from the same start, in the same order, does every step stay together?
+
+A free run is judged up to the chaos horizon, where the reference has departed from itself. Beside it every epoch
+is judged once more from the reference's own snapshot, so that the steps after the horizon are judged, too.
+"""
+
+import math
+
+import numpy as np
+
+from mlp_spec import trials
+from mlp_spec.recording import Recording
+from mlp_spec.runs import CURVES
+from parity.checks import MULTIPLE, ULPS, Check, distance, epsilon, judged, variants
+from parity.rungs.metrics import check_images
+
+RUNG = "lockstep"
+FEWEST_STEPS = 100
+# Beyond the horizon two runs are as different as two independent ones.
+FINAL_DEVIATIONS = 5
+
+
+def judge_free(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+    """Checks the free run: every step up to the horizon, the curves, the final accuracy."""
+    plan = trials.Plan(**facts.metadata["plan"])
+    ours, runs = reference.arrays["losses"], [run["losses"] for run in variants(reference.arrays)]
+    theirs = candidate.arrays["losses"]
+    if wrong := wrong_steps(ours, theirs):
+        return [wrong]
+    floor = running_floor(ours, runs)
+    horizon = horizon_of(floor)
+    gaps = distance(ours, theirs)
+    ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
+    check = of_steps("batch loss, free run", gaps, floor, horizon, f"{horizon:,} of {len(ours):,} steps judged, {ends}")
+    if horizon < FEWEST_STEPS and horizon < len(ours):
+        detail = f"the reference departs from itself after {horizon} steps: too few to judge a free run"
+        check = Check(
+            check.name,
+            RUNG,
+            "info" if check.status == "pass" else check.status,
+            check.measured,
+            check.limit,
+            detail,
+            check.noise_floor,
+            more=check.more,
+        )
+    steps = max(1, len(ours) // plan.epochs)
+    epochs = min(plan.epochs, horizon // steps)
+    return [check, *check_curves(reference, candidate, facts, epochs), check_final(reference, candidate, facts, epochs)]
+
+
+def wrong_steps(ours: np.ndarray, theirs: np.ndarray) -> Check | None:
+    """Checks that the candidate trained as many steps, and enough."""
+    if len(ours) != len(theirs):
+        detail = f"Keras trained {len(ours):,} steps, Lightning {len(theirs):,}"
+        return Check("steps", RUNG, "fail", abs(len(ours) - len(theirs)), 0, detail)
+    if len(ours) < FEWEST_STEPS:
+        detail = f"{len(ours)} steps are too few to judge; {FEWEST_STEPS} are needed: more epochs or smaller batches"
+        return Check("steps", RUNG, "error", len(ours), None, detail)
+    return None
+
+
+def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
+    """Returns the noise floor so far, step by step: the largest departure of any run, at least a few ulp.
+
+    A run that ended early (beyond the horizon) counts up to its end.
+    """
+    departures = np.zeros(len(ours))
+    for run in runs:
+        departures[: len(run)] = np.maximum(departures[: len(run)], distance(ours[: len(run)], run))
+        if len(run) < len(ours):
+            departures[len(run) - 1] = max(departures[len(run) - 1], trials.HORIZON)
+    smallest = ULPS * epsilon(ours) * np.maximum.accumulate(np.abs(ours).astype(np.float64))
+    # A loss far below 1 is log(1 + small): the sum under the logarithm is rounded at 1, however small the loss.
+    smallest = np.maximum(smallest, epsilon(ours))
+    return np.maximum(np.maximum.accumulate(departures), smallest)
+
+
+def horizon_of(floor: np.ndarray) -> int:
+    """Returns how many steps lie before the chaos horizon."""
+    beyond = np.flatnonzero(~(floor < trials.HORIZON))
+    return int(beyond[0]) if len(beyond) else len(floor)
+
+
+def of_steps(name: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detail: str) -> Check:
+    """Judges steps up to a horizon; the first one that fails is shown, else the one nearest to its limit."""
+    if horizon == 0:
+        return Check(name, RUNG, "error", None, None, f"nothing is left to judge: {detail}")
+    ratio = gaps[:horizon] / (MULTIPLE * floor[:horizon])
+    failing = np.flatnonzero(~(ratio <= 1))
+    step = int(failing[0]) if len(failing) else int(ratio.argmax())
+    lost = np.flatnonzero(~np.isfinite(gaps))
+    if len(lost) and not len(failing):  # no number never passes, also where nothing else is judged
+        step, failing = int(lost[0]), lost
+    measured = float(gaps[step]) if np.isfinite(gaps[step]) else "not a number"
+    what = f"first failing step {step + 1:,}" if len(failing) else f"nearest to its limit at step {step + 1:,}"
+    within = gaps[:horizon]
+    more = {
+        "step": step + 1,
+        "horizon": horizon,
+        "judged_steps": horizon,
+        "largest": float(within[np.isfinite(within)].max(initial=0.0)),
+        "largest_ratio_to_floor": float(min(ratio.max() * MULTIPLE, 1e300)),
+    }
+    detail = f"{detail}; {what}; largest gap {more['largest']:.2g}, at most {more['largest_ratio_to_floor']:.2g} floors"
+    limit = float(MULTIPLE * floor[step])
+    return Check(name, RUNG, judged(not len(failing)), measured, limit, detail, float(floor[step]), more=more)
+
+
+def judge_restarts(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+    """Checks every epoch from the reference's snapshot, step by step up to the epoch's own horizon.
+
+    Args:
+        reference: the restarted runs of the reference, with its own losses from the free run.
+        candidate: the restarted run.
+        facts: the reference's.
+    """
+    epochs = trials.Plan(**facts.metadata["plan"]).epochs
+    ours, theirs = reference.arrays["losses"], candidate.arrays["losses"]
+    if wrong := wrong_steps(ours, theirs):
+        return [wrong]
+    steps = len(ours) // epochs
+    runs = [run["losses"] for run in variants(reference.arrays)]
+    gaps = distance(ours, theirs)
+    floor, judged_here = np.zeros(len(ours)), np.zeros(len(ours), bool)
+    for epoch in range(epochs):
+        part = slice(epoch * steps, (epoch + 1) * steps)
+        floor[part] = running_floor(ours[part], [run[part] for run in runs])
+        judged_here[part][: horizon_of(floor[part])] = True
+    count = int(judged_here.sum())
+    if count < FEWEST_STEPS:
+        return [
+            Check(
+                "batch loss, restarted epochs",
+                RUNG,
+                "error",
+                count,
+                None,
+                f"{count} of {len(ours):,} restarted steps can be judged; {FEWEST_STEPS} are needed",
+            )
+        ]
+    shown = np.where(judged_here | ~np.isfinite(gaps), gaps, 0.0)
+    check = of_steps(
+        "batch loss, restarted epochs",
+        shown,
+        floor,
+        len(ours),
+        f"{count:,} of {len(ours):,} steps judged, each epoch from the reference's snapshot",
+    )
+    more = {**check.more, "judged_steps": count, "epoch": (check.more["step"] - 1) // steps + 1}
+    detail = f"{check.detail} (epoch {more['epoch']})"
+    return [Check(check.name, RUNG, check.status, check.measured, check.limit, detail, check.noise_floor, more=more)]
+
+
+def check_curves(reference: Recording, candidate: Recording, facts: Recording, epochs: int) -> list[Check]:
+    """Checks the four curves in the epochs that end before the horizon."""
+    plan, data = trials.Plan(**facts.metadata["plan"]), facts.metadata["data"]
+    runs = variants(reference.arrays)
+    checks = []
+    for name in CURVES:
+        ours, theirs = reference.arrays[f"curve/{name}"], candidate.arrays.get(f"curve/{name}", np.empty(0))
+        title = f"curve {name}"
+        if len(theirs) != plan.epochs or not np.isfinite(theirs).all():
+            what = "not a number" if len(theirs) == plan.epochs else f"{len(theirs)} epochs"
+            checks.append(Check(title, RUNG, "fail", what, None, f"all of {plan.epochs} epochs must have a number"))
+            continue
+        if not epochs:
+            checks.append(Check(title, RUNG, "info", None, None, "no epoch ends before the chaos horizon"))
+            continue
+        others = [run[f"curve/{name}"][:epochs] for run in runs]
+        if name.endswith("acc"):
+            count = data["test"]["samples"] if name.startswith("val_") else plan.samples
+            checks.append(check_images(title, RUNG, ours[:epochs], theirs[:epochs], others, np.full(epochs, count)))
+            continue
+        dtype = facts.metadata["experiment"]["training"]["precision"]
+        floor = running_floor(ours[:epochs].astype(dtype), others)
+        detail = f"{epochs} of {plan.epochs} epochs judged"
+        checks.append(of_steps(title, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
+    return checks
+
+
+def check_final(reference: Recording, candidate: Recording, facts: Recording, judged_epochs: int) -> Check:
+    """Checks the last epoch's val_acc beyond the horizon: as of two independent runs."""
+    samples, epochs = facts.metadata["data"]["test"]["samples"], facts.metadata["plan"]["epochs"]
+    ours, theirs = (side.arrays["curve/val_acc"] for side in (reference, candidate))
+    name = "final val_acc"
+    if len(ours) != len(theirs) or not np.isfinite([ours[-1], theirs[-1]]).all():
+        return Check(name, RUNG, "fail", None, None, "a final val_acc is missing or not a number")
+    detail = f"Keras {ours[-1]:.4f}, Lightning {theirs[-1]:.4f}"
+    measured = int(abs(round(ours[-1] * samples) - round(theirs[-1] * samples)))
+    if judged_epochs == epochs:
+        return Check(name, RUNG, "info", measured, None, f"{detail}; judged with the curve")
+    # sd of the difference of two binomial counts = sqrt(2 N p (1 - p))
+    p = float(ours[-1] + theirs[-1]) / 2
+    limit = math.ceil(FINAL_DEVIATIONS * math.sqrt(2 * samples * p * (1 - p)))
+    detail += f"; beyond the horizon, limit in images: {FINAL_DEVIATIONS} standard deviations of two independent runs"
+    return Check(name, RUNG, judged(measured <= limit), measured, limit, detail)
+
+
+def compare_speed(reference: Recording, candidate: Recording, facts: Recording) -> Check:
+    """Compares the median seconds of an epoch, without the first; informs, never decides."""
+    seconds = [side.metadata["epoch_seconds"][1:] or side.metadata["epoch_seconds"] for side in (reference, candidate)]
+    if not all(seconds) or not min(map(min, seconds)) > 0:
+        return Check("seconds an epoch", "speed", "info", None, None, "an epoch's seconds are missing")
+    ours, theirs = (float(np.median(value)) for value in seconds)
+    detail = f"median epoch: Keras {ours:.2f} s, Lightning {theirs:.2f} s, both while they are listened to; "
+    return Check(
+        "seconds an epoch", "speed", "info", round(theirs / ours, 3), None, detail + "measured = Lightning / Keras"
+    )
