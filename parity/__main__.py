@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
+SWEEPS = ("faults", "alarms")  # commands of their own: `python -m parity faults`
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,8 @@ class ParityFlags(flags.ExperimentFlags):
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status: 0 parity, 1 no parity, 2 could not run."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["faults"]:
-        from parity import faults
-
-        return faults.main(argv[1:])
+    if argv[:1] and argv[0] in SWEEPS:
+        return import_module(f"parity.{argv[0]}").main(argv[1:])
     description = "Trains the lab's MLP in Keras and in Lightning from one start; reports whether they agree."
     given = flags.parse(ParityFlags, PROG, description, argv)
     return command.run(lambda: compare(given))

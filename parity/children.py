@@ -18,6 +18,12 @@ from mlp_spec import job
 LAST_LINES = 15
 NOISE = re.compile(r"^[EWI]0000 .*\.cc:")  # what TensorFlow's C++ side says about devices and types
 KEPT_LINES = 10_000
+# Set when a sweep ends early: the threads that watch processes then stop them, and themselves.
+STOPPING = threading.Event()
+
+
+class Stopped(Exception):
+    """The sweep that wanted a process's answers has ended."""
 
 
 def run_probe(
@@ -56,6 +62,9 @@ def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], N
 
     Returns:
         its exit status, None if it was stopped for its silence, and the last lines that were no events.
+
+    Raises:
+        Stopped: `STOPPING` was set meanwhile.
     """
     process = subprocess.Popen(
         command,
@@ -82,6 +91,8 @@ def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], N
     try:
         heard = time.monotonic()
         while time.monotonic() - heard <= stall_seconds:
+            if STOPPING.is_set():
+                raise Stopped
             try:
                 line = arrived.get(timeout=0.1)
             except queue.Empty:

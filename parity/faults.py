@@ -1,13 +1,14 @@
 """`python -m parity faults`: puts faulty candidates, one trap each, through the ladder and prints what was caught."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from mlp_spec import command, flags
+from mlp_spec.errors import UserError
 from mlp_spec.experiment import PRESETS
+from parity import sweeps
+from parity.sweeps import SweepFlags
 
 MODELS, DATA = "lightning_mlp.planted.models", "lightning_mlp.planted.data"
 
@@ -64,20 +65,11 @@ FAULTS = [
 
 
 @dataclass(frozen=True)
-class FaultFlags:
+class FaultFlags(SweepFlags):
     """What to sweep."""
 
     only: tuple[str, ...] = ()
     """Names of faults; all unless given."""
-    dataset: Literal["auto", "mnist", "mnist-sample"] = "auto"
-    data_dir: str | None = None
-    """Folder with the four MNIST files; also read from MLP_DATA_DIR."""
-    output_dir: str | None = None
-    """Folder of the results, new or empty; runs/<time>-faults unless given."""
-    jobs: int = 2
-    """Candidates at once."""
-    stall_timeout: float = 300.0
-    """Seconds without a sign of life after which a process is stopped."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,48 +81,33 @@ def main(argv: list[str] | None = None) -> int:
 def sweep(given: FaultFlags) -> int:
     """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
     from mlp_spec import runs
-    from mlp_spec.checks import one_of, whole_number
+    from mlp_spec.checks import one_of
     from mlp_spec.files import write_json
 
-    whole_number("jobs", given.jobs, 1, 64)
+    data_folder = sweeps.check(given)
     for name in given.only:
         one_of("only", name, [fault.name for fault in FAULTS])
     faults = [fault for fault in FAULTS if not given.only or fault.name in given.only]
     folder = runs.RunFolder.create(given.output_dir, "faults").path
-    references = {}
-    for preset in dict.fromkeys(fault.preset for fault in faults):
-        print(f"recording Keras's {preset} ...", flush=True)
-        references[preset] = reference(preset, given, folder)
-        if references[preset][0].errors:
-            print(references[preset][0].errors)
-            return 2
-    with ThreadPoolExecutor(given.jobs) as pool:
-        tried = pool.map(lambda fault: attempt(fault, *references[fault.preset], given, folder), faults)
-        rows = []
+    references, rows = {}, []
+    try:
+        for preset in dict.fromkeys(fault.preset for fault in faults):
+            print(f"recording Keras's {preset} ...", flush=True)
+            references[preset] = sweeps.record(PRESETS[preset], data_folder, given, folder / f"reference-{preset}")
+            if errors := references[preset][0].errors:
+                raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
+        tried = sweeps.side_by_side(
+            given.jobs, lambda fault: attempt(fault, *references[fault.preset], given, folder), faults
+        )
         for row in tried:
             rows.append(row)
+            write_json(folder / "faults.json", {"schema": 1, "faults": rows})
             print(line(row), flush=True)
-    write_json(folder / "faults.json", {"schema": 1, "faults": rows})
+    except KeyboardInterrupt:
+        raise command.Interrupted(f"{len(rows)} of {len(faults)} faults are in {folder}.") from None
     caught, named = (sum(row[key] for row in rows) for key in ("caught", "named"))
     print(f"{caught} of {len(rows)} caught, the right cause named for {named}. Results: {folder}")
     return 0 if caught == len(rows) else 1
-
-
-def reference(preset: str, given: FaultFlags, folder: Path) -> tuple:
-    """Records a preset's reference at the quick level; returns it with the candidates' job."""
-    from mlp_spec.experiment import Experiment
-    from mlp_spec.job import Job
-    from parity import ladder
-
-    shared = flags.ExperimentFlags(preset=preset, dataset=given.dataset, data_dir=given.data_dir)
-    own = folder / f"reference-{preset}"
-    own.mkdir()
-    task = Job(PRESETS[preset], given.dataset, shared.data_folder, "cpu", str(own / "keras"), level="quick")
-    keras = ladder.ask("keras", task, own, given.stall_timeout, lambda event: None)
-    if "facts" in keras.parts:
-        experiment = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
-        task = replace(task, experiment=experiment, dataset=experiment.data.dataset, reference_dir=task.output_dir)
-    return keras, task
 
 
 def attempt(fault: Fault, keras, task, given: FaultFlags, folder: Path) -> dict:
