@@ -54,8 +54,8 @@ class KerasSGD(KerasOptimizer):
             parameter.sub_(step)
             return
         if not state:
-            state["velocity"] = torch.zeros_like(parameter)
-        velocity = state["velocity"]
+            state["momentum"] = torch.zeros_like(parameter)  # the slot's name in Keras
+        velocity = state["momentum"]
         # v = mu v - lr g
         velocity.mul_(mu).sub_(step)
         # w += v, or with Nesterov w += mu v - lr g

@@ -75,7 +75,7 @@ def experiment(seed: int) -> Experiment:
         ModelSpec(sizes, str(draw.choice(ACTIVATIONS))),
         TrainingSpec(
             choices[draw.integers(len(choices))],
-            batch_size=int(draw.choice([16, 32, 50, 128])),
+            batch_size=int(draw.choice([16, 32, 50, 64])),
             epochs=int(draw.integers(3, 8)),
             seed=seed,
             precision=str(draw.choice(["float32", "float32", "float64"])),
