@@ -35,21 +35,23 @@ class KerasSGD(KerasOptimizer):
         lr: learning rate.
         momentum: decay rate of the velocity; 0 is plain SGD.
         nesterov: whether the gradient is taken ahead.
+        float32_constants: on TensorFlow the momentum passes through float32, also in a float64 model; False keeps it.
 
     Raises:
         ValueError: a number is out of its range.
     """
 
-    def __init__(self, params, lr=0.01, momentum=0.0, nesterov=False):
+    def __init__(self, params, lr=0.01, momentum=0.0, nesterov=False, float32_constants=True):
         check(lr=lr)
         check_decay(momentum=momentum)
-        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
+        numbers = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "float32_constants": float32_constants}
+        super().__init__(params, numbers)
 
     @staticmethod
     def update(parameter, gradient, state, group):
         """Updates one parameter and its velocity in place."""
         step = gradient * group["lr"]
-        mu = group["momentum"]
+        mu = constant("momentum", group)
         if mu == 0:
             parameter.sub_(step)
             return
@@ -113,21 +115,21 @@ class KerasAdam(KerasOptimizer):
         lr: learning rate.
         betas: decay rates of the first and second moment.
         eps: added to the root of the second moment; Keras's default is 1e-7, PyTorch's 1e-8.
-        float32_betas: on TensorFlow the betas pass through float32 on their way into the bias correction,
-            also in a float64 model; False computes the correction as Keras's other backends do.
+        float32_constants: on TensorFlow the weight decay, and the betas on their way into the bias correction, pass
+            through float32, also in a float64 model; False keeps them, as Keras's other backends do.
         weight_decay: decoupled (AdamW); Keras's default for AdamW is .004, PyTorch's .01.
 
     Raises:
         ValueError: a number is out of its range.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_betas=True, weight_decay=0.0):
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True, weight_decay=0.0):
         check(lr=lr, eps=eps)
         check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
         if not weight_decay >= 0:
             raise ValueError(f"weight_decay must be at least 0, not {weight_decay}")
-        numbers = {"lr": lr, "betas": betas, "eps": eps, "float32_betas": float32_betas, "weight_decay": weight_decay}
-        super().__init__(params, numbers)
+        numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**numbers, "float32_constants": float32_constants})
 
     def update_group(self, group, parameters):
         """Updates a group's parameters; one bias correction serves all of equal step and dtype."""
@@ -141,10 +143,10 @@ class KerasAdam(KerasOptimizer):
             state["step"] += 1
             key = (state["step"], parameter.dtype)
             if key not in alphas:
-                alphas[key] = step_size(*key, group["lr"], group["betas"], group["float32_betas"])
+                alphas[key] = step_size(*key, group["lr"], group["betas"], group["float32_constants"])
             if group["weight_decay"]:
                 # w -= w decay lr
-                parameter.sub_(parameter * group["weight_decay"] * group["lr"])
+                parameter.sub_(parameter * constant("weight_decay", group) * group["lr"])
             self.update(parameter, parameter.grad, state, group, alphas[key])
 
     @staticmethod
@@ -159,18 +161,24 @@ class KerasAdam(KerasOptimizer):
         parameter.sub_((momentum * alpha).div_(velocity.sqrt().add_(group["eps"])))
 
 
-def step_size(step, dtype, lr, betas, float32_betas=True):
+def step_size(step, dtype, lr, betas, float32_constants=True):
     """Computes the bias-corrected step size of update `step` (from 1), in `dtype`.
 
     In float32 the rounding of 1 - beta_2^t moves the first steps by 1e-5 relative, so it is done as Keras does.
     """
-    rounded = torch.float32 if float32_betas else dtype
+    rounded = torch.float32 if float32_constants else dtype
     # The exponent is a floating-point tensor, as in Keras: an integer one rounds .999^3 differently in float32,
     # which 1 - .999^3 makes 1e-5 relative.
     t = torch.tensor(step, dtype=dtype)
     power_1, power_2 = (torch.tensor(beta, dtype=rounded).to(dtype) ** t for beta in betas)
     # alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
     return torch.tensor(lr, dtype=dtype) * torch.sqrt(1 - power_2) / (1 - power_1)
+
+
+def constant(name, group):
+    """Returns a group's number, rounded to float32 where TensorFlow does so before it casts to the model's dtype."""
+    number = group[name]
+    return torch.tensor(number, dtype=torch.float32).item() if group["float32_constants"] else number
 
 
 def check(**numbers):

@@ -17,7 +17,7 @@ ACTIVATIONS = {"linear": lambda z: z, "relu": torch.relu, "sigmoid": torch.sigmo
 
 
 def describe(model: nn.Module, input_size: int) -> list[Layer]:
-    """Describes the layers from what they do: an image runs through them, and activations are told by their values.
+    """Describes the layers from what they do: images run through them, and activations are told by their values.
 
     The last activation is `softmax` if `predict_step` makes probabilities of the logits, or returns the logits.
     What is none of the known activations is `unknown`.
@@ -31,9 +31,11 @@ def describe(model: nn.Module, input_size: int) -> list[Layer]:
     training = model.training
     try:
         parameter = next(model.parameters())
-        ramp = torch.linspace(0, 1, input_size, dtype=parameter.dtype, device=parameter.device)
+        # images and their negatives, so that no unit stays on one side of 0, where a ReLU is linear
+        images = torch.randn(16, input_size, generator=torch.Generator().manual_seed(0))
+        images = torch.cat([images, -images]).to(parameter)
         with torch.no_grad():
-            found = model.eval().predict_step(ramp[None], 0)
+            found = model.eval().predict_step(images, 0)
     finally:
         model.train(training)
         for hook in hooks:

@@ -29,7 +29,8 @@ class LitMLP(lightning.LightningModule):
         beta_1, beta_2, epsilon: of `adam`, `adamw` and `torch-adam`.
         weight_decay: of `adamw`.
         rho: of `rmsprop`, with epsilon.
-        float32_betas: of `adam` and `adamw`: whether the betas are rounded as Keras on TensorFlow does.
+        float32_constants: whether momentum, betas and weight decay of a float64 model pass through float32, as
+            in Keras on TensorFlow.
 
     Raises:
         ValueError: the activation or the optimizer is unknown.
@@ -50,7 +51,7 @@ class LitMLP(lightning.LightningModule):
         epsilon=1e-7,
         weight_decay=0.004,
         rho=0.9,
-        float32_betas=True,
+        float32_constants=True,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -99,11 +100,11 @@ class LitMLP(lightning.LightningModule):
             case "sgd":  # without momentum, the two frameworks' SGD is the same
                 if not hparams.momentum:
                     return torch.optim.SGD(parameters, rate)
-                return KerasSGD(parameters, rate, hparams.momentum, hparams.nesterov)
+                return KerasSGD(parameters, rate, hparams.momentum, hparams.nesterov, hparams.float32_constants)
             case "adam":
-                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_betas)
+                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_constants)
             case "adamw":
-                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_betas, hparams.weight_decay)
+                return KerasAdam(parameters, rate, betas, epsilon, hparams.float32_constants, hparams.weight_decay)
             case "rmsprop":
                 return KerasRMSprop(parameters, rate, hparams.rho, hparams.momentum, epsilon)
             case "torch-adam":

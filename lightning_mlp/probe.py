@@ -41,17 +41,17 @@ class Probe:
 
         lightning.seed_everything(self.seed if seed is None else seed, verbose=False)
         module = targets.load(self.task.target) if self.task.target else None
-        # TensorFlow alone rounds the betas of a float64 model to float32
-        exact = {"float32_betas": False} if self.task.backend != "tensorflow" and self.has_betas else {}
+        # TensorFlow alone rounds the optimizer's constants to float32, also in a float64 model
+        exact = {"float32_constants": False} if self.task.backend != "tensorflow" and self.has_constants else {}
         model = train.build(self.experiment, module, **exact)
         if not isinstance(model, lightning.LightningModule):
             raise TypeError(f"the candidate is a {type(model).__name__}; it must be a LightningModule")
         return model.double() if self.experiment.training.precision == "float64" else model
 
     @property
-    def has_betas(self) -> bool:
-        """Whether the optimizer is Keras's Adam or made from it."""
-        return self.experiment.training.optimizer.name in ("adam", "adamw")
+    def has_constants(self) -> bool:
+        """Whether the optimizer is Keras's and has constants that Keras casts."""
+        return self.experiment.training.optimizer.name in ("sgd", "adam", "adamw")
 
     def datamodule(self, order=None, eval_batch_size: int = 1000):
         """Builds the data module: ours, or the user's own, which must serve the prescribed order."""

@@ -234,7 +234,7 @@ class Optimizer:
         m = state["momentum"] = state.get("momentum", zero) * b1 + g * (1 - b1)
         v = state["velocity"] = state.get("velocity", zero) * b2 + g * g * (1 - b2)
         c1, c2 = ((1 - b1**self.t), (1 - b2**self.t)) if n.get("corrected", True) else (1.0, 1.0)
-        if n.get("float32_betas"):
+        if n.get("float32_constants"):
             c1, c2 = (1 - float(np.float32(b)) ** self.t for b in (b1, b2))
         if n.get("amsgrad"):
             v = state["highest"] = np.maximum(state.get("highest", zero), v)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import run_python
 
-from lightning_mlp.keras_optimizers import KerasAdam, step_size
+from lightning_mlp.keras_optimizers import KerasAdam, KerasSGD, step_size
 
 
 def test_the_first_step_by_hand():
@@ -18,7 +18,7 @@ def test_the_first_step_by_hand():
     for gradient, shrunk in ((1e-4, 0.0307), (1e-5, 0.2403), (1e-6, 0.7597)):
         parameter = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
         parameter.grad = torch.full((1,), gradient, dtype=torch.float64)
-        KerasAdam([parameter], lr=0.001, float32_betas=False).step()
+        KerasAdam([parameter], lr=0.001, float32_constants=False).step()
         expected = 0.001 * gradient * math.sqrt(0.001) / (math.sqrt(0.001) * gradient + 1e-7)
         assert -parameter.item() == pytest.approx(expected, rel=1e-12)
         # PyTorch's Adam steps by lr for all of these: the smaller the gradient, the more Keras's steps shrink
@@ -30,6 +30,26 @@ def test_float32_betas_move_the_first_step_sizes():
     # relative change at t = 1: -1.287e-8 / (2 * .001) - 2.384e-8 / .1 = -6.44e-6 - 2.4e-7 = -6.67e-6
     through, exact = (step_size(1, torch.float64, 0.001, (0.9, 0.999), rounded) for rounded in (True, False))
     assert (through / exact - 1).item() == pytest.approx(-6.67e-6, rel=0.01)
+
+
+def test_momentum_and_weight_decay_pass_through_float32():
+    def moved(cls, **numbers):
+        parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+        optimizer = cls([parameter], **numbers)
+        for gradient in (1.0, 0.0):
+            parameter.grad = torch.full((1,), gradient, dtype=torch.float64)
+            optimizer.step()
+        return 1 - parameter.item()
+
+    # steps of lr and mu lr; float32(.9) = .9 - 2.384e-8
+    assert moved(KerasSGD, lr=1.0, momentum=0.9) - 1.9 == pytest.approx(-2.384e-8, rel=1e-3)
+    assert moved(KerasSGD, lr=1.0, momentum=0.9, float32_constants=False) == pytest.approx(1.9, rel=1e-15)
+    # float32(.004) = .004 + 1.9e-10, twice decayed: by half of it each time
+    rounded, exact = (
+        moved(KerasAdam, lr=0.5, eps=1e30, weight_decay=0.004, float32_constants=rounded) for rounded in (True, False)
+    )
+    assert exact == pytest.approx(1 - 0.998**2, rel=1e-12)
+    assert rounded - exact == pytest.approx(float(np.float32(0.004)) - 0.004, rel=0.01)
 
 
 def test_a_parameter_without_gradient_stays():
