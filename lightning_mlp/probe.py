@@ -218,14 +218,23 @@ class Probe:
 
     def lockstep(self) -> tuple[dict, dict]:
         """Trains from the common start in the prescribed order."""
-        return self.trained(None)
+        binding, history, losses = self.trained(None)
+        arrays = {f"curve/{name}": np.array(curve) for name, curve in history.history.items()}
+        arrays |= {f"final/{name}": array for name, array in binding.weights().items()}
+        metadata = {"epoch_seconds": history.epoch_seconds, "startup_seconds": 0.0}
+        return {**arrays, "losses": losses}, metadata
 
     def restarts(self) -> tuple[dict, dict]:
         """Trains once more, each epoch from the reference's weights, moments and step."""
-        return self.trained(self.task.reference("lockstep"))
+        _, history, losses = self.trained(self.task.reference("lockstep"))
+        return {"losses": losses}, {"epoch_seconds": history.epoch_seconds}
 
-    def trained(self, snapshots) -> tuple[dict, dict]:
-        """Trains the plan's epochs; from the reference's snapshots where they are given."""
+    def trained(self, snapshots) -> tuple:
+        """Trains the plan's epochs, from the reference's snapshots where they are given.
+
+        Returns:
+            the module's binding, its history, and the batch losses (steps,).
+        """
         from lightning_mlp.history import History
         from lightning_mlp.listen import EpochEvents, Feeder, Listener
 
@@ -249,10 +258,7 @@ class Probe:
         data = self.datamodule(lambda epoch: plan.order(self.seed, epoch, samples))
         callbacks = [feeder, listener, history, EpochEvents(history, tell)]
         self.fit(binding, callbacks, data=data, epochs=plan.epochs)
-        arrays = {f"curve/{name}": np.array(curve) for name, curve in history.history.items()}
-        arrays["losses"] = listener.all_losses()
-        arrays |= {f"final/{name}": array for name, array in binding.weights().items()}
-        return arrays, {"epoch_seconds": history.epoch_seconds, "startup_seconds": 0.0}
+        return binding, history, listener.all_losses()
 
     # ---- interchange -------------------------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@ def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[
     """Checks scales, shapes and biases of all layers, of both frameworks, against the reference's law."""
     if words := missing(set(reference.arrays), set(candidate.arrays)):
         return [Check("draws", RUNG, "fail", len(words), 0, "; ".join(words))]
+    for name, drawn in reference.arrays.items():
+        if candidate.arrays[name].shape[1:] != drawn.shape[1:]:
+            detail = f"{name} has the shape {candidate.arrays[name].shape[1:]}, not {drawn.shape[1:]}"
+            return [Check("draws", RUNG, "fail", None, 0, detail)]
     scales, shapes, biases = [], [], []
     for index, law in enumerate(facts.metadata["initializers"]):
         for kind in ("kernel", "bias"):

@@ -18,7 +18,10 @@ def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[
         "probabilities, Keras's weights", RUNG, [compare("image, class", ours, theirs, runs)], limit_text(len(runs))
     )
     checks = [check, check_classes("classes, Keras's weights", ours, theirs, check.limit)]
-    if "own_probabilities" in candidate.arrays:
+    if "own_probabilities" not in candidate.arrays:
+        detail = "Lightning has no trained weights of its own"
+        checks.append(Check("classes, each its own weights", RUNG, "error", None, None, detail))
+    else:
         own = check_classes(
             "classes, each its own weights", ours, candidate.arrays["own_probabilities"], trials.HORIZON
         )

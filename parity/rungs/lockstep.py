@@ -11,7 +11,7 @@ import numpy as np
 from mlp_spec import trials
 from mlp_spec.recording import Recording
 from mlp_spec.runs import CURVES
-from parity.checks import MULTIPLE, ULPS, Check, distance, epsilon, judged, variants
+from parity.checks import MULTIPLE, ULPS, Check, distance, epsilon, judged, missing, under, variants
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"
@@ -46,7 +46,12 @@ def judge_free(reference: Recording, candidate: Recording, facts: Recording) -> 
         )
     steps = max(1, len(ours) // plan.epochs)
     epochs = min(plan.epochs, horizon // steps)
-    return [check, *check_curves(reference, candidate, facts, epochs), check_final(reference, candidate, facts, epochs)]
+    return [
+        check,
+        *check_curves(reference, candidate, facts, epochs),
+        check_final(reference, candidate, facts, epochs),
+        check_weights(reference, candidate),
+    ]
 
 
 def wrong_steps(ours: np.ndarray, theirs: np.ndarray) -> Check | None:
@@ -197,9 +202,26 @@ def check_final(reference: Recording, candidate: Recording, facts: Recording, ju
     return Check(name, RUNG, judged(measured <= limit), measured, limit, detail)
 
 
+def check_weights(reference: Recording, candidate: Recording) -> Check:
+    """Checks that the trained weights are all there, and numbers; what they predict is judged at interchange."""
+    ours, theirs = under(reference.arrays, "final/"), under(candidate.arrays, "final/")
+    wrong = missing(set(ours), set(theirs)) + [
+        f"{key} has the shape {theirs[key].shape}, not {ours[key].shape}"
+        if theirs[key].shape != ours[key].shape
+        else f"{key} is not a number everywhere"
+        for key in ours.keys() & theirs.keys()
+        if theirs[key].shape != ours[key].shape or not np.isfinite(theirs[key]).all()
+    ]
+    if not ours:
+        return Check("trained weights", RUNG, "error", None, None, "Keras recorded none")
+    detail = "; ".join(sorted(wrong)) or f"all {len(ours)} tensors are there, finite; judged at interchange"
+    return Check("trained weights", RUNG, judged(not wrong), len(wrong), 0, detail)
+
+
 def compare_speed(reference: Recording, candidate: Recording, facts: Recording) -> Check:
     """Compares the median seconds of an epoch, without the first; informs, never decides."""
-    seconds = [side.metadata["epoch_seconds"][1:] or side.metadata["epoch_seconds"] for side in (reference, candidate)]
+    taken = [side.metadata.get("epoch_seconds", []) for side in (reference, candidate)]
+    seconds = [epochs[1:] or epochs for epochs in taken]
     if not all(seconds) or not min(map(min, seconds)) > 0:
         return Check("seconds an epoch", "speed", "info", None, None, "an epoch's seconds are missing")
     ours, theirs = (float(np.median(value)) for value in seconds)
