@@ -66,7 +66,7 @@ def test_keras_on_another_backend_is_a_reference_too(backend, tmp_path):
 
 
 CANDIDATES = """
-import os
+import os, time
 from lightning_mlp.data import MNISTDataModule
 from lightning_mlp.model import LitMLP
 
@@ -107,6 +107,28 @@ class Wider(LitMLP):
         super().__init__(**{**numbers, "hidden_sizes": (26,)})
 
 
+class Hangs(LitMLP):
+    def validation_step(self, batch, batch_idx):
+        if len(batch[0]) == 300:  # the batches of the rung metrics
+            time.sleep(1000)
+        super().validation_step(batch, batch_idx)
+
+
+class NineClasses(LitMLP):
+    def predict_step(self, batch, batch_idx=0):
+        return super().predict_step(batch)[:, :9]
+
+
+class NoMean(LitMLP):
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch, batch_idx).expand(2)
+
+
+class NotAModule:
+    def __init__(self, **numbers):
+        pass
+
+
 class Digits(MNISTDataModule):
     def __init__(self, **arguments):
         super().__init__(**{**arguments, "order": None})
@@ -135,10 +157,15 @@ def candidates(tmp_path_factory):
         ("Wider", 2, "experiment", "dense_0/kernel (25, 784)"),
         ("Nowhere", 2, "experiment", "has no Nowhere"),
         ("lost", 2, "experiment", "lost() got an unexpected keyword argument"),
+        ("NotAModule", 2, "experiment", "it must be a LightningModule"),
+        ("NineClasses", 1, "architecture", "unknown"),
+        ("NoMean", 2, "forward", "scalar"),
+        ("Hangs", 2, "metrics", "silent for 40 s"),
     ],
 )
 def test_a_candidate_is_judged_or_its_own_message_told(candidates, name, status, rung, words, tmp_path):
     flags = ["--dataset", "mnist-sample", "--level", "quick", "--candidate", f"{candidates}:{name}"]
+    flags += ["--stall-timeout", "40"] if name == "Hangs" else []
     ended = run_python("-m", "parity", *flags, "--output-dir", tmp_path / "run")
     assert ended.status == status, ended
     bad = [
@@ -146,6 +173,8 @@ def test_a_candidate_is_judged_or_its_own_message_told(candidates, name, status,
         for check in json.loads((tmp_path / "run" / "report.json").read_text())["checks"]
         if check["status"] in ("fail", "error")
     ]
+    if name == "Hangs":  # every other rung was judged
+        assert [check["rung"] for check in bad] == ["metrics"]
     assert bad[0]["rung"] == rung and words in f"{bad[0]['measured']} {bad[0]['detail']}"
     assert "Traceback" not in ended.out + ended.err
 
@@ -190,6 +219,45 @@ def test_a_users_own_keras_model_is_the_reference(tmp_path):
         "-m", "parity", *flags, "--reference", f"{tmp_path}/port.py:strange", "--output-dir", tmp_path / "b"
     )
     assert ended.status == 2 and "the reference has no hidden layer" in ended.out
+
+
+BROKEN_REFERENCES = """
+import keras
+
+
+def late():
+    raise OSError("the shelf is empty")
+
+
+def number():
+    return 3
+
+
+def raw():
+    return keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
+
+
+def needs(width):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("late", "the shelf is empty"),
+        ("number", "int"),
+        ("raw", "compile"),
+        ("needs", "width"),
+        ("nowhere", "has no nowhere"),
+    ],
+)
+def test_a_reference_that_cannot_be_had_is_told(name, words, tmp_path):
+    (tmp_path / "port.py").write_text(BROKEN_REFERENCES)
+    flags = ["--dataset", "mnist-sample", "--level", "quick", "--reference", f"{tmp_path}/port.py:{name}"]
+    ended = run_python("-m", "parity", *flags, "--output-dir", tmp_path / "run")
+    assert ended.status == 2 and words in ended.out + ended.err, ended
+    assert "Traceback" not in ended.out + ended.err
 
 
 def test_a_bad_data_folder_is_refused_before_anything_starts(tmp_path):
