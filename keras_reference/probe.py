@@ -290,20 +290,24 @@ class Probe:
         arrays |= {f"curve/{name}": np.array(curve) for name, curve in results.history.items()}
         arrays["losses"] = np.concatenate(losses)
         arrays |= {f"final/{name}": array for name, array in layers.weights(model).items()}
-        self.final, self.losses, self.horizon_reached = layers.weights(model), arrays["losses"], False
+        self.final, self.losses = layers.weights(model), arrays["losses"]
         metadata = {
             "steps": [int(state[0]) for _, state in self.states],
             "epoch_seconds": results.epoch_seconds,
             "startup_seconds": results.startup_seconds,
         }
-        for variant in trials.variants():
-            arrays |= self.varied(variant, arrays["losses"])
-        arrays |= self.kept_batches()
-        return arrays, metadata
+        return arrays | self.kept_batches(), metadata
 
     def order(self, epoch: int) -> np.ndarray:
         """The prescribed order of an epoch."""
         return self.plan.order(self.seed, epoch, len(self.arrays.x_train))
+
+    def floor(self) -> tuple[dict, dict]:
+        """Trains the runs that differ from the free run in rounding only: the noise floor."""
+        arrays, self.horizon_reached = {}, False
+        for variant in trials.variants():
+            arrays |= self.varied(variant, self.losses)
+        return arrays, {"horizon_reached": self.horizon_reached}
 
     def varied(self, variant: trials.Variant, losses: np.ndarray) -> dict[str, np.ndarray]:
         """Trains once more from a start, or with rows, that differ in rounding; up to the chaos horizon."""
@@ -384,7 +388,7 @@ class Probe:
             layers.load_weights(self.model, weights)
             found = self.model.predict(self.arrays.x_test, batch_size=EVAL_BATCH, verbose=0)
             arrays[f"{prefix}probabilities"] = np.asarray(found)
-        return arrays, {"horizon_reached": self.horizon_reached}
+        return arrays, {}
 
 
 def initializer(value) -> dict:

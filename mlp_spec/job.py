@@ -17,6 +17,9 @@ EVENT = "@parity "
 
 # What a process is asked, from cause to effect; each part answers one or more rungs of the ladder.
 PARTS = ("facts", "initial", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange")
+# The reference's own: after its free run `floor` trains the runs that differ in rounding only. What the candidate
+# reads is recorded before, so that it need not wait for the rest.
+REFERENCE_PARTS = (*PARTS[: PARTS.index("lockstep") + 1], "interchange", "floor", "restarts")
 LEVELS = ("quick", "full")
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -31,7 +34,7 @@ class Job:
         data_dir: folder with MNIST's files, or None.
         accelerator: `auto`, `cpu` or `gpu`.
         output_dir: the process's folder: its recordings go there.
-        parts: which of `PARTS`, in their order.
+        parts: which of `PARTS`, or of `REFERENCE_PARTS`, in their order.
         level: `quick` or `full`.
         backend: Keras's backend.
         reference_dir: folder of the reference's recordings, for the process that answers second.

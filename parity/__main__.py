@@ -101,12 +101,12 @@ def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
 
 
 def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | None, folder: Path) -> tuple:
-    """Runs both frameworks' processes, one after the other; returns the climb and the experiment that was run.
+    """Runs both frameworks' processes; returns the climb and the experiment that was run.
 
     Keras goes first: the other side is asked what Keras was asked, on the data set that Keras found.
     """
     from mlp_spec.data import SAMPLE_NOTE
-    from mlp_spec.job import Job
+    from mlp_spec.job import PARTS, REFERENCE_PARTS, Job
     from parity import ladder
     from parity.progress import ChildProgress
 
@@ -117,34 +117,34 @@ def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
         data_dir=data_folder,
         accelerator="auto" if given.accelerator == "gpu" else given.accelerator,
         output_dir=str(folder / "keras"),
+        parts=REFERENCE_PARTS,
         level=given.level,
         backend=given.keras_backend,
         target=given.reference,
     )
-    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
-        keras = ladder.ask("keras", task, folder, given.stall_timeout, progress.follow("Keras"))
-        if "facts" not in keras.parts:
-            failed = [ladder.judge("facts", keras, ladder.Side(), experiment)[0]]
-            return ladder.Climb(keras, ladder.Side(), failed), experiment
-        experiment = of_reference(experiment, asked, keras)
-        task = replace(
+
+    def candidate(facts) -> Job:
+        ran = of_reference(experiment, asked, facts)
+        return replace(
             task,
-            experiment=experiment,
-            dataset=experiment.data.dataset,
+            experiment=ran,
+            dataset=ran.data.dataset,
             accelerator=given.accelerator,
             output_dir=str(folder / "lightning"),
+            parts=PARTS,
             reference_dir=str(folder / "keras"),
             target=given.candidate,
             datamodule=given.candidate_datamodule,
         )
-        follow = progress.follow("Lightning")
-        climb = ladder.climb_with(keras, task, folder, given.stall_timeout, follow, experiment)
-    return climb, experiment
+
+    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
+        followers = (progress.follow("Keras"), lambda: progress.follow("Lightning"))
+        return ladder.climb_both(task, experiment, candidate, folder, given.stall_timeout, followers)
 
 
-def of_reference(experiment: Experiment, asked: Experiment, keras) -> Experiment:
+def of_reference(experiment: Experiment, asked: Experiment, facts) -> Experiment:
     """Returns the experiment as the reference ran it, with the optimizer that Lightning was asked for."""
-    ran = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
+    ran = Experiment.from_dict(facts.metadata["experiment"])
     if asked is experiment:
         return ran
     return replace(ran, training=replace(ran.training, optimizer=experiment.training.optimizer))

@@ -1,6 +1,8 @@
 """Climbs the ladder: starts one process a framework, part by part, and judges each as it arrives."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,13 +102,15 @@ def ask(
 
 def judge(part: str, reference: Side, candidate: Side, asked: Experiment) -> list[Check]:
     """Judges one part; what could not be answered is an error of its first rung, never a pass."""
-    for side, name in ((reference, "Keras"), (candidate, "Lightning")):
-        if part not in side.parts:
-            why = side.errors.get(part, "not answered")
-            return [Check(f"{name} could not answer", RUNGS[part][0], "error", None, None, why)]
+    floor = ("floor",) if part in ("lockstep", "interchange") else ()
+    for side, name, needed in ((reference, "Keras", (part, *floor)), (candidate, "Lightning", (part,))):
+        for one in needed:
+            if one not in side.parts:
+                why = side.errors.get(one, "not answered")
+                return [Check(f"{name} could not answer", RUNGS[part][0], "error", None, None, why)]
     if part != "facts" and "facts" not in reference.parts:
         return [Check("not judged", RUNGS[part][0], "error", None, None, "the reference's facts are missing")]
-    ours, theirs = reference.parts[part], candidate.parts[part]
+    ours, theirs = with_floor(part, reference), candidate.parts[part]
     if ours.metadata["run_id"] != theirs.metadata["run_id"] and part != "facts" and not mixed(reference, candidate):
         detail = f"Keras answered for {ours.metadata['run_id']}, Lightning for {theirs.metadata['run_id']}"
         return [Check("same run", RUNGS[part][0], "fail", None, None, detail)]
@@ -118,6 +122,16 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment) -> lis
     if part == "lockstep":
         checks.append(compare_speed(ours, theirs, reference.parts["facts"]))
     return checks or [Check("comparison", RUNGS[part][0], "error", None, None, "nothing was compared")]
+
+
+def with_floor(part: str, reference: Side) -> Recording:
+    """Returns a part of the reference, with the runs that measure the noise floor of the free run."""
+    ours = reference.parts[part]
+    if part not in ("lockstep", "interchange"):
+        return ours
+    floor = reference.parts["floor"]
+    arrays = {**floor.arrays, **ours.arrays} if part == "lockstep" else ours.arrays
+    return Recording(arrays, {**floor.metadata, **ours.metadata})
 
 
 def mixed(reference: Side, candidate: Side) -> bool:
@@ -162,3 +176,60 @@ def climb_with(
         if part in task.parts and not (stop_early and part not in climb.lightning.parts | climb.lightning.errors):
             climb.checks += judge(part, reference, climb.lightning, asked)
     return climb
+
+
+def climb_both(
+    task: Job,
+    asked: Experiment,
+    candidate_of: Callable[[Recording], Job],
+    folder: Path,
+    stall: float,
+    followers: tuple[Callable[[dict], None], Callable[[], Callable[[dict], None]]],
+) -> tuple[Climb, Experiment]:
+    """Climbs with both sides; Lightning starts as soon as Keras has recorded what Lightning reads.
+
+    Keras's noise floor is measured meanwhile, if both run on the CPU: it takes as long as everything else.
+
+    Args:
+        task: the reference's job.
+        asked: the experiment that was asked for.
+        candidate_of: from the reference's facts to the candidate's job, whose experiment is the one asked for.
+        folder, stall: as for `ask`.
+        followers: called with Keras's events; returns what is called with Lightning's.
+
+    Returns:
+        the climb, and the experiment that was run.
+    """
+    ready = threading.Event()
+    facts_path = recording_path(task.output_dir, "facts")
+    with ThreadPoolExecutor(1) as pool:
+
+        def arrived(part: str) -> None:
+            if part == "interchange" and facts_path.exists() and side_by_side(recording.read(facts_path)):
+                ready.set()
+
+        asking = pool.submit(ask, "keras", task, folder, stall, followers[0], arrived)
+        asking.add_done_callback(lambda _: ready.set())
+        try:
+            ready.wait()
+            try:
+                job = candidate_of(recording.read(facts_path))
+            except recording.BadRecordingError:
+                keras = asking.result()
+                return Climb(keras, Side(), judge("facts", keras, Side(), asked)), asked
+            lightning = ask("lightning", job, folder, stall, followers[1]())
+            climb = Climb(asking.result(), lightning)
+        except BaseException:  # Ctrl-C comes here; the thread stops its process and itself
+            children.STOPPING.set()
+            raise
+        finally:
+            wait([asking])
+            children.STOPPING.clear()
+    for part in job.parts:
+        climb.checks += judge(part, climb.keras, climb.lightning, job.experiment)
+    return climb, job.experiment
+
+
+def side_by_side(facts: Recording) -> bool:
+    """Says whether both frameworks can work at once: not on one GPU, nor with PyTorch's threads twice."""
+    return facts.metadata["device"] == "cpu" and facts.metadata["backend"] != "torch"

@@ -43,15 +43,15 @@ def check(given: SweepFlags) -> str | None:
 
 def record(experiment: Experiment, data_folder: str | None, given: SweepFlags, folder: Path) -> tuple:
     """Records an experiment's reference at the quick level; returns it with the candidates' job."""
-    from mlp_spec.job import Job
+    from mlp_spec.job import PARTS, REFERENCE_PARTS, Job
     from parity import ladder
 
     folder.mkdir()
-    task = Job(experiment, given.dataset, data_folder, "cpu", str(folder / "keras"), level="quick")
+    task = Job(experiment, given.dataset, data_folder, "cpu", str(folder / "keras"), REFERENCE_PARTS, "quick")
     keras = ladder.ask("keras", task, folder, given.stall_timeout, lambda event: None)
     if "facts" in keras.parts:
         found = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
-        task = replace(task, experiment=found, dataset=found.data.dataset, reference_dir=task.output_dir)
+        task = replace(task, experiment=found, dataset=found.data.dataset, reference_dir=task.output_dir, parts=PARTS)
     return keras, task
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mlp_spec import recording
 from mlp_spec.experiment import Experiment
-from mlp_spec.job import PARTS, Job, recording_path
+from mlp_spec.job import PARTS, REFERENCE_PARTS, Job, recording_path
 from mlp_spec.recording import Recording
 from parity import ladder
 from parity.checks import MULTIPLE, compare, floor_of, worst
@@ -21,8 +21,8 @@ def sides(parity_run) -> tuple[Side, Side]:
     folder, ended = parity_run
     assert ended.status == 0, ended
     return tuple(
-        Side({part: recording.read(recording_path(folder / name, part)) for part in PARTS})
-        for name in ("keras", "lightning")
+        Side({part: recording.read(recording_path(folder / name, part)) for part in parts})
+        for name, parts in (("keras", REFERENCE_PARTS), ("lightning", PARTS))
     )
 
 
