@@ -348,6 +348,8 @@ class Probe:
         from keras_reference import listen, train
 
         arrays = {"losses": self.losses}  # the reference, restarted from its own snapshots, is itself
+        # the batch losses alone are judged here: few test images will do
+        shortened = replace(self.arrays, x_test=self.arrays.x_test[:EVAL_BATCH], y_test=self.arrays.y_test[:EVAL_BATCH])
         for variant in trials.variants():
             seen, results = [], runs.Results()
 
@@ -361,15 +363,13 @@ class Probe:
 
             training = replace(self.experiment.training, epochs=self.plan.epochs)
             train.fit(
-                self.twin, self.arrays, replace(self.experiment, training=training), results,
+                self.twin, shortened, replace(self.experiment, training=training), results,
                 after_epoch=after, before_epoch=before, validation_batch_size=EVAL_BATCH,
                 order=lambda epoch, variant=variant: variant.order(
                     self.order(epoch), self.batch_size, self.seed, epoch
                 ),
             )  # fmt: skip
             arrays[f"variant_{variant.number}/losses"] = np.concatenate(seen)
-            for name, curve in results.history.items():
-                arrays[f"variant_{variant.number}/curve/{name}"] = np.array(curve)
         return arrays, {}
 
     # ---- interchange -------------------------------------------------------------------------------------------
