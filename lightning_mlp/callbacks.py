@@ -1,6 +1,6 @@
 """Callbacks of the training command: the bar, and what is kept after every epoch."""
 
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
 from lightning_mlp.history import History
 from mlp_spec.progress import EpochBar
@@ -38,11 +38,20 @@ class Bar(ProgressBar):
             self.bar.stop()
 
 
-class Keeper(Callback):
-    """Writes results after every epoch and stamps checkpoints with the experiment they belong to."""
+class Keeper(Checkpoint):
+    """Writes results and a checkpoint after every epoch, stamped with the experiment they belong to.
 
-    def __init__(self, history: History, run: RunFolder, experiment):
-        self.history, self.run, self.experiment = history, run, experiment
+    Lightning calls a `Checkpoint` after all other callbacks, when they have seen the epoch.
+
+    Args:
+        history: the curves.
+        run: where everything is written.
+        name: the checkpoint's file name; it is replaced after every epoch.
+        experiment: what is trained.
+    """
+
+    def __init__(self, history: History, run: RunFolder, name: str, experiment):
+        self.history, self.run, self.path, self.experiment = history, run, run.path / name, experiment
         self.startup_seconds = 0.0
 
     @property
@@ -55,17 +64,6 @@ class Keeper(Callback):
         checkpoint["run"] = Stamp(self.experiment, self.results).to_dict()
 
     def on_train_epoch_end(self, trainer, pl_module):
-        """Writes history and timing."""
+        """Writes history, timing and checkpoint."""
         self.run.write_results(self.results)
-
-
-def checkpointing(run: RunFolder, name: str) -> ModelCheckpoint:
-    """Saves one checkpoint, replaced after every epoch, when all other callbacks have seen the epoch."""
-    return ModelCheckpoint(
-        dirpath=run.path,
-        filename=name.removesuffix(".ckpt"),
-        save_top_k=1,
-        monitor=None,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+        trainer.save_checkpoint(self.path)

@@ -51,15 +51,18 @@ class MNISTDataModule(lightning.LightningDataModule):
             self.digits = data.load(self.dataset, self.data_dir, download)
 
     def setup(self, stage: str | None = None) -> None:
-        """Builds the tensors; Lightning calls it on every process."""
+        """Builds the tensors, on the device that trains; Lightning calls it on every process."""
         self.prepare_data()
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         if not hasattr(self, "train_set"):
-            self.train_set = tensors(self.digits.train_images, self.digits.train_labels)
-            self.val_set = tensors(self.digits.test_images, self.digits.test_labels)
+            self.train_set = hold(self.digits.train_images, self.digits.train_labels)
+            self.val_set = hold(self.digits.test_images, self.digits.test_labels)
+        self.train_set, self.val_set = self.train_set.to(device), self.val_set.to(device)
 
     def train_dataloader(self) -> DataLoader:
         """Loads shuffled batches; Lightning tells the sampler each epoch."""
-        batches = EpochBatches(len(self.train_set), self.batch_size, self.order or self.shuffled)
+        order = self.order or self.shuffled
+        batches = EpochBatches(len(self.train_set), self.batch_size, order, self.train_set.device)
         # batch_size=None: the sampler gives whole batches of indices, and one indexing cuts one batch.
         return DataLoader(self.train_set, sampler=batches, batch_size=None)
 
@@ -69,23 +72,52 @@ class MNISTDataModule(lightning.LightningDataModule):
 
     predict_dataloader = val_dataloader
 
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        """Returns the batch as it is: it was cut on the device."""
+        return batch
+
     def shuffled(self, epoch: int) -> torch.Tensor:
         """Draws an epoch's order from the seed and the epoch alone, so that a resumed run finds it again."""
         seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0])
         return torch.randperm(len(self.train_set), generator=torch.Generator().manual_seed(seed))
 
 
+class HeldDataset(TensorDataset):
+    """Tensors held in memory, all on one device; one indexing cuts a whole batch."""
+
+    def __getitem__(self, rows: torch.Tensor | slice) -> tuple[torch.Tensor, ...]:
+        if isinstance(rows, slice):
+            return tuple(tensor[rows] for tensor in self.tensors)
+        return tuple(tensor.index_select(0, rows) for tensor in self.tensors)  # twice as fast as `tensor[rows]`
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.tensors[0].device
+
+    def to(self, device: torch.device) -> "HeldDataset":
+        """Returns the data set on a device."""
+        return self if self.device == device else HeldDataset(*(tensor.to(device) for tensor in self.tensors))
+
+
 class EpochBatches(Sampler):
-    """Cuts an epoch's order of samples into batches of indices.
+    """Cuts an epoch's order of samples into the rows of each batch.
 
     Args:
         samples: how many samples there are.
-        batch_size: indices of a batch; the last one may have fewer.
+        batch_size: rows of a batch; the last one may have fewer.
         order: from the epoch to the samples it visits, in order, (M,); all in their own order unless given.
+        device: where the rows are needed.
     """
 
-    def __init__(self, samples: int, batch_size: int, order: Callable[[int], object] | None = None):
-        self.samples, self.batch_size, self.order = samples, batch_size, order
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        order: Callable[[int], object] | None = None,
+        device: torch.device | str = "cpu",
+    ):
+        self.samples, self.batch_size, self.order, self.device = samples, batch_size, order, device
         self.visited = samples if order is None else len(order(0))  # every epoch visits as many
         self.epoch = 0
 
@@ -96,18 +128,20 @@ class EpochBatches(Sampler):
     def __len__(self) -> int:
         return math.ceil(self.visited / self.batch_size)
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def __iter__(self) -> Iterator[torch.Tensor | slice]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
         # iterator before it says which epoch it is for.
-        order = torch.arange(self.samples) if self.order is None else torch.as_tensor(self.order(self.epoch))
-        yield from order.split(self.batch_size)
+        if self.order is None:
+            yield from (slice(start, start + self.batch_size) for start in range(0, self.samples, self.batch_size))
+        else:
+            yield from torch.as_tensor(self.order(self.epoch)).to(self.device).split(self.batch_size)
 
 
-def tensors(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
+def hold(images: np.ndarray, labels: np.ndarray) -> HeldDataset:
     """Turns (N, 28, 28) and (N,) uint8 into (N, 784) float32 in [0, 1] and (N,) int64."""
     # A division, as in Keras: multiplying by 1/255 rounds 126 of the 256 pixel values differently.
-    pixels = torch.tensor(images).reshape(-1, 784).to(torch.float32) / 255
-    return TensorDataset(pixels, torch.tensor(labels).to(torch.int64))
+    pixels = torch.from_numpy(images.reshape(-1, 784).astype(np.float32)).div_(255)
+    return HeldDataset(pixels, torch.from_numpy(labels.astype(np.int64)))
 
 
 def download() -> dict[str, np.ndarray]:

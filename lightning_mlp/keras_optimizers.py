@@ -154,11 +154,11 @@ class KerasAdam(KerasOptimizer):
         """Updates one parameter and its moments in place."""
         momentum, velocity, betas = state["momentum"], state["velocity"], group["betas"]
         # m += (g - m) (1 - beta_1)
-        momentum.add_(gradient - momentum, alpha=1 - betas[0])
+        momentum.lerp_(gradient, 1 - betas[0])
         # v += (g^2 - v) (1 - beta_2)
-        velocity.add_(gradient.square() - velocity, alpha=1 - betas[1])
+        velocity.lerp_(gradient.square(), 1 - betas[1])
         # w -= m alpha / (sqrt(v) + eps)
-        parameter.sub_((momentum * alpha).div_(velocity.sqrt().add_(group["eps"])))
+        parameter.addcdiv_(momentum * alpha, velocity.sqrt().add_(group["eps"]), value=-1)
 
 
 def step_size(step, dtype, lr, betas, float32_constants=True):

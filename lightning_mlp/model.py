@@ -113,7 +113,7 @@ class LitMLP(lightning.LightningModule):
 
     def on_train_epoch_start(self):
         """Starts a new mean."""
-        self.train_mean.reset()
+        self.train_mean.reset(self.device)
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         """Logs the epoch's means once: `self.log` in every step costs as much as half the training."""
@@ -123,7 +123,7 @@ class LitMLP(lightning.LightningModule):
 
     def on_validation_epoch_start(self):
         """Starts a new mean."""
-        self.val_mean.reset()
+        self.val_mean.reset(self.device)
 
     def on_validation_epoch_end(self):
         """Logs the means over the validation images."""
@@ -131,29 +131,26 @@ class LitMLP(lightning.LightningModule):
         self.log_dict({"val_loss": loss, "val_acc": acc})
 
 
-class EpochMean(nn.Module):
+class EpochMean:
     """Mean loss and accuracy over the samples of an epoch, summed on the device and read once.
 
     A mean of batch means would count a smaller last batch double; Keras weights by samples, as here.
     """
 
     def __init__(self):
-        super().__init__()
-        self.register_buffer("loss_sum", torch.zeros((), dtype=torch.float64), persistent=False)
-        self.register_buffer("correct", torch.zeros((), dtype=torch.int64), persistent=False)
-        self.samples = 0
+        self.reset("cpu")
 
-    def reset(self):
-        """Forgets all samples."""
-        self.loss_sum.zero_()
-        self.correct.zero_()
-        self.samples = 0
+    def reset(self, device):
+        """Forgets all samples; the sums are kept on `device`."""
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.samples = torch.zeros((), dtype=torch.int64, device=device)
 
     def update(self, loss, logits, labels):
         """Adds a batch: its mean loss (), logits (batch, classes) and labels (batch,)."""
         self.loss_sum.add_(loss.detach(), alpha=len(labels))
-        self.correct += (logits.argmax(dim=1) == labels).sum()
-        self.samples += len(labels)
+        self.correct.add_((logits.argmax(dim=1) == labels).sum())
+        self.samples.add_(len(labels))
 
     def compute(self):
         """Returns mean loss and accuracy, float64 tensors on the device."""

@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.utils.data import TensorDataset
 
-from lightning_mlp.data import MNISTDataModule
+from lightning_mlp.data import HeldDataset, MNISTDataModule
 
 
 class Changed(MNISTDataModule):
@@ -14,7 +13,7 @@ class Changed(MNISTDataModule):
         if not hasattr(self, "train_set"):
             super().setup(stage)
             self.train_set, self.val_set = (
-                TensorDataset(*self.change(*found.tensors)) for found in (self.train_set, self.val_set)
+                HeldDataset(*self.change(*found.tensors)) for found in (self.train_set, self.val_set)
             )
 
 

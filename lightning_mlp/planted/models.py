@@ -253,7 +253,7 @@ class LastBatchLoss(LitMLP):
 class LastBatchAccuracy(LitMLP):
     def on_train_batch_start(self, batch, batch_idx):
         if self.trainer.is_last_batch:
-            self.before = (int(self.train_mean.correct), self.train_mean.samples)
+            self.before = (int(self.train_mean.correct), int(self.train_mean.samples))
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if self.trainer.is_last_batch:

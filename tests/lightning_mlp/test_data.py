@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lightning_mlp.data import EpochBatches, MNISTDataModule, download, tensors
+from lightning_mlp.data import EpochBatches, MNISTDataModule, download, hold
 from lightning_mlp.model import LitMLP
 
 
@@ -95,7 +95,7 @@ def test_pixels_are_divided_not_multiplied():
     pixels = np.arange(256, dtype=np.uint8)
     images = np.zeros((1, 28, 28), np.uint8)
     images.reshape(-1)[:256] = pixels
-    scaled = tensors(images, np.zeros(1, np.uint8)).tensors[0][0, :256].numpy()
+    scaled = hold(images, np.zeros(1, np.uint8)).tensors[0][0, :256].numpy()
     np.testing.assert_array_equal(scaled, pixels.astype(np.float32) / np.float32(255))
     multiplied = pixels.astype(np.float32) * np.float32(1 / 255)
     assert np.count_nonzero(scaled != multiplied) == 126

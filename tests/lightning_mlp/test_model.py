@@ -85,7 +85,7 @@ def test_the_mean_weights_batches_by_their_samples():
     loss, acc = mean.compute()
     # (3 * 1 + 1 * 5) / 4 = 2, not the mean of the two batch means, 3
     assert (loss.item(), acc.item()) == (2.0, 0.75)
-    mean.reset()
+    mean.reset("cpu")
     mean.update(torch.tensor(7.0), logits, torch.tensor([0, 1, 2]))
     assert [value.item() for value in mean.compute()] == [7.0, 1.0]
 
