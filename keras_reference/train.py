@@ -36,6 +36,9 @@ def train(given: flags.TrainFlags) -> None:
     digits = data.load(given.dataset if stamp is None else experiment.data.dataset, given.data_folder)
     experiment = replace(experiment, data=DataSpec(digits.dataset))
     model = checkpoint.load(given.resume) if stamp else build(experiment)
+    if given.steps_per_execution is not None:
+        check_steps_per_execution(given.steps_per_execution)
+        model.steps_per_execution = given.steps_per_execution
 
     run = runs.RunFolder.create(given.output_dir, f"keras-{experiment.name}")
     run.write_configuration(experiment, digits.source, device, environment.describe(*backend.PACKAGES))
@@ -60,6 +63,16 @@ def check_supported(experiment: Experiment) -> None:
     if name in optimizers.LIGHTNING_ONLY:
         known = ", ".join(sorted(set(optimizers.OPTIMIZERS) - optimizers.LIGHTNING_ONLY))
         raise UserError(f"--optimizer {name} is PyTorch's own; Keras has: {known}")
+
+
+def check_steps_per_execution(steps: int) -> None:
+    """Checks that Keras's backend can run many steps at once."""
+    import keras
+
+    if steps > 1 and keras.backend.backend() == "torch":
+        raise UserError(
+            f"--steps-per-execution {steps}: Keras on torch runs one at a time; its other backends run many"
+        )
 
 
 def build(experiment: Experiment):

@@ -13,19 +13,37 @@ class Bar(ProgressBar):
 
     def __init__(self, history: History):
         super().__init__()
-        self.history = history
+        self.history, self.said = history, False
 
     def on_train_start(self, trainer, pl_module):
         """Makes the bar."""
-        self.bar = EpochBar(trainer.max_epochs, trainer.num_training_batches)
+        loader = trainer.train_dataloader
+        # with many steps per execution, the bar still counts steps
+        self.steps_of_batch = getattr(loader.sampler, "block", None) or 1
+        self.bar = EpochBar(trainer.max_epochs, getattr(loader.sampler, "batches", trainer.num_training_batches))
+        if getattr(pl_module, "compile_steps", False):
+            print("Compiling the training step ...", flush=True)
 
     def on_train_epoch_start(self, trainer, pl_module):
-        """Empties the bar."""
+        """Empties the bar; before the first epoch, says what became of compiling."""
+        if not self.said:
+            self.said = True
+            self.say(pl_module)
         self.bar.start_epoch(trainer.current_epoch)
+
+    @staticmethod
+    def say(pl_module) -> None:
+        """Says how long compiling took, or why it was not done."""
+        if why := getattr(pl_module, "why_not", None):
+            what = "compiled" if pl_module.compile_steps else "captured"
+            print(f"note: steps are not {what}, but run one by one: {why}", flush=True)
+        elif seconds := getattr(pl_module, "compile_seconds", None):
+            what = "Compiled" if pl_module.compile_steps else "Captured"
+            print(f"{what} in {seconds:.1f} s.", flush=True)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         """Fills the bar."""
-        self.bar.advance(batch_idx + 1)
+        self.bar.advance((batch_idx + 1) * self.steps_of_batch)
 
     def on_train_epoch_end(self, trainer, pl_module):
         """Prints the epoch's line."""

@@ -25,6 +25,8 @@ class MNISTDataModule(lightning.LightningDataModule):
         eval_batch_size: validation batch; decides speed, not the means.
         seed: of the shuffle.
         order: from the epoch (from 0) to the samples it visits, in order, (M,); PyTorch shuffles all unless given.
+        steps_per_execution: training batches of one `training_step`, for a module that `ManySteps` makes: the
+            loader gives a `Block`; unless given, one batch.
 
     Raises:
         UserError: from `prepare_data` or `setup`, when the digits cannot be had.
@@ -38,8 +40,10 @@ class MNISTDataModule(lightning.LightningDataModule):
         eval_batch_size: int = 1000,
         seed: int = 0,
         order: Callable[[int], np.ndarray] | None = None,
+        steps_per_execution: int | None = None,
     ):
         super().__init__()
+        self.steps_per_execution = steps_per_execution
         self.dataset, self.data_dir = dataset, data_dir
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.seed, self.order = seed, order
@@ -62,7 +66,9 @@ class MNISTDataModule(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Loads shuffled batches; Lightning tells the sampler each epoch."""
         order = self.order or self.shuffled
-        batches = EpochBatches(len(self.train_set), self.batch_size, order, self.train_set.device)
+        batches = EpochBatches(
+            len(self.train_set), self.batch_size, order, self.train_set.device, self.steps_per_execution
+        )
         # batch_size=None: the sampler gives whole batches of indices, and one indexing cuts one batch.
         return DataLoader(self.train_set, sampler=batches, batch_size=None)
 
@@ -83,9 +89,11 @@ class MNISTDataModule(lightning.LightningDataModule):
 
 
 class HeldDataset(TensorDataset):
-    """Tensors held in memory, all on one device; one indexing cuts a whole batch."""
+    """Tensors held in memory, all on one device; one indexing cuts a whole batch, or a block of them."""
 
-    def __getitem__(self, rows: torch.Tensor | slice) -> tuple[torch.Tensor, ...]:
+    def __getitem__(self, rows: "torch.Tensor | slice | list[torch.Tensor]") -> "tuple[torch.Tensor, ...] | Block":
+        if isinstance(rows, list):
+            return Block(self, rows)
         if isinstance(rows, slice):
             return tuple(tensor[rows] for tensor in self.tensors)
         return tuple(tensor.index_select(0, rows) for tensor in self.tensors)  # twice as fast as `tensor[rows]`
@@ -100,6 +108,21 @@ class HeldDataset(TensorDataset):
         return self if self.device == device else HeldDataset(*(tensor.to(device) for tensor in self.tensors))
 
 
+class Block:
+    """Batches that are cut when they are asked for.
+
+    Args:
+        dataset: what they are cut from.
+        rows: of each batch, (B,).
+    """
+
+    def __init__(self, dataset: HeldDataset, rows: list[torch.Tensor]):
+        self.dataset, self.rows = dataset, rows
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        return (self.dataset[rows] for rows in self.rows)
+
+
 class EpochBatches(Sampler):
     """Cuts an epoch's order of samples into the rows of each batch.
 
@@ -108,6 +131,7 @@ class EpochBatches(Sampler):
         batch_size: rows of a batch; the last one may have fewer.
         order: from the epoch to the samples it visits, in order, (M,); all in their own order unless given.
         device: where the rows are needed.
+        block: how many batches are given at once, as a list; the last list may be shorter. Unless given, no list.
     """
 
     def __init__(
@@ -116,8 +140,9 @@ class EpochBatches(Sampler):
         batch_size: int,
         order: Callable[[int], object] | None = None,
         device: torch.device | str = "cpu",
+        block: int | None = None,
     ):
-        self.samples, self.batch_size, self.order, self.device = samples, batch_size, order, device
+        self.samples, self.batch_size, self.order, self.device, self.block = samples, batch_size, order, device, block
         self.visited = samples if order is None else len(order(0))  # every epoch visits as many
         self.epoch = 0
 
@@ -125,16 +150,25 @@ class EpochBatches(Sampler):
         """Chooses the epoch (from 0) of the next iteration; Lightning calls it."""
         self.epoch = epoch
 
-    def __len__(self) -> int:
+    @property
+    def batches(self) -> int:
+        """How many batches an epoch has."""
         return math.ceil(self.visited / self.batch_size)
 
-    def __iter__(self) -> Iterator[torch.Tensor | slice]:
+    def __len__(self) -> int:
+        return math.ceil(self.batches / (self.block or 1))
+
+    def __iter__(self) -> Iterator[torch.Tensor | slice | list[torch.Tensor]]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
         # iterator before it says which epoch it is for.
         if self.order is None:
             yield from (slice(start, start + self.batch_size) for start in range(0, self.samples, self.batch_size))
+            return
+        rows = torch.as_tensor(self.order(self.epoch)).to(self.device).split(self.batch_size)
+        if self.block is None:
+            yield from rows
         else:
-            yield from torch.as_tensor(self.order(self.epoch)).to(self.device).split(self.batch_size)
+            yield from (list(rows[start : start + self.block]) for start in range(0, len(rows), self.block))
 
 
 def hold(images: np.ndarray, labels: np.ndarray) -> HeldDataset:

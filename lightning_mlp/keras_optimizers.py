@@ -5,7 +5,12 @@ from torch.optim import Optimizer
 
 
 class KerasOptimizer(Optimizer):
-    """What the optimizers below share: one `update` for each parameter that has a gradient."""
+    """What the optimizers below share.
+
+    An optimizer names its `slots`, zeros of a parameter's shape at the start, and computes an `update` from them.
+    """
+
+    cast = ()  # numbers that TensorFlow rounds to float32 before it casts them to the model's dtype
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -20,8 +25,22 @@ class KerasOptimizer(Optimizer):
 
     def update_group(self, group, parameters):
         """Updates a group's parameters."""
+        numbers = self.numbers(group)
         for parameter in parameters:
-            self.update(parameter, parameter.grad, self.state[parameter], group)
+            self.update(parameter, parameter.grad, self.state_of(parameter, group), numbers)
+
+    def numbers(self, group):
+        """Returns a group's numbers as they enter the update."""
+        if not group.get("float32_constants"):
+            return group
+        return {**group, **{name: torch.tensor(group[name], dtype=torch.float32).item() for name in self.cast}}
+
+    def state_of(self, parameter, group):
+        """Returns a parameter's state; at its first update, made of zeros."""
+        state = self.state[parameter]
+        if not state:
+            state.update({slot: torch.zeros_like(parameter) for slot in self.slots(group)})
+        return state
 
 
 class KerasSGD(KerasOptimizer):
@@ -41,6 +60,8 @@ class KerasSGD(KerasOptimizer):
         ValueError: a number is out of its range.
     """
 
+    cast = ("momentum",)
+
     def __init__(self, params, lr=0.01, momentum=0.0, nesterov=False, float32_constants=True):
         check(lr=lr)
         check_decay(momentum=momentum)
@@ -48,15 +69,18 @@ class KerasSGD(KerasOptimizer):
         super().__init__(params, numbers)
 
     @staticmethod
+    def slots(group):
+        """Names the state: the velocity, as Keras does."""
+        return ("momentum",) if group["momentum"] else ()
+
+    @staticmethod
     def update(parameter, gradient, state, group):
         """Updates one parameter and its velocity in place."""
         step = gradient * group["lr"]
-        mu = constant("momentum", group)
+        mu = group["momentum"]
         if mu == 0:
             parameter.sub_(step)
             return
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)  # the slot's name in Keras
         velocity = state["momentum"]
         # v = mu v - lr g
         velocity.mul_(mu).sub_(step)
@@ -86,12 +110,13 @@ class KerasRMSprop(KerasOptimizer):
         super().__init__(params, {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps})
 
     @staticmethod
+    def slots(group):
+        """Names the state: the averages."""
+        return ("velocity", "momentum") if group["momentum"] else ("velocity",)
+
+    @staticmethod
     def update(parameter, gradient, state, group):
         """Updates one parameter and its averages in place."""
-        if not state:
-            state["velocity"] = torch.zeros_like(parameter)
-            if group["momentum"]:
-                state["momentum"] = torch.zeros_like(parameter)
         velocity, rho = state["velocity"], group["rho"]
         # v = rho v + (1 - rho) g^2
         velocity.mul_(rho).add_(gradient.square() * (1 - rho))
@@ -123,6 +148,8 @@ class KerasAdam(KerasOptimizer):
         ValueError: a number is out of its range.
     """
 
+    cast = ("weight_decay",)
+
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True, weight_decay=0.0):
         check(lr=lr, eps=eps)
         check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
@@ -132,26 +159,27 @@ class KerasAdam(KerasOptimizer):
         super().__init__(params, {**numbers, "float32_constants": float32_constants})
 
     def update_group(self, group, parameters):
-        """Updates a group's parameters; one bias correction serves all of equal step and dtype."""
-        alphas = {}
+        """Updates a group's parameters; one step size serves all of equal step and dtype."""
+        numbers, alphas = self.numbers(group), {}
         for parameter in parameters:
-            state = self.state[parameter]
-            if not state:
-                state["step"] = 0
-                state["momentum"] = torch.zeros_like(parameter)
-                state["velocity"] = torch.zeros_like(parameter)
-            state["step"] += 1
+            state = self.state_of(parameter, group)
+            state["step"] = state.get("step", 0) + 1
             key = (state["step"], parameter.dtype)
             if key not in alphas:
                 alphas[key] = step_size(*key, group["lr"], group["betas"], group["float32_constants"])
-            if group["weight_decay"]:
-                # w -= w decay lr
-                parameter.sub_(parameter * constant("weight_decay", group) * group["lr"])
-            self.update(parameter, parameter.grad, state, group, alphas[key])
+            self.update(parameter, parameter.grad, state, numbers, alphas[key])
+
+    @staticmethod
+    def slots(group):
+        """Names the state: the two moments."""
+        return ("momentum", "velocity")
 
     @staticmethod
     def update(parameter, gradient, state, group, alpha):
         """Updates one parameter and its moments in place."""
+        if group["weight_decay"]:
+            # w -= w decay lr
+            parameter.sub_(parameter * group["weight_decay"] * group["lr"])
         momentum, velocity, betas = state["momentum"], state["velocity"], group["betas"]
         # m += (g - m) (1 - beta_1)
         momentum.lerp_(gradient, 1 - betas[0])
@@ -162,23 +190,17 @@ class KerasAdam(KerasOptimizer):
 
 
 def step_size(step, dtype, lr, betas, float32_constants=True):
-    """Computes the bias-corrected step size of update `step` (from 1), in `dtype`.
+    """Computes the bias-corrected step size of update `step` (from 1; a number or a tensor of them), in `dtype`.
 
     In float32 the rounding of 1 - beta_2^t moves the first steps by 1e-5 relative, so it is done as Keras does.
     """
     rounded = torch.float32 if float32_constants else dtype
     # The exponent is a floating-point tensor, as in Keras: an integer one rounds .999^3 differently in float32,
     # which 1 - .999^3 makes 1e-5 relative.
-    t = torch.tensor(step, dtype=dtype)
+    t = torch.as_tensor(step, dtype=dtype)
     power_1, power_2 = (torch.tensor(beta, dtype=rounded).to(dtype) ** t for beta in betas)
     # alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
     return torch.tensor(lr, dtype=dtype) * torch.sqrt(1 - power_2) / (1 - power_1)
-
-
-def constant(name, group):
-    """Returns a group's number, rounded to float32 where TensorFlow does so before it casts to the model's dtype."""
-    number = group[name]
-    return torch.tensor(number, dtype=torch.float32).item() if group["float32_constants"] else number
 
 
 def check(**numbers):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lightning_mlp import layers
+from lightning_mlp.data import Block
 from mlp_spec import probing, trials
 from mlp_spec.errors import UserError
 
@@ -206,47 +207,60 @@ class Replay(lightning.Callback):
 
 
 class Listener(lightning.Callback):
-    """Hears every batch: its loss, and what it was made of; and, if asked, its gradients.
+    """Hears every batch: its loss, and what it was made of.
 
     Args:
         binding: the module's parameters.
-        gradients: whether gradients are kept (as they are before clipping).
         sums: whether batches are described (`probing.batch_sum`).
         unchanged: whether the module must leave a batch as it was given.
     """
 
-    def __init__(self, binding: Binding, gradients: bool = False, sums: bool = False, unchanged: bool = False):
-        self.binding, self.keep_gradients, self.keep_sums, self.unchanged = binding, gradients, sums, unchanged
-        self.losses, self.gradients, self.sums = [], [], []
+    def __init__(self, binding: Binding, sums: bool = False, unchanged: bool = False):
+        self.binding, self.keep_sums, self.unchanged = binding, sums, unchanged
+        self.losses, self.sums = [], []
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         """Looks at what the batch is made of."""
         if self.keep_sums:
-            self.sums.append(probing.batch_sum(*(tensor.cpu().numpy() for tensor in pair(batch))))
+            for one in batches_in(batch):
+                self.sums.append(probing.batch_sum(*(tensor.cpu().numpy() for tensor in pair(one))))
         if self.unchanged:
             self.before = [tensor.clone() for tensor in pair(batch)]
 
-    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-        """Keeps the gradients."""
-        if self.keep_gradients:
-            self.gradients.append(self.binding.gradients())
-
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        """Keeps the loss.
+        """Keeps the loss, or the losses of a block of batches.
 
         Raises:
             UserError: `training_step` returned no loss, or changed the batch.
         """
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        expected = len(batches_in(batch))
+        if not isinstance(loss, torch.Tensor) or loss.numel() != expected:
             raise UserError(f"training_step returned {type(outputs).__name__}, and no loss of one number")
-        self.losses.append(loss.detach())
+        self.losses += loss.detach().reshape(-1)
         if self.unchanged and not all(map(torch.equal, self.before, pair(batch))):
             raise UserError("training_step wrote into the batch it was given")
 
     def all_losses(self) -> np.ndarray:
         """Returns the losses of all batches, (steps,)."""
         return np.array([loss.item() for loss in self.losses])
+
+
+class GradientListener(Listener):
+    """A `Listener` that also keeps every step's gradients, as they are before clipping."""
+
+    def __init__(self, binding: Binding, **options):
+        super().__init__(binding, **options)
+        self.gradients = []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        """Keeps the gradients."""
+        self.gradients.append(self.binding.gradients())
+
+
+def batches_in(batch) -> list:
+    """Returns the batches of a block; a batch alone is one."""
+    return list(batch) if isinstance(batch, Block) else [batch]
 
 
 def pair(batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,6 +23,7 @@ class Probe:
         from lightning_mlp import device as devices
         from lightning_mlp import train
 
+        train.keep_compiled_code()
         self.task, self.experiment = task, task.experiment
         self.device = devices.choose(task.accelerator)
         spec = self.experiment.training
@@ -34,13 +35,15 @@ class Probe:
     # ---- building ----------------------------------------------------------------------------------------------
 
     def build(self, seed: int | None = None):
-        """Builds the module: ours, or the user's own."""
+        """Builds the module: ours, or the user's own; on the fast path if that is asked for."""
         import lightning
 
         from lightning_mlp import train
 
         lightning.seed_everything(self.seed if seed is None else seed, verbose=False)
         module = targets.load(self.task.target) if self.task.target else None
+        if self.task.steps_per_execution:
+            module = train.fast_module(self.task.compiled, module)
         # TensorFlow alone rounds the optimizer's constants to float32, also in a float64 model
         exact = {"float32_constants": False} if self.task.backend != "tensorflow" and self.has_constants else {}
         model = train.build(self.experiment, module, **exact)
@@ -53,13 +56,18 @@ class Probe:
         """Whether the optimizer is Keras's and has constants that Keras casts."""
         return self.experiment.training.optimizer.name in ("sgd", "adam", "adamw")
 
-    def datamodule(self, order=None, eval_batch_size: int = 1000):
-        """Builds the data module: ours, or the user's own, which must serve the prescribed order."""
+    def datamodule(self, order=None, eval_batch_size: int = 1000, many: bool = False):
+        """Builds the data module: ours, or the user's own, which must serve the prescribed order.
+
+        `many` runs the steps per execution that are asked for; else, one, so that every batch can be fed.
+        """
         import lightning
 
         from lightning_mlp.data import MNISTDataModule
 
         make = targets.load(self.task.datamodule) if self.task.datamodule else MNISTDataModule
+        steps = self.task.steps_per_execution
+        fast = {"steps_per_execution": steps if many else 1} if steps and not self.task.datamodule else {}
         made = make(
             dataset=self.experiment.data.dataset,
             data_dir=self.task.data_dir,
@@ -67,6 +75,7 @@ class Probe:
             eval_batch_size=eval_batch_size,
             seed=self.seed,
             order=order,
+            **fast,
         )
         if not isinstance(made, lightning.LightningDataModule):
             raise TypeError(f"the candidate is a {type(made).__name__}; it must be a LightningDataModule")
@@ -137,7 +146,7 @@ class Probe:
         """Answers every case of the reference: probabilities, loss and gradients."""
         import torch
 
-        from lightning_mlp.listen import Feeder, Listener
+        from lightning_mlp.listen import Feeder, GradientListener
 
         given = self.task.reference("cases")
         names = given.metadata["cases"]
@@ -147,7 +156,7 @@ class Probe:
         labels = [torch.from_numpy(given.arrays[f"{name}/labels"]) for name in names]
         batches = list(zip(images, labels, strict=True))
         binding = self.bound(weights[0])
-        listener = Listener(binding, gradients=True, unchanged=True)
+        listener = GradientListener(binding, unchanged=True)
         feeder = Feeder(binding, of_batch=lambda batch: weights[batch])
         self.fit(binding, [feeder, listener], loader=batches_of(batches), limit_val_batches=0)
         arrays = {}
@@ -222,6 +231,11 @@ class Probe:
         arrays = {f"curve/{name}": np.array(curve) for name, curve in history.history.items()}
         arrays |= {f"final/{name}": array for name, array in binding.weights().items()}
         metadata = {"epoch_seconds": history.epoch_seconds, "startup_seconds": 0.0}
+        metadata["path"] = {
+            "steps_per_execution": self.task.steps_per_execution,
+            "compiled": self.task.compiled,
+            "why_not": getattr(binding.module, "why_not", None),
+        }
         return {**arrays, "losses": losses}, metadata
 
     def restarts(self) -> tuple[dict, dict]:
@@ -255,7 +269,7 @@ class Probe:
             probing.report_epoch(runs.Results(curves, seconds))
 
         feeder = Feeder(binding, of_epoch=put if snapshots else None)
-        data = self.datamodule(lambda epoch: plan.order(self.seed, epoch, samples))
+        data = self.datamodule(lambda epoch: plan.order(self.seed, epoch, samples), many=True)
         callbacks = [feeder, listener, history, EpochEvents(history, tell)]
         self.fit(binding, callbacks, data=data, epochs=plan.epochs)
         return binding, history, listener.all_losses()
@@ -297,9 +311,9 @@ def loaded(loader) -> dict:
     """Describes all that a loader serves, and how it is cut."""
     import torch
 
-    from lightning_mlp.listen import pair
+    from lightning_mlp.listen import batches_in, pair
 
-    images, labels = zip(*(pair(batch) for batch in loader), strict=True)
+    images, labels = zip(*(pair(one) for batch in loader for one in batches_in(batch)), strict=True)
     flat = torch.cat([batch.reshape(len(batch), -1) for batch in images])
     return probing.fingerprint(flat.numpy(), torch.cat(labels).numpy())
 

@@ -12,19 +12,21 @@ from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
 
 PROG = "python -m lightning_mlp.train"
 CHECKPOINT = "checkpoint.ckpt"
+MANY = 100  # steps per execution of the fast path
 PACKAGES = ("lightning", "torch", "torchvision", "numpy")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(flags.TrainFlags, PROG, "Trains the lab's MLP in PyTorch Lightning.", argv)
+    given = flags.parse(flags.LightningFlags, PROG, "Trains the lab's MLP in PyTorch Lightning.", argv)
     return command.run(lambda: train(given))
 
 
-def train(given: flags.TrainFlags) -> None:
+def train(given: flags.LightningFlags) -> None:
     """Trains as any Lightning user would: the module's own initialiser, the data module's own shuffle."""
     given.experiment()  # wrong flags and folders are told before the seconds that imports take
     flags.check_folders(given.data_folder, given.output_dir)
+    keep_compiled_code()
     import lightning
 
     from lightning_mlp import checkpoint
@@ -36,7 +38,8 @@ def train(given: flags.TrainFlags) -> None:
     device = devices.choose(given.accelerator)
     spec = experiment.training
     dataset = given.dataset if stamp is None else experiment.data.dataset
-    datamodule = MNISTDataModule(dataset, given.data_folder, spec.batch_size, seed=spec.seed)
+    steps = steps_per_execution(given, device)
+    datamodule = MNISTDataModule(dataset, given.data_folder, spec.batch_size, seed=spec.seed, steps_per_execution=steps)
     datamodule.prepare_data()  # before anything is written: bad data leaves nothing behind
     digits = datamodule.digits
     experiment = replace(experiment, data=DataSpec(digits.dataset))
@@ -44,13 +47,30 @@ def train(given: flags.TrainFlags) -> None:
     run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
     run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES))
     lightning.seed_everything(spec.seed, verbose=False)
-    model = build(experiment)
+    model = build(experiment, fast_module(given.compile) if steps else None)
     show(model, experiment)
     results = fit(model, datamodule, experiment, run, device, resume_from=given.resume)
     try:
         print(run.finish(results, digits, experiment, "Lightning"))
     except KeyboardInterrupt:
         resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Lightning", PROG)
+
+
+def steps_per_execution(given: flags.LightningFlags, device: str) -> int | None:
+    """Returns how many batches run as one execution, or None on the default path: one batch a `training_step`."""
+    if given.steps_per_execution is None and (given.compile or device == "gpu"):
+        return MANY
+    return given.steps_per_execution if given.compile or given.steps_per_execution != 1 else None
+
+
+def fast_module(compiled: bool, module: type | None = None) -> type:
+    """Returns a module's class, LitMLP unless given, that runs many steps in each `training_step`."""
+    from lightning_mlp.model import LitMLP
+    from lightning_mlp.steps import many_steps
+
+    fast = many_steps(module or LitMLP)
+    fast.compile_steps = compiled
+    return fast
 
 
 def build(experiment: Experiment, module: Callable | None = None, **numbers):
@@ -168,12 +188,26 @@ def use_threads(device: str, experiment: Experiment) -> None:
         torch.set_num_threads(1)
 
 
+def keep_compiled_code() -> None:
+    """Keeps what torch compiles in the user's cache, where the next run finds it.
+
+    Torch asks for the folder as soon as Lightning is imported.
+    """
+    import os
+    from pathlib import Path
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras-lightning-parity" / "inductor"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+
+
 def quieten() -> None:
     """Silences what Lightning says about every run; errors and other warnings stay."""
     import logging
     import warnings
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Its compiler looks for CUDA also where there is no GPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # Lightning 2.6 asks torch 2.15's trees an old question.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # Batches come out of memory: workers would only add copies.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from mlp_spec import optimizers
+from mlp_spec.checks import whole_number
 from mlp_spec.errors import UserError
 from mlp_spec.experiment import ACTIVATIONS, DATASETS, PRECISIONS, PRESETS, DataSpec, Experiment
 
@@ -92,6 +93,24 @@ class TrainFlags(ExperimentFlags):
     """Run folder, new or empty; runs/<time>-<name> unless given."""
     resume: str | None = None
     """Checkpoint of an interrupted run: continue it, in a new run folder, to the same bits."""
+    steps_per_execution: int | None = None
+    """Batches that run as one execution, as Keras's compile(steps_per_execution=) has it; each still takes its own
+    step of the optimizer, and what remains of an epoch runs as a shorter one. 1 unless given."""
+
+    def experiment(self, base: Experiment | None = None) -> Experiment:
+        """Returns the experiment these flags describe; see `ExperimentFlags`."""
+        if self.steps_per_execution is not None:
+            whole_number("steps_per_execution", self.steps_per_execution, 1, 1_000_000)
+        return super().experiment(base)
+
+
+@dataclass(frozen=True)
+class LightningFlags(TrainFlags):
+    """The flags of Lightning's training command."""
+
+    compile: bool = False
+    """Compile whole steps: forward, backward and update in one piece of code, kept for the next run. Takes 100
+    steps per execution unless told otherwise."""
 
 
 def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None = None) -> Flags:

@@ -53,6 +53,8 @@ class Job:
     reference_dir: str | None = None
     target: str | None = None
     datamodule: str | None = None
+    steps_per_execution: int | None = None
+    compiled: bool = False
 
     def write(self, path: Path) -> None:
         """Writes the job as JSON."""

@@ -33,16 +33,19 @@ class EpochBar:
         )
         self.task = self.progress.add_task("", total=batches, last="")
         self.every = max(1, batches // 50)
+        self.next = self.every
 
     def start_epoch(self, epoch: int) -> None:
         """Shows an empty bar for epoch `epoch`, counted from 0."""
+        self.next = self.every
         self.progress.start()
         self.progress.reset(self.task, description=f"Epoch {epoch + 1}/{self.epochs}", total=self.batches)
 
     def advance(self, done: int) -> None:
-        """Shows that `done` batches of the epoch are finished."""
-        if done % self.every == 0:
-            self.progress.update(self.task, completed=done)
+        """Shows that `done` batches of the epoch are finished; at most fifty times an epoch."""
+        if done >= self.next:
+            self.next = done + self.every
+            self.progress.update(self.task, completed=min(done, self.batches))
 
     def end_epoch(self, epoch: int, seconds: float, metrics: dict[str, float]) -> None:
         """Takes the bar away and prints the epoch's line."""

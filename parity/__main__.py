@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlp_spec import command, flags, targets
-from mlp_spec.checks import positive_number
+from mlp_spec.checks import positive_number, whole_number
 from mlp_spec.errors import UserError
 from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
@@ -32,6 +32,10 @@ class ParityFlags(flags.ExperimentFlags):
     """A LightningModule in place of ours: package.module:Class or path/to/file.py:Class."""
     candidate_datamodule: str | None = None
     """A LightningDataModule in place of ours."""
+    steps_per_execution: int | None = None
+    """Lightning's: the fast path, with so many steps in one execution. One batch a training_step unless given."""
+    compile: bool = False
+    """Lightning's: whole steps compiled, 100 per execution unless told otherwise."""
     reference: str | None = None
     """A function that returns a compiled Keras MLP, in place of the lab's."""
     output_dir: str | None = None
@@ -58,6 +62,8 @@ def compare(given: ParityFlags) -> int:
 
     experiment = given.experiment()
     positive_number("stall_timeout", given.stall_timeout)
+    if given.steps_per_execution is not None:
+        whole_number("steps_per_execution", given.steps_per_execution, 1, 1_000_000)
     data_folder = given.data_folder
     check_inputs(given, data_folder)
     run = runs.RunFolder.create(given.output_dir, f"parity-{experiment.name}")
@@ -135,6 +141,8 @@ def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
             reference_dir=str(folder / "keras"),
             target=given.candidate,
             datamodule=given.candidate_datamodule,
+            steps_per_execution=given.steps_per_execution or (100 if given.compile else None),
+            compiled=given.compile,
         )
 
     with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:

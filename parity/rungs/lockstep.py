@@ -227,6 +227,17 @@ def compare_speed(reference: Recording, candidate: Recording, facts: Recording) 
     ours, theirs = (float(np.median(value)) for value in seconds)
     detail = (
         f"median epoch: Keras {ours:.2f} s, Lightning {theirs:.2f} s, both listened to, Lightning's beside Keras's "
-        "noise floor; measured = Lightning / Keras"
+        f"noise floor; measured = Lightning / Keras{path_of(candidate)}"
     )
     return Check("seconds an epoch", "speed", "info", round(theirs / ours, 3), None, detail)
+
+
+def path_of(candidate: Recording) -> str:
+    """Says on which path the candidate trained, unless it is the default one."""
+    path = candidate.metadata.get("path") or {}
+    if not path.get("steps_per_execution"):
+        return ""
+    said = f"; Lightning with {path['steps_per_execution']} steps per execution"
+    if path.get("why_not"):
+        return f"{said}, not compiled ({path['why_not']})"
+    return said + (", compiled" if path.get("compiled") else "")
