@@ -63,13 +63,14 @@ class Keeper(Checkpoint):
 
     Args:
         history: the curves.
-        run: where everything is written.
+        run: where everything is written; None in a process that writes nothing.
         name: the checkpoint's file name; it is replaced after every epoch.
         experiment: what is trained.
     """
 
-    def __init__(self, history: History, run: RunFolder, name: str, experiment):
-        self.history, self.run, self.path, self.experiment = history, run, run.path / name, experiment
+    def __init__(self, history: History, run: RunFolder | None, name: str, experiment):
+        self.history, self.run, self.experiment = history, run, experiment
+        self.path = run.path / name if run else name
         self.startup_seconds = 0.0
 
     @property
@@ -83,5 +84,6 @@ class Keeper(Checkpoint):
 
     def on_train_epoch_end(self, trainer, pl_module):
         """Writes history, timing and checkpoint."""
-        self.run.write_results(self.results)
-        trainer.save_checkpoint(self.path)
+        if self.run:
+            self.run.write_results(self.results)
+        trainer.save_checkpoint(self.path)  # all processes take part, the main one writes

@@ -8,9 +8,11 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from filelock import FileLock
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from mlp_spec import data
+from mlp_spec.errors import UserError
 
 
 class MNISTDataModule(lightning.LightningDataModule):
@@ -65,18 +67,23 @@ class MNISTDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Loads shuffled batches; Lightning tells the sampler each epoch."""
+        device, share = self.train_set.device, self.share()
         order = self.order or self.shuffled
-        batches = EpochBatches(
-            len(self.train_set), self.batch_size, order, self.train_set.device, self.steps_per_execution
-        )
+        batches = EpochBatches(len(self.train_set), self.batch_size, order, device, self.steps_per_execution, share)
+        check_shares(batches.visited, self.batch_size, share[1])
         # batch_size=None: the sampler gives whole batches of indices, and one indexing cuts one batch.
         return DataLoader(self.train_set, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
         """Loads the test images in their own order."""
-        return DataLoader(self.val_set, sampler=EpochBatches(len(self.val_set), self.eval_batch_size), batch_size=None)
+        batches = EpochBatches(len(self.val_set), self.eval_batch_size, share=self.share())
+        return DataLoader(self.val_set, sampler=batches, batch_size=None)
 
     predict_dataloader = val_dataloader
+
+    def share(self) -> tuple[int, int]:
+        """Returns this process's rank, and the number of processes that share every batch."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx):
         """Returns the batch as it is: it was cut on the device."""
@@ -132,6 +139,7 @@ class EpochBatches(Sampler):
         order: from the epoch to the samples it visits, in order, (M,); all in their own order unless given.
         device: where the rows are needed.
         block: how many batches are given at once, as a list; the last list may be shorter. Unless given, no list.
+        share: rank and number of the processes that share every batch; a process gets its own part of each.
     """
 
     def __init__(
@@ -141,8 +149,10 @@ class EpochBatches(Sampler):
         order: Callable[[int], object] | None = None,
         device: torch.device | str = "cpu",
         block: int | None = None,
+        share: tuple[int, int] = (0, 1),
     ):
-        self.samples, self.batch_size, self.order, self.device, self.block = samples, batch_size, order, device, block
+        self.samples, self.batch_size, self.order, self.device = samples, batch_size, order, device
+        self.block, self.share = block, share
         self.visited = samples if order is None else len(order(0))  # every epoch visits as many
         self.epoch = 0
 
@@ -161,14 +171,35 @@ class EpochBatches(Sampler):
     def __iter__(self) -> Iterator[torch.Tensor | slice | list[torch.Tensor]]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
         # iterator before it says which epoch it is for.
+        cuts = [self.part(start) for start in range(0, self.visited, self.batch_size)]
         if self.order is None:
-            yield from (slice(start, start + self.batch_size) for start in range(0, self.samples, self.batch_size))
+            yield from cuts
             return
-        rows = torch.as_tensor(self.order(self.epoch)).to(self.device).split(self.batch_size)
+        order = torch.as_tensor(self.order(self.epoch)).to(self.device)
+        rows = [order[cut] for cut in cuts]
         if self.block is None:
             yield from rows
         else:
-            yield from (list(rows[start : start + self.block]) for start in range(0, len(rows), self.block))
+            yield from (rows[start : start + self.block] for start in range(0, len(rows), self.block))
+
+    def part(self, start: int) -> slice:
+        """Returns this process's part of the batch that begins at `start`."""
+        (rank, processes), size = self.share, min(self.batch_size, self.visited - start)
+        return slice(start + size * rank // processes, start + size * (rank + 1) // processes)
+
+
+def check_shares(samples: int, batch_size: int, processes: int) -> None:
+    """Checks that processes can share every batch of an epoch equally, so that the mean of their means is the mean.
+
+    Raises:
+        UserError: a batch, or the smaller last one, cannot be shared.
+    """
+    for size in {batch_size, samples % batch_size or batch_size}:
+        if size % processes:
+            raise UserError(
+                f"{processes} processes cannot share a batch of {size} equally (--batch-size {batch_size}, "
+                f"{samples} samples an epoch); take a --batch-size that leaves a multiple of {processes}"
+            )
 
 
 def hold(images: np.ndarray, labels: np.ndarray) -> HeldDataset:
@@ -188,7 +219,8 @@ def download() -> dict[str, np.ndarray]:
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torchvision"
     try:
-        with data.patient_for(20):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / "MNIST.lock"), data.patient_for(20):  # processes that train together start together
             train, test = (SafeMNIST(cache, train=train, download=True) for train in (True, False))
     except (OSError, RuntimeError, ValueError) as error:  # torchvision does not check what it has cached
         raise RuntimeError(f"{error} (if {cache} holds a broken download, remove it)") from error

@@ -119,7 +119,7 @@ class LitMLP(lightning.LightningModule):
         """Logs the epoch's means once: `self.log` in every step costs as much as half the training."""
         if self.trainer.is_last_batch:
             loss, acc = self.train_mean.compute()
-            self.log_dict({"loss": loss, "acc": acc}, on_step=False, on_epoch=True, batch_size=1)
+            self.log_dict({"loss": loss, "acc": acc}, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
 
     def on_validation_epoch_start(self):
         """Starts a new mean."""
@@ -128,7 +128,7 @@ class LitMLP(lightning.LightningModule):
     def on_validation_epoch_end(self):
         """Logs the means over the validation images."""
         loss, acc = self.val_mean.compute()
-        self.log_dict({"val_loss": loss, "val_acc": acc})
+        self.log_dict({"val_loss": loss, "val_acc": acc}, sync_dist=True)
 
 
 class EpochMean:
@@ -153,5 +153,8 @@ class EpochMean:
         self.samples.add_(len(labels))
 
     def compute(self):
-        """Returns mean loss and accuracy, float64 tensors on the device."""
-        return self.loss_sum / self.samples, self.correct.double() / self.samples
+        """Returns mean loss and accuracy over the samples of all processes, float64 tensors on the device."""
+        sums = torch.stack([self.loss_sum, self.correct, self.samples])  # float64
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(sums)
+        return sums[0] / sums[2], sums[1] / sums[2]

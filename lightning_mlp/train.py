@@ -7,7 +7,9 @@ from dataclasses import replace
 
 STARTED = time.monotonic()
 
+from lightning_mlp import device as devices  # noqa: E402
 from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
+from mlp_spec.errors import UserError  # noqa: E402
 from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
 
 PROG = "python -m lightning_mlp.train"
@@ -25,17 +27,18 @@ def main(argv: list[str] | None = None) -> int:
 def train(given: flags.LightningFlags) -> None:
     """Trains as any Lightning user would: the module's own initialiser, the data module's own shuffle."""
     given.experiment()  # wrong flags and folders are told before the seconds that imports take
-    flags.check_folders(given.data_folder, given.output_dir)
+    main = given.processes == 1 or devices.is_main_process()
+    flags.check_folders(given.data_folder, given.output_dir if main else None)
     keep_compiled_code()
     import lightning
 
     from lightning_mlp import checkpoint
-    from lightning_mlp import device as devices
-    from lightning_mlp.data import MNISTDataModule
+    from lightning_mlp.data import MNISTDataModule, check_shares
 
     stamp = checkpoint.read_stamp(given.resume) if given.resume else None
     experiment = resume.experiment_of(given, stamp)
     device = devices.choose(given.accelerator)
+    devices.check_count(given.devices, device)
     spec = experiment.training
     dataset = given.dataset if stamp is None else experiment.data.dataset
     steps = steps_per_execution(given, device)
@@ -44,12 +47,18 @@ def train(given: flags.LightningFlags) -> None:
     digits = datamodule.digits
     experiment = replace(experiment, data=DataSpec(digits.dataset))
 
-    run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
-    run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES))
+    check_shares(len(digits.train_labels), spec.batch_size, given.processes)
+
+    engine = {"devices": given.devices, "num_nodes": given.num_nodes, "strategy": given.strategy}
     lightning.seed_everything(spec.seed, verbose=False)
     model = build(experiment, fast_module(given.compile) if steps else None)
+    if not main:  # one process of several prints and writes
+        fit(model, datamodule, experiment, None, device, given.resume, **engine)
+        return
+    run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
+    run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES), engine)
     show(model, experiment)
-    results = fit(model, datamodule, experiment, run, device, resume_from=given.resume)
+    results = fit(model, datamodule, experiment, run, device, given.resume, **engine)
     try:
         print(run.finish(results, digits, experiment, "Lightning"))
     except KeyboardInterrupt:
@@ -58,6 +67,8 @@ def train(given: flags.LightningFlags) -> None:
 
 def steps_per_execution(given: flags.LightningFlags, device: str) -> int | None:
     """Returns how many batches run as one execution, or None on the default path: one batch a `training_step`."""
+    if given.processes > 1:  # Lightning averages gradients over processes once a `training_step`
+        return None
     if given.steps_per_execution is None and (given.compile or device == "gpu"):
         return MANY
     return given.steps_per_execution if given.compile or given.steps_per_execution != 1 else None
@@ -108,9 +119,10 @@ def fit(
     model,
     datamodule,
     experiment: Experiment,
-    run: runs.RunFolder,
+    run: runs.RunFolder | None,
     device: str,
     resume_from: str | None = None,
+    **options,
 ) -> runs.Results:
     """Trains by Lightning's own `Trainer.fit`; results and a checkpoint are written after every epoch.
 
@@ -118,12 +130,14 @@ def fit(
         model: a LightningModule that logs `loss`, `acc`, `val_loss` and `val_acc`.
         datamodule: a LightningDataModule.
         experiment: epochs and precision.
-        run: where results are written.
+        run: where results are written; None in a process that only helps.
         device: `cpu` or `gpu`.
         resume_from: checkpoint to go on from.
+        options: of Lightning's `Trainer`.
 
     Raises:
         Interrupted: Ctrl-C, after at least one finished epoch.
+        UserError: another process of the run ended.
     """
     from lightning_mlp import checkpoint
     from lightning_mlp.callbacks import Bar, Keeper
@@ -131,16 +145,32 @@ def fit(
 
     history = History()
     keeper = Keeper(history, run, CHECKPOINT, experiment)
-    trainer = make_trainer(experiment, device, [history, Bar(history), keeper])
+    trainer = make_trainer(experiment, device, [history, *([Bar(history)] if run else []), keeper], **options)
     keeper.startup_seconds = time.monotonic() - STARTED
     try:
         trainer.fit(model, datamodule, ckpt_path=resume_from, weights_only=True)
     except SystemExit:
         # Lightning turns Ctrl-C into exit status 1.
-        if not trainer.interrupted:
+        if not trainer.interrupted or run is None:
             raise
         resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, datamodule.digits, "Lightning", PROG)
+    except RuntimeError as error:
+        if trainer.world_size == 1 or not is_lost_connection(error):
+            raise
+        if run is None:  # the main process says it
+            raise SystemExit(1) from error
+        kept = run.path / CHECKPOINT
+        rest = f"go on with:\n  {PROG} --resume {kept}" if kept.exists() else "no epoch had been finished"
+        raise UserError(f"another process of this run ended, and training with it; {rest}") from error
     return keeper.results
+
+
+def is_lost_connection(error: RuntimeError) -> bool:
+    """Says whether an error is the loss of another process, in the words of the engine that connects them."""
+    import torch
+
+    words = ("gloo", "nccl", "connection reset", "connection closed", "socket")
+    return isinstance(error, torch.distributed.DistError) or any(word in str(error).lower() for word in words)
 
 
 def make_trainer(experiment: Experiment, device: str, callbacks: list, **options):
@@ -150,7 +180,7 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
         experiment: epochs and precision.
         device: `cpu` or `gpu`.
         callbacks: in the order in which they are called.
-        options: of Lightning's `Trainer`.
+        options: of Lightning's `Trainer`; one device unless told otherwise.
     """
     import lightning
     from lightning.pytorch.callbacks import Checkpoint, ProgressBar
@@ -159,7 +189,6 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
     use_threads(device, experiment)
     return lightning.Trainer(
         accelerator=device,
-        devices=1,
         precision="64-true" if experiment.training.precision == "float64" else "32-true",
         max_epochs=experiment.training.epochs,
         callbacks=callbacks,
@@ -168,7 +197,8 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        **options,
+        use_distributed_sampler=False,  # our loaders share out each batch themselves
+        **{"devices": 1, **options},
     )
 
 

@@ -111,6 +111,34 @@ class LightningFlags(TrainFlags):
     compile: bool = False
     """Compile whole steps: forward, backward and update in one piece of code, kept for the next run. Takes 100
     steps per execution unless told otherwise."""
+    devices: int = 1
+    """GPUs of a machine, or processes on its CPU. They share each batch: --batch-size is that of all together."""
+    num_nodes: int = 1
+    """Machines."""
+    strategy: Literal["auto", "ddp"] = "auto"
+    """Lightning's: 'auto' takes DDP where there is more than one process."""
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return self.devices * self.num_nodes
+
+    def experiment(self, base: Experiment | None = None) -> Experiment:
+        """Returns the experiment these flags describe; see `ExperimentFlags`."""
+        whole_number("devices", self.devices, 1, 1024)
+        whole_number("num_nodes", self.num_nodes, 1, 65_536)
+        experiment = super().experiment(base)
+        if self.processes > 1 and (self.compile or (self.steps_per_execution or 1) > 1):
+            raise UserError(
+                f"{'--compile' if self.compile else f'--steps-per-execution {self.steps_per_execution}'} runs on one "
+                f"device, and --devices and --num-nodes ask for {self.processes}; leave one of them out"
+            )
+        if experiment.training.batch_size % self.processes:
+            raise UserError(
+                f"--batch-size {experiment.training.batch_size} cannot be shared equally by {self.processes} "
+                f"processes; take a multiple of {self.processes}"
+            )
+        return experiment
 
 
 def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None = None) -> Flags:

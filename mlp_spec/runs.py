@@ -107,8 +107,18 @@ class RunFolder:
             path = Path("runs") / f"{stem}-{count}"
         return cls(path)
 
-    def write_configuration(self, experiment: Experiment, source: str, device: str, environment: dict) -> None:
-        """Writes what is about to be trained, on what and with what; before training starts."""
+    def write_configuration(
+        self, experiment: Experiment, source: str, device: str, environment: dict, engine: dict | None = None
+    ) -> None:
+        """Writes what is about to be trained, on what and with what; before training starts.
+
+        Args:
+            experiment: what is trained.
+            source: where the data came from.
+            device: `cpu` or `gpu`.
+            environment: versions and machine.
+            engine: how it is run, where there is more to say.
+        """
         configuration = {
             "name": experiment.name,
             "experiment": experiment.to_dict(),
@@ -118,6 +128,7 @@ class RunFolder:
             "dataset": experiment.data.dataset,
             "data_source": source,
             "device": device,
+            "engine": engine or {},
             "command": sys.argv,
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
