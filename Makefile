@@ -2,6 +2,7 @@
 # make run PRESET=bigger DATA_DIR=/folder/with/mnist
 # make test                     all tests; DATA_DIR=... adds those that need the full MNIST
 # make lint                     ruff, check and format
+# make bench DATA_DIR=...       times every contender in one run, and writes README's speed table and chart
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 export MLP_DATA_DIR := $(DATA_DIR)
 
-.PHONY: install run test lint measure clean
+.PHONY: install run test lint measure bench clean
 
 install: $(INSTALLED)
 
@@ -42,6 +43,11 @@ lint: $(INSTALLED)
 
 measure: $(INSTALLED)
 	$(BIN)/python -m benchmarks.measure
+	$(BIN)/python -m benchmarks.tables
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jax]'
+	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.tables
 
 clean:

@@ -10,6 +10,19 @@ from importlib import import_module
 from mlp_spec.errors import UserError
 
 PACKAGES = ("keras", "tensorflow", "numpy")
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def chosen() -> str:
+    """Returns the backend that the environment variable KERAS_BACKEND names, as Keras has it; else TensorFlow.
+
+    Raises:
+        UserError: it names none of Keras's.
+    """
+    name = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if name not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND is {name!r}; it must be one of {', '.join(BACKENDS)}")
+    return name
 
 
 def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:

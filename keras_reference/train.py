@@ -29,7 +29,7 @@ def train(given: flags.TrainFlags) -> None:
     experiment = resume.experiment_of(given, stamp)
     check_supported(experiment)
     flags.check_folders(given.data_folder, given.output_dir)
-    device = backend.start(given.accelerator, experiment.training.precision)
+    device = backend.start(given.accelerator, experiment.training.precision, backend.chosen())
 
     from keras_reference import data
 
@@ -41,7 +41,9 @@ def train(given: flags.TrainFlags) -> None:
         model.steps_per_execution = given.steps_per_execution
 
     run = runs.RunFolder.create(given.output_dir, f"keras-{experiment.name}")
-    run.write_configuration(experiment, digits.source, device, environment.describe(*backend.PACKAGES))
+    run.write_configuration(
+        experiment, digits.source, device, environment.describe(*backend.PACKAGES, backend.chosen())
+    )
     model.summary()
     results = stamp.results if stamp else runs.Results()
 

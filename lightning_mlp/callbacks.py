@@ -71,12 +71,12 @@ class Keeper(Checkpoint):
     def __init__(self, history: History, run: RunFolder | None, name: str, experiment):
         self.history, self.run, self.experiment = history, run, experiment
         self.path = run.path / name if run else name
-        self.startup_seconds = 0.0
+        self.startup_seconds, self.compile_seconds = 0.0, None
 
     @property
     def results(self) -> Results:
         """What has been finished so far."""
-        return Results(self.history.history, self.history.epoch_seconds, self.startup_seconds)
+        return Results(self.history.history, self.history.epoch_seconds, self.startup_seconds, self.compile_seconds)
 
     def on_save_checkpoint(self, trainer, pl_module, checkpoint):
         """Adds the stamp."""
@@ -84,6 +84,7 @@ class Keeper(Checkpoint):
 
     def on_train_epoch_end(self, trainer, pl_module):
         """Writes history, timing and checkpoint."""
+        self.compile_seconds = getattr(pl_module, "compile_seconds", None)
         if self.run:
             self.run.write_results(self.results)
         trainer.save_checkpoint(self.path)  # all processes take part, the main one writes

@@ -36,6 +36,11 @@ INNER_HOOKS = (
 )
 
 
+# Steps that are compiled or captured as one piece of code, at most: a call costs as much as a third of a small step,
+# and every further step as much compiling again.
+TOGETHER = 4
+
+
 class ManySteps:
     """Runs a block of batches in each `training_step`; mix it in before a LightningModule.
 
@@ -59,12 +64,16 @@ class ManySteps:
         if not isinstance(batch, Block):
             return torch.stack([self.train_on(batch, batch_idx)])
         if self.whole_step is None:
-            return torch.stack([self.train_on(one, batch_idx) for one in batch])
-        full = len(self.whole_step.example)  # a smaller last batch would be compiled anew
-        whole = [rows for rows in batch.rows if len(rows) == full]
+            return torch.stack([self.train_on(self.converted(one), batch_idx) for one in batch])
+        whole, rest = self.whole_step.share_of(batch.rows)
         losses = [self.whole_step.run(batch.dataset.tensors, whole, self.optimizers())]
-        losses += [self.train_on(batch.dataset[rows], batch_idx).reshape(1) for rows in batch.rows if len(rows) != full]
+        rest = [self.converted(batch.dataset[rows]) for rows in rest]
+        losses += [self.train_on(one, batch_idx).reshape(1) for one in rest]
         return torch.cat(losses)
+
+    def converted(self, batch):
+        """Returns a batch in the run's precision; Lightning converts what it can look into, and no block."""
+        return self.trainer.precision_plugin.convert_input(batch)
 
     def train_on(self, batch, batch_idx):
         """Trains on one batch, as automatic optimization does; returns the loss ()."""
@@ -89,11 +98,14 @@ class ManySteps:
         self.why_not = self.obstacle()
         if self.why_not is None:
             started = time.monotonic()
-            dataset = self.trainer.train_dataloader.dataset
-            rows = torch.arange(self.trainer.train_dataloader.sampler.batch_size, device=self.device)
+            dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
+            together = max(count for count in range(1, TOGETHER + 1) if (sampler.block or 1) % count == 0)
+            example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(together)]
+            optimizer = self.optimizers().optimizer
             try:
-                step = WholeStep(super().training_step, self.optimizers().optimizer, rows, self.compile_steps, on_gpu)
-                step.prepare(dataset.tensors, self.sums())
+                step = WholeStep(super().training_step, optimizer, example, self.compile_steps, on_gpu)
+                with self.trainer.precision_plugin.train_step_context():
+                    step.prepare(dataset.tensors, self.sums())
                 self.whole_step, self.compile_seconds = step, time.monotonic() - started
             except Exception as error:  # a compiler can fail in as many ways as there are machines
                 self.why_not = reason_of(error)
@@ -156,26 +168,31 @@ def many_steps(module: type) -> type:
 
 
 class WholeStep:
-    """Forward, backward and update as one piece of code.
+    """Forward, backward and update of one or more batches as one piece of code.
 
     Args:
         training_step: computes the loss of a batch.
         optimizer: one that `updates.of` knows.
-        example: rows of a batch (B,); all batches that are run are of this size.
+        example: rows of each batch of a call, (B,); all batches that are run are of this size.
         compiled: whether torch.compile compiles it.
         captured: whether a CUDA graph captures it.
     """
 
-    def __init__(self, training_step, optimizer, example: torch.Tensor, compiled: bool, captured: bool):
+    def __init__(self, training_step, optimizer, example: list[torch.Tensor], compiled: bool, captured: bool):
         self.training_step, self.update = training_step, updates.of(optimizer)
         self.example, self.captured, self.graph = example, captured, None
-        self.function = compile_whole(self.step) if compiled else self.step
+        self.function = compile_whole(self.steps) if compiled else self.steps
 
-    def step(self, tensors, rows, states, numbers):
+    def steps(self, tensors, rows, states, numbers):
+        """Cuts batches and trains on one after the other; returns the losses (steps,)."""
+        return torch.stack([self.step(tensors, *one, states) for one in zip(rows, numbers, strict=True)])
+
+    def step(self, tensors, rows, numbers, states):
         """Cuts a batch and trains on it; returns the loss ()."""
-        batch = tuple(tensor.index_select(0, rows) for tensor in tensors)
-        loss = loss_of(self.training_step(batch, 0))
         parameters = self.update.parameters
+        batch = tuple(tensor.index_select(0, rows) for tensor in tensors)
+        batch = tuple(one.to(parameters[0].dtype) if one.is_floating_point() else one for one in batch)
+        loss = loss_of(self.training_step(batch, 0))
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
             for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
@@ -184,7 +201,7 @@ class WholeStep:
         return loss.detach()
 
     def prepare(self, tensors, sums) -> None:
-        """Compiles and captures, on a step that is undone.
+        """Compiles and captures, on steps that are undone.
 
         Args:
             tensors: what batches are cut from.
@@ -195,7 +212,7 @@ class WholeStep:
         with torch.no_grad():
             before = [tensor.clone() for tensor in changed]
         try:
-            self.function(tensors, self.example, states, self.update.numbers(1)[0])
+            self.function(tensors, self.example, states, self.numbers(len(self.example)))
             if self.captured:
                 self.capture(tensors, states)
         finally:
@@ -203,19 +220,31 @@ class WholeStep:
                 for tensor, value in zip(changed, before, strict=True):
                     tensor.copy_(value)
 
+    def numbers(self, steps: int) -> list[torch.Tensor]:
+        """Returns the optimizer's numbers, one row a step."""
+        return list(self.update.numbers(steps).unbind())
+
     def capture(self, tensors, states) -> None:
-        """Captures a step in a CUDA graph; it reads rows and numbers from buffers of its own."""
-        self.rows, self.row = self.example.clone(), self.update.numbers(1)[0].clone()
+        """Captures the steps in a CUDA graph; it reads rows and numbers from buffers of its own."""
+        self.buffers = [tensor.clone() for tensor in (*self.example, *self.numbers(len(self.example)))]
+        rows, numbers = self.buffers[: len(self.example)], self.buffers[len(self.example) :]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):  # kernels are chosen and memory is found before anything is captured
             for _ in range(3):
-                self.function(tensors, self.rows, states, self.row)
+                self.function(tensors, rows, states, numbers)
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            self.loss = self.function(tensors, self.rows, states, self.row)
+            self.losses = self.function(tensors, rows, states, numbers)
         self.places = places(states)
+
+    def share_of(self, rows: list[torch.Tensor]) -> tuple[list, list]:
+        """Returns the batches that can be run here, and the rest: too few for a call, or a smaller last batch."""
+        size = len(self.example[0])
+        full = sum(len(one) == size for one in rows)  # only an epoch's last batch is smaller
+        whole = full - full % len(self.example)
+        return rows[:whole], rows[whole:]
 
     def run(self, tensors, rows: list[torch.Tensor], optimizer) -> torch.Tensor:
         """Trains on batches, one after the other; returns their losses (K,).
@@ -225,23 +254,26 @@ class WholeStep:
             rows: of each batch, (B,).
             optimizer: Lightning's wrapper, which counts the steps.
         """
-        states, numbers = self.update.states(), self.update.numbers(len(rows))
+        states, numbers, together = self.update.states(), self.numbers(len(rows)), len(self.example)
         if self.graph is not None and self.places != places(states):  # the moments were replaced: capture anew
             self.prepare(tensors, [])
         one = self.function if self.graph is None else self.replay
-        losses = [one(tensors, batch, states, row) for batch, row in zip(rows, numbers, strict=True)]
+        losses = [
+            one(tensors, rows[start : start + together], states, numbers[start : start + together])
+            for start in range(0, len(rows), together)
+        ]
         self.update.advance(len(rows))
         for _ in rows:
             optimizer._on_before_step()
             optimizer._on_after_step()
-        return torch.stack(losses) if losses else torch.zeros(0)
+        return torch.cat(losses) if losses else self.update.parameters[0].new_zeros(0)
 
     def replay(self, tensors, rows, states, numbers):
-        """Replays the captured step on other rows."""
-        self.rows.copy_(rows)
-        self.row.copy_(numbers)
+        """Replays the captured steps on other rows."""
+        for buffer, value in zip(self.buffers, (*rows, *numbers), strict=True):
+            buffer.copy_(value)
         self.graph.replay()
-        return self.loss.clone()
+        return self.losses.clone()
 
 
 def compile_whole(step):

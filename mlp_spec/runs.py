@@ -30,11 +30,13 @@ class Results:
         history: the four curves of `CURVES`, one number an epoch.
         epoch_seconds: wall seconds of each epoch, training and validation.
         startup_seconds: wall seconds from the start of the command to the first epoch.
+        compile_seconds: wall seconds that compiling took, before the first epoch; None where nothing was compiled.
     """
 
     history: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
     epoch_seconds: list[float] = field(default_factory=list)
     startup_seconds: float = 0.0
+    compile_seconds: float | None = None
 
     @property
     def epochs(self) -> int:
@@ -145,6 +147,8 @@ class RunFolder:
             writer.writerow([epoch, *row])
         write_text(self.path / "history.csv", text.getvalue())
         timing = {"epoch_seconds": results.epoch_seconds, "startup_seconds": results.startup_seconds}
+        if results.compile_seconds is not None:
+            timing["compile_seconds"] = results.compile_seconds
         write_json(self.path / "timing.json", timing)
 
     def write_pictures(self, results: Results, digits: Digits, subtitle: str) -> None:

@@ -1,0 +1,53 @@
+"""What the contenders share: the flags of the training commands, the digits, and where results go."""
+
+import time
+from collections.abc import Callable
+
+STARTED = time.monotonic()
+
+from mlp_spec import command, data, flags, runs  # noqa: E402
+from mlp_spec.experiment import Experiment  # noqa: E402
+from mlp_spec.progress import EpochBar  # noqa: E402
+
+
+def run(prog: str, train: Callable[["Contest"], None]) -> int:
+    """Runs a contender by the flags of the training commands; returns its exit status."""
+    given = flags.parse(flags.TrainFlags, f"python -m benchmarks.contenders.{prog}", f"Trains by {prog}.")
+    return command.run(lambda: train(Contest(given, prog)))
+
+
+class Contest:
+    """One run of a contender.
+
+    Args:
+        given: the flags.
+        prog: the contender's name.
+    """
+
+    def __init__(self, given: flags.TrainFlags, prog: str):
+        self.experiment: Experiment = given.experiment()
+        self.data_folder = given.data_folder
+        self.dataset = given.dataset
+        self.folder = runs.RunFolder.create(given.output_dir, f"{prog}-{self.experiment.name}")
+        self.results = runs.Results()
+
+    def digits(self) -> data.Digits:
+        """Loads the digits."""
+
+        def download():
+            """torchvision.datasets.MNIST."""
+            from lightning_mlp.data import download as fetch
+
+            return fetch()
+
+        return data.load(self.dataset, self.data_folder, download)
+
+    def start(self, batches: int) -> EpochBar:
+        """Stops the clock of starting up; returns the bar to show."""
+        self.results.startup_seconds = time.monotonic() - STARTED
+        return EpochBar(self.experiment.training.epochs, batches)
+
+    def end_epoch(self, started: float, **metrics: float) -> None:
+        """Keeps an epoch: when it started (`time.monotonic`) and its four numbers."""
+        self.results.add_epoch(metrics, time.monotonic() - started)
+        self.folder.write_results(self.results)
