@@ -1,10 +1,11 @@
-"""Writes the measured tables into the README: `python -m benchmarks.tables`."""
+"""Writes the measured tables into the README, and draws the chart: `python -m benchmarks.tables`."""
 
 import json
 import sys
 from pathlib import Path
 from statistics import mean
 
+from benchmarks import bench, speed
 from benchmarks.measure import MEASURED
 from mlp_spec import command
 from mlp_spec.errors import UserError
@@ -12,6 +13,7 @@ from mlp_spec.files import write_text
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- measured: start (written by `make measure`) -->", "<!-- measured: end -->"
+SPEED = ("<!-- speed: start (written by `make bench`) -->", "<!-- speed: end -->")
 
 
 def render(measured: dict) -> str:
@@ -67,24 +69,31 @@ def gap(check: dict) -> str:
     return f"{measured} (limit {limit})"
 
 
-def place(readme: str, tables: str) -> str:
-    """Puts the tables between the README's two marks.
+def place(readme: str, tables: str, marks: tuple[str, str] = (START, END)) -> str:
+    """Puts tables between two marks of the README.
 
     Raises:
         UserError: a mark is missing.
     """
-    if START not in readme or END not in readme:
-        raise UserError(f"the README has no place for the tables: it needs the lines {START} and {END}")
-    before, after = readme.split(START, maxsplit=1)[0], readme.split(END)[1]
-    return f"{before}{START}\n{tables}\n{END}{after}"
+    start, end = marks
+    if start not in readme or end not in readme:
+        raise UserError(f"the README has no place for the tables: it needs the lines {start} and {end}")
+    before, after = readme.split(start, maxsplit=1)[0], readme.split(end)[1]
+    return f"{before}{start}\n{tables}\n{end}{after}"
 
 
 def write() -> None:
-    """Renders `measured.json` into the README."""
-    if not MEASURED.exists():
-        raise UserError(f"{MEASURED} is missing; run make measure")
-    tables = render(json.loads(MEASURED.read_text(encoding="utf-8")))
-    write_text(README, place(README.read_text(encoding="utf-8"), tables))
+    """Renders `measured.json` and `bench.json`, as far as they are there, into the README."""
+    readme, found = README.read_text(encoding="utf-8"), 0
+    if MEASURED.exists():
+        readme, found = place(readme, render(json.loads(MEASURED.read_text(encoding="utf-8")))), found + 1
+    if bench.MEASURED.exists():
+        measured = json.loads(bench.MEASURED.read_text(encoding="utf-8"))
+        readme, found = place(readme, speed.render(measured), SPEED), found + 1
+        speed.draw(measured, speed.CHART)
+    if not found:
+        raise UserError(f"{MEASURED} and {bench.MEASURED} are missing; run make measure or make bench")
+    write_text(README, readme)
     print(f"Written: {README}")
 
 

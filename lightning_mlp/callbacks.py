@@ -17,10 +17,10 @@ class Bar(ProgressBar):
 
     def on_train_start(self, trainer, pl_module):
         """Makes the bar."""
-        loader = trainer.train_dataloader
+        sampler = getattr(trainer.train_dataloader, "sampler", None)
         # with many steps per execution, the bar still counts steps
-        self.steps_of_batch = getattr(loader.sampler, "block", None) or 1
-        self.bar = EpochBar(trainer.max_epochs, getattr(loader.sampler, "batches", trainer.num_training_batches))
+        self.steps_of_batch = getattr(sampler, "block", None) or 1
+        self.bar = EpochBar(trainer.max_epochs, getattr(sampler, "batches", trainer.num_training_batches))
         if getattr(pl_module, "compile_steps", False):
             print("Compiling the training step ...", flush=True)
 

@@ -21,7 +21,7 @@ import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lightning_mlp import updates
-from lightning_mlp.data import Block, HeldDataset
+from lightning_mlp.data import Block, EpochBatches, HeldDataset
 
 # Hooks that fall into the middle of a step: where one is overridden, steps are not compiled.
 INNER_HOOKS = (
@@ -90,7 +90,7 @@ class ManySteps:
     def on_train_start(self):
         """Compiles or captures the step, apart from the first epoch's time."""
         super().on_train_start()
-        self.check_one_optimizer()
+        self.check_possible()
         on_gpu = self.device.type == "cuda"
         self.whole_step = self.compile_seconds = None
         if not (self.compile_steps or on_gpu):
@@ -115,14 +115,15 @@ class ManySteps:
         mean = getattr(self, "train_mean", None)
         return [value for value in vars(mean).values() if isinstance(value, torch.Tensor)] if mean else []
 
-    def check_one_optimizer(self) -> None:
-        """Checks that there is one optimizer and nothing that must be stepped beside it.
+    def check_possible(self) -> None:
+        """Checks that there is one process and one optimizer, and nothing that must be stepped beside it.
 
         Raises:
             TypeError: the module needs the default path.
         """
-        optimizers = self.optimizers()
-        if isinstance(optimizers, list) or self.trainer.lr_scheduler_configs:
+        if self.trainer.world_size > 1:  # Lightning averages gradients once a `training_step`, and here are many
+            raise TypeError("many steps per execution run in one process")
+        if isinstance(self.optimizers(), list) or self.trainer.lr_scheduler_configs:
             raise TypeError("many steps per execution need one optimizer and no learning-rate scheduler")
 
     def obstacle(self) -> str | None:
@@ -133,10 +134,9 @@ class ManySteps:
                     return f"{type(hooked).__name__} overrides {hook}, which a whole step cannot call"
         if updates.of(self.optimizers().optimizer) is None:
             return f"the update of {type(self.optimizers().optimizer).__name__} is not known"
-        if not isinstance(self.trainer.train_dataloader.dataset, HeldDataset):
+        loader = self.trainer.train_dataloader
+        if not (isinstance(getattr(loader, "dataset", None), HeldDataset) and isinstance(loader.sampler, EpochBatches)):
             return "the data module does not hold its data in tensors"
-        if self.trainer.world_size > 1:
-            return "gradients are averaged over processes"
         if type(self.trainer.precision_plugin).__name__ not in ("Precision", "DoublePrecision"):
             return f"the precision is {self.trainer.precision}"
         return None

@@ -43,7 +43,7 @@ def build():
 
 
 def test_there_are_commands_to_test():
-    assert len([line for line in COMMANDS if line.startswith("python")]) == 12
+    assert len([line for line in COMMANDS if line.startswith("python")]) == 15
     assert {"make run", "make test"} <= set(COMMANDS)
 
 

@@ -1,0 +1,129 @@
+"""The speed table and chart, made from what `benchmarks.bench` measured."""
+
+from pathlib import Path
+
+from benchmarks.bench import CONTENDERS
+from mlp_spec.files import replacing
+
+CHART = Path(__file__).parent / "speed.png"
+# What the project holds itself to: (ours, theirs, the most that ours / theirs may be for `small` and for `bigger`).
+BARS = (
+    ("default", "keras", 0.6, 0.8),
+    ("compiled", "keras-100", 0.4, 0.6),
+    ("compiled", "keras-jax", 0.9, 0.9),
+    ("compiled", "plain", 0.4, 0.5),
+    ("compiled", "by-hand", 2.0, None),
+)
+
+
+def render(measured: dict) -> str:
+    """Renders the tables as Markdown."""
+    machine, presets = measured["environment"], measured["presets"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    imports = measured["imports"]
+    return "\n".join(
+        [
+            f"Full MNIST, seed {measured['seed']}, {machine['processor']}, {machine['cores']} cores, no GPU; {packages}; "
+            f"{measured['created']}.",
+            f"Seconds an epoch (training and validation): the median of all epochs but the first of "
+            f"{measured['rounds']} runs, the contenders taking turns, progress shown; in brackets the runs' own medians "
+            "from least to most; × is the time as a multiple of our default path's.",
+            "",
+            "| | small | × | bigger | × |",
+            "|---|---:|---:|---:|---:|",
+            *(row(name, presets) for name in CONTENDERS if name in presets["small"]),
+            "",
+            "| ratio of medians | small | bar | bigger | bar |",
+            "|---|---:|---:|---:|---:|",
+            *(bar(*one, presets) for one in BARS),
+            "",
+            "Seconds until training runs at that speed (imports, data, compiling, first steps; median), and the most "
+            "memory of the process:",
+            "",
+            "| | small | bigger | peak, small | peak, bigger |",
+            "|---|---:|---:|---:|---:|",
+            *(start(name, presets) for name in CONTENDERS if name in presets["small"]),
+            "",
+            "Importing alone: "
+            + ", ".join(f"{name} {one['seconds']:.1f} s and {one['mb']:.0f} MB" for name, one in imports.items())
+            + f". {compiling(presets)}",
+            "",
+            "![Seconds an epoch by contender, batch size and width](benchmarks/speed.png)",
+        ]
+    )
+
+
+def row(name: str, presets: dict) -> str:
+    """Renders a contender's seconds."""
+    cells = []
+    for found in presets.values():
+        one, default = found[name], found["default"]["median"]
+        low, high = one["interval"]
+        cells += [f"{one['median']:.3f} ({low:.3f}-{high:.3f})", f"{one['median'] / default:.2f}"]
+    return f"| {CONTENDERS[name].title} | {' | '.join(cells)} |"
+
+
+def bar(ours: str, theirs: str, small: float, bigger: float | None, presets: dict) -> str:
+    """Renders a ratio and the most that it may be."""
+    cells = []
+    for preset, limit in (("small", small), ("bigger", bigger)):
+        ratio = presets[preset][ours]["median"] / presets[preset][theirs]["median"]
+        cells += [f"{ratio:.2f}", "-" if limit is None else f"{limit}"]
+    titles = (CONTENDERS[name].title.replace("**", "") for name in (ours, theirs))
+    return f"| {' / '.join(titles)} | {' | '.join(cells)} |"
+
+
+def start(name: str, presets: dict) -> str:
+    """Renders how long a contender takes to start, and its memory."""
+    seconds = [f"{found[name]['to_full_speed']:.1f}" for found in presets.values()]
+    memory = [f"{found[name]['peak_mb']:.0f} MB" for found in presets.values()]
+    return f"| {CONTENDERS[name].title} | {' | '.join([*seconds, *memory])} |"
+
+
+def compiling(presets: dict) -> str:
+    """Says how long compiling took, the first time and later."""
+    parts = []
+    for preset, found in presets.items():
+        first, *later = found["compiled"]["compile_seconds"]
+        again = f", {max(later):.1f} s at most when its code was found in the cache" if later else ""
+        parts.append(f"`{preset}` {first:.1f} s{again}")
+    return f"Compiling took {'; '.join(parts)}."
+
+
+def draw(measured: dict, path: Path) -> None:
+    """Draws the contenders of both presets, and the sweeps over batch size and width."""
+    from matplotlib.figure import Figure
+
+    presets = measured["presets"]
+    sweeps = [
+        (measured[key], label)
+        for key, label in (("batch_sizes", "Batch size"), ("widths", "Neurons of the hidden layer, batch 32"))
+        if key in measured
+    ]
+    figure = Figure(figsize=(11, 8.5 if sweeps else 4.5), layout="constrained")
+    grid = figure.subplots(2 if sweeps else 1, 2, squeeze=False)
+    for axes, (preset, found) in zip(grid[0], presets.items(), strict=True):
+        names = sorted(found, key=lambda name: -found[name]["median"])
+        seconds = [found[name]["median"] for name in names]
+        colours = ["tab:blue" if CONTENDERS[name].title.startswith("**") else "0.7" for name in names]
+        bars = axes.barh(range(len(names)), seconds, color=colours)
+        axes.bar_label(bars, labels=[f" {value:.2f} s" for value in seconds], fontsize=8)
+        axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8)
+        axes.set(title=f"{preset}: seconds an epoch", xlim=(0, max(seconds) * 1.15))
+    for axes, (swept, label) in zip(grid[1] if sweeps else (), sweeps, strict=True):
+        for name, seconds in swept["seconds"].items():
+            axes.plot(swept["values"], seconds, marker="o", markersize=4, label=plain(name))
+        axes.set(xscale="log", yscale="log", xlabel=label, ylabel="Seconds an epoch", title="one hidden layer, SGD")
+        axes.set_xticks(swept["values"], [f"{value:,}" for value in swept["values"]], fontsize=8)
+        axes.minorticks_off()
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=8)
+    machine = measured["environment"]
+    figure.suptitle(f"Full MNIST, {machine['processor']}, {machine['cores']} cores, {measured['created']}", fontsize=10)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def plain(name: str) -> str:
+    """Returns a contender's title without Markdown."""
+    return CONTENDERS[name].title.replace("**", "").replace("`", "")
