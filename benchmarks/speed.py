@@ -23,11 +23,11 @@ def render(measured: dict) -> str:
     imports = measured["imports"]
     return "\n".join(
         [
-            f"Full MNIST, seed {measured['seed']}, {machine['processor']}, {machine['cores']} cores, no GPU; {packages}; "
-            f"{measured['created']}.",
-            f"Seconds an epoch (training and validation): the median of all epochs but the first of "
-            f"{measured['rounds']} runs, the contenders taking turns, progress shown; in brackets the runs' own medians "
-            "from least to most; × is the time as a multiple of our default path's.",
+            f"Full MNIST, seed {measured['seed']}, {machine['processor']}, {machine['cores']} cores, no GPU; "
+            f"{packages}; {measured['created']}.",
+            "Seconds an epoch (training and validation): the median of all epochs but the first of "
+            f"{measured['rounds']} runs, the contenders taking turns, progress shown; in brackets the runs' own "
+            "medians from least to most; × is the time as a multiple of our default path's.",
             "",
             "| | small | × | bigger | × |",
             "|---|---:|---:|---:|---:|",
