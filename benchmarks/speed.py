@@ -95,29 +95,27 @@ def draw(measured: dict, path: Path) -> None:
     from matplotlib.figure import Figure
 
     presets = measured["presets"]
-    sweeps = [
-        (measured[key], label)
-        for key, label in (("batch_sizes", "Batch size"), ("widths", "Neurons of the hidden layer, batch 32"))
-        if key in measured
-    ]
-    figure = Figure(figsize=(11, 8.5 if sweeps else 4.5), layout="constrained")
-    grid = figure.subplots(2 if sweeps else 1, 2, squeeze=False)
-    for axes, (preset, found) in zip(grid[0], presets.items(), strict=True):
-        names = sorted(found, key=lambda name: -found[name]["median"])
+    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    bars, lines = figure.subfigures(2, 1, height_ratios=(1, 1))
+    names = sorted(presets["small"], key=lambda name: -presets["small"][name]["median"])
+    colours = ["tab:blue" if CONTENDERS[name].title.startswith("**") else "0.7" for name in names]
+    for axes, (preset, found) in zip(bars.subplots(1, 2, sharey=True), presets.items(), strict=True):
         seconds = [found[name]["median"] for name in names]
-        colours = ["tab:blue" if CONTENDERS[name].title.startswith("**") else "0.7" for name in names]
-        bars = axes.barh(range(len(names)), seconds, color=colours)
-        axes.bar_label(bars, labels=[f" {value:.2f} s" for value in seconds], fontsize=8)
+        drawn = axes.barh(range(len(names)), seconds, color=colours)
+        axes.bar_label(drawn, labels=[f" {value:.2f} s" for value in seconds], fontsize=8)
         axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8)
-        axes.set(title=f"{preset}: seconds an epoch", xlim=(0, max(seconds) * 1.15))
-    for axes, (swept, label) in zip(grid[1] if sweeps else (), sweeps, strict=True):
-        for name, seconds in swept["seconds"].items():
-            axes.plot(swept["values"], seconds, marker="o", markersize=4, label=plain(name))
-        axes.set(xscale="log", yscale="log", xlabel=label, ylabel="Seconds an epoch", title="one hidden layer, SGD")
-        axes.set_xticks(swept["values"], [f"{value:,}" for value in swept["values"]], fontsize=8)
+        axes.set(title=f"{preset}: seconds an epoch", xlim=(0, max(seconds) * 1.2))
+    swept = (("batch_sizes", "Batch size (25 neurons)"), ("widths", "Neurons of the hidden layer (batch 32)"))
+    for axes, (key, label) in zip(lines.subplots(1, 2), swept, strict=True):
+        found = measured[key]
+        for name, seconds in found["seconds"].items():
+            axes.plot(found["values"], seconds, marker="o", markersize=4, label=plain(name))
+        axes.set(xscale="log", yscale="log", xlabel=label, ylabel="Seconds an epoch", title="One hidden layer, SGD")
+        axes.set_xticks(found["values"], [f"{value:,}" for value in found["values"]], fontsize=8, rotation=30)
         axes.minorticks_off()
         axes.grid(alpha=0.25)
-        axes.legend(fontsize=8)
+    handles, labels = axes.get_legend_handles_labels()
+    lines.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
     machine = measured["environment"]
     figure.suptitle(f"Full MNIST, {machine['processor']}, {machine['cores']} cores, {measured['created']}", fontsize=10)
     with replacing(path) as temporary:

@@ -171,21 +171,23 @@ class EpochBatches(Sampler):
     def __iter__(self) -> Iterator[torch.Tensor | slice | list[torch.Tensor]]:
         # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
         # iterator before it says which epoch it is for.
-        cuts = [self.part(start) for start in range(0, self.visited, self.batch_size)]
         if self.order is None:
-            yield from cuts
+            for start in range(0, self.samples, self.batch_size):
+                part = self.part(min(self.batch_size, self.samples - start))
+                yield slice(start + part.start, start + part.stop)
             return
-        order = torch.as_tensor(self.order(self.epoch)).to(self.device)
-        rows = [order[cut] for cut in cuts]
+        rows = torch.as_tensor(self.order(self.epoch)).to(self.device).split(self.batch_size)
+        if self.share[1] > 1:
+            rows = [batch[self.part(len(batch))] for batch in rows]
         if self.block is None:
             yield from rows
         else:
-            yield from (rows[start : start + self.block] for start in range(0, len(rows), self.block))
+            yield from (list(rows[start : start + self.block]) for start in range(0, len(rows), self.block))
 
-    def part(self, start: int) -> slice:
-        """Returns this process's part of the batch that begins at `start`."""
-        (rank, processes), size = self.share, min(self.batch_size, self.visited - start)
-        return slice(start + size * rank // processes, start + size * (rank + 1) // processes)
+    def part(self, size: int) -> slice:
+        """Returns this process's part of a batch of `size`."""
+        rank, processes = self.share
+        return slice(size * rank // processes, size * (rank + 1) // processes)
 
 
 def check_shares(samples: int, batch_size: int, processes: int) -> None:

@@ -185,6 +185,8 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
     import lightning
     from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
+    from lightning_mlp.callbacks import Unprofiled
+
     quieten()
     use_threads(device, experiment)
     return lightning.Trainer(
@@ -198,6 +200,7 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # our loaders share out each batch themselves
+        profiler=Unprofiled(),
         **{"devices": 1, **options},
     )
 
