@@ -15,6 +15,7 @@ The module's own `training_step` stays what is trained: one by one through Light
 """
 
 import time
+from types import FunctionType
 
 import lightning
 import torch
@@ -277,11 +278,13 @@ class WholeStep:
 
 
 def compile_whole(step):
-    """Compiles a step into one graph; nothing of it stays in Python."""
+    """Compiles a method into one graph; nothing of it stays in Python."""
     import torch._dynamo
 
     torch._dynamo.config.trace_autograd_ops = True  # `torch.autograd.grad` inside the graph
-    return torch.compile(step, fullgraph=True, dynamic=False)
+    # torch keeps what it compiled by the code object, eight times at most: every module gets one of its own.
+    own = FunctionType(step.__func__.__code__.replace(), step.__func__.__globals__)
+    return torch.compile(own.__get__(step.__self__), fullgraph=True, dynamic=False)
 
 
 def places(states) -> list[int]:

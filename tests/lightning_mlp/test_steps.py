@@ -127,6 +127,13 @@ def test_compiled_steps_are_the_default_path_to_rounding(kind):
         assert ours.get("step", 0) == theirs.get("step", 0)
 
 
+def test_more_modules_than_torch_keeps_of_one_function_are_compiled():
+    limit = torch._dynamo.config.recompile_limit
+    for _ in range(limit + 2):
+        many, *_ = trained(experiment(epochs=1), 1, compiled=True)
+        assert many.why_not is None
+
+
 def test_compiled_adam_counts_its_steps_where_the_optimizer_does():
     _, trainer, _, _ = trained(experiment("adam"), 8, compiled=True)
     assert {state["step"] for state in trainer.optimizers[0].state.values()} == {2 * BATCHES}
@@ -190,8 +197,9 @@ def test_a_loader_without_blocks_runs_its_batches_one_by_one():
     torch.manual_seed(0)
     model = train.build(experiment(epochs=1), train.fast_module(True))
     batches = [(torch.rand(8, 784), torch.arange(8)) for _ in range(3)]
-    trainer = train.make_trainer(experiment(epochs=1), "cpu", [], limit_val_batches=0)
-    trainer.fit(model, torch.utils.data.DataLoader(batches, batch_size=None))
+    loader = torch.utils.data.DataLoader(batches, batch_size=None)
+    trainer = train.make_trainer(experiment(epochs=1), "cpu", [])
+    trainer.fit(model, loader, loader)
     assert trainer.global_step == 3
     assert model.why_not == "the data module does not hold its data in tensors"
 

@@ -129,7 +129,7 @@ def test_the_configuration_says_what_is_trained_and_with_what(tmp_path, monkeypa
     preset = PRESETS["bigger"]
     experiment = replace(preset, training=replace(preset.training, seed=7), data=DataSpec("mnist-sample"))
     environment = {"python": "3.x", "packages": {"numpy": None}}
-    RunFolder(tmp_path).write_configuration(experiment, "the sample", "cpu", environment)
+    RunFolder(tmp_path).write_configuration(experiment, "the sample", "cpu", environment, {"devices": 2})
     assert names(tmp_path) == ["config.json", "environment.json"]
     assert load(tmp_path / "environment.json") == environment
     written = load(tmp_path / "config.json")
@@ -144,6 +144,7 @@ def test_the_configuration_says_what_is_trained_and_with_what(tmp_path, monkeypa
         "dataset": "mnist-sample",
         "data_source": "the sample",
         "device": "cpu",
+        "engine": {"devices": 2},
         "command": ["train.py", "--seed", "7"],
     }
 
