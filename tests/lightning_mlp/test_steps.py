@@ -173,7 +173,7 @@ class Unlucky(LitMLP):
     [
         (Clipped, "FastClipped overrides on_after_backward"),
         (Foreign, "the update of Adagrad is not known"),
-        (Unlucky, "Unsupported"),
+        (Unlucky, "data-dependent"),
     ],
 )
 def test_what_cannot_be_compiled_says_so_and_trains_the_same(module, why):
