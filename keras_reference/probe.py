@@ -380,6 +380,7 @@ class Probe:
 
         arrays = {f"weights/{name}": array for name, array in self.final.items()}
         arrays["labels"] = self.digits.test_labels.astype(np.int64)
+        arrays["images"] = self.digits.test_images.reshape(len(arrays["labels"]), -1)  # to be looked at in reports
         asked = {"": self.final}
         for variant in trials.variants():
             if variant.kind == "nudged":

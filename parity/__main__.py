@@ -15,7 +15,7 @@ from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
-SWEEPS = ("faults", "alarms")  # commands of their own: `python -m parity faults`
+COMMANDS = ("faults", "alarms", "render")  # of their own: `python -m parity faults`
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class ParityFlags(flags.ExperimentFlags):
     """A function that returns a compiled Keras MLP, in place of the lab's."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
+    format: Literal["text", "json"] = "text"
+    """'json' prints report.json and nothing else on standard output; progress goes to standard error."""
     stall_timeout: float = 600.0
     """Seconds without a sign of life (a rung, an epoch) after which a framework's process is stopped."""
 
@@ -47,7 +49,7 @@ class ParityFlags(flags.ExperimentFlags):
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status: 0 parity, 1 no parity, 2 could not run."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] and argv[0] in SWEEPS:
+    if argv[:1] and argv[0] in COMMANDS:
         return import_module(f"parity.{argv[0]}").main(argv[1:])
     description = "Trains the lab's MLP in Keras and in Lightning from one start; reports whether they agree."
     given = flags.parse(ParityFlags, PROG, description, argv)
@@ -57,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 def compare(given: ParityFlags) -> int:
     """Puts both sides through the ladder and writes the reports; returns the exit status."""
     from mlp_spec import runs
-    from parity import report
+    from parity import report, reporters
     from parity.ladder import Climb, Side
 
     experiment = given.experiment()
@@ -74,7 +76,8 @@ def compare(given: ParityFlags) -> int:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     climb.checks = diagnosed(climb)
     result = report.build(experiment, climb, given.level, datetime.now())
-    write_reports(result, run.path)
+    reporters.write(result, climb.keras.parts, climb.lightning.parts, run.path)
+    reporters.show(result, run.path, given.format)
     return report.EXIT_STATUS[result["verdict"]]
 
 
@@ -114,7 +117,7 @@ def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
     from mlp_spec.data import SAMPLE_NOTE
     from mlp_spec.job import PARTS, REFERENCE_PARTS, Job
     from parity import ladder
-    from parity.progress import ChildProgress
+    from parity.progress import LadderProgress
 
     asked = reference(experiment)
     task = Job(
@@ -145,9 +148,11 @@ def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
             compiled=given.compile,
         )
 
-    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
+    stream = sys.stderr if given.format == "json" else sys.stdout
+    note = SAMPLE_NOTE if given.dataset == "auto" else ""
+    with LadderProgress(experiment.training.epochs, note, stream) as progress:
         followers = (progress.follow("Keras"), lambda: progress.follow("Lightning"))
-        return ladder.climb_both(task, experiment, candidate, folder, given.stall_timeout, followers)
+        return ladder.climb_both(task, experiment, candidate, folder, given.stall_timeout, followers, progress.judged)
 
 
 def of_reference(experiment: Experiment, asked: Experiment, facts) -> Experiment:
@@ -165,18 +170,6 @@ def reference(experiment: Experiment) -> Experiment:
         return experiment
     training = replace(experiment.training, optimizer=Adam(learning_rate=optimizer.learning_rate))
     return replace(experiment, training=training)
-
-
-def write_reports(result: dict, folder: Path) -> None:
-    """Writes `report.json`, `report.md` and the curves, and prints the summary."""
-    from mlp_spec.files import write_json, write_text
-    from parity import curves, markdown, terminal
-
-    write_json(folder / "report.json", result)
-    if all(result["sides"].values()):
-        curves.draw(result, folder / "curves.png")
-    write_text(folder / "report.md", markdown.render(result))
-    terminal.show(result, str(folder))
 
 
 if __name__ == "__main__":

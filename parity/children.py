@@ -120,7 +120,7 @@ def handled(line: str, on_event: Callable[[dict], None]) -> bool:
         return False
     try:
         on_event(event)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return True
 

@@ -56,6 +56,7 @@ def ask(
     stall: float,
     follow: Callable[[dict], None],
     arrived: Callable[[str], None] = lambda part: None,
+    side: Side | None = None,
 ) -> Side:
     """Runs a framework's process through a job's parts; one that ends early goes on behind the part it ended in.
 
@@ -66,8 +67,9 @@ def ask(
         stall: how many seconds the process may be silent.
         follow: called with every event, for the display.
         arrived: called with each part that was recorded, when it can be read.
+        side: is filled with the answers as they come; a new one unless given.
     """  # fmt: skip
-    side, waiting = Side(), list(task.parts)
+    side, waiting = side or Side(), list(task.parts)
     Path(task.output_dir).mkdir(parents=True, exist_ok=True)
     for part in waiting:
         recording_path(task.output_dir, part).unlink(missing_ok=True)
@@ -178,6 +180,50 @@ def climb_with(
     return climb
 
 
+@dataclass
+class Judging:
+    """Judges each part as soon as both sides have answered what it needs; once, whichever thread comes first.
+
+    Attributes:
+        climb: both sides, filled while they answer.
+        asked: the experiment that was asked for.
+        told: called with each part that is judged, and its checks.
+        found: the checks by part.
+    """
+
+    climb: Climb
+    asked: Experiment
+    told: Callable[[str, list[Check]], None] = lambda part, checks: None
+    found: dict[str, list[Check]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> None:
+        """Judges what can be judged by now."""
+        with self.lock:
+            for part in PARTS:
+                if part not in self.found and self.answered(part):
+                    self.judge(part)
+
+    def answered(self, part: str) -> bool:
+        """Says whether both sides have answered, well or not, what a part is judged from."""
+        needed = {part, "facts", "floor"} if part in ("lockstep", "interchange") else {part, "facts"}
+        keras, lightning = ({*side.parts, *side.errors} for side in (self.climb.keras, self.climb.lightning))
+        return needed <= keras and {part, "facts"} <= lightning
+
+    def judge(self, part: str) -> None:
+        """Judges a part."""
+        self.found[part] = judge(part, self.climb.keras, self.climb.lightning, self.asked)
+        self.told(part, self.found[part])
+
+    def finish(self, parts: tuple[str, ...]) -> Climb:
+        """Judges the rest, after both processes have ended; returns the climb with all its checks."""
+        for part in parts:
+            if part not in self.found:
+                self.judge(part)
+        self.climb.checks = [check for part in parts for check in self.found[part]]
+        return self.climb
+
+
 def climb_both(
     task: Job,
     asked: Experiment,
@@ -185,6 +231,7 @@ def climb_both(
     folder: Path,
     stall: float,
     followers: tuple[Callable[[dict], None], Callable[[], Callable[[dict], None]]],
+    told: Callable[[str, list[Check]], None] = lambda part, checks: None,
 ) -> tuple[Climb, Experiment]:
     """Climbs with both sides; Lightning starts as soon as Keras has recorded what Lightning reads.
 
@@ -196,19 +243,30 @@ def climb_both(
         candidate_of: from the reference's facts to the candidate's job, whose experiment is the one asked for.
         folder, stall: as for `ask`.
         followers: called with Keras's events; returns what is called with Lightning's.
+        told: called with each part that has been judged, and its checks.
 
     Returns:
         the climb, and the experiment that was run.
     """
     ready = threading.Event()
     facts_path = recording_path(task.output_dir, "facts")
+    judging = Judging(Climb(), asked, told)
+
+    def watched(follow: Callable[[dict], None]) -> Callable[[dict], None]:
+        def on_event(event: dict) -> None:
+            follow(event)
+            judging.look()
+
+        return on_event
+
     with ThreadPoolExecutor(1) as pool:
 
         def arrived(part: str) -> None:
             if part == "interchange" and facts_path.exists() and side_by_side(recording.read(facts_path)):
                 ready.set()
 
-        asking = pool.submit(ask, "keras", task, folder, stall, followers[0], arrived)
+        sides = judging.climb.keras, judging.climb.lightning
+        asking = pool.submit(ask, "keras", task, folder, stall, watched(followers[0]), arrived, sides[0])
         asking.add_done_callback(lambda _: ready.set())
         try:
             ready.wait()
@@ -217,17 +275,16 @@ def climb_both(
             except recording.BadRecordingError:
                 keras = asking.result()
                 return Climb(keras, Side(), judge("facts", keras, Side(), asked)), asked
-            lightning = ask("lightning", job, folder, stall, followers[1]())
-            climb = Climb(asking.result(), lightning)
+            judging.asked = job.experiment
+            ask("lightning", job, folder, stall, watched(followers[1]()), side=sides[1])
+            asking.result()
         except BaseException:  # Ctrl-C comes here; the thread stops its process and itself
             children.STOPPING.set()
             raise
         finally:
             wait([asking])
             children.STOPPING.clear()
-    for part in job.parts:
-        climb.checks += judge(part, climb.keras, climb.lightning, job.experiment)
-    return climb, job.experiment
+    return judging.finish(job.parts), job.experiment
 
 
 def side_by_side(facts: Recording) -> bool:

@@ -1,10 +1,13 @@
-"""The report in the terminal: a table of checks, the verdict last, where the eye is."""
+"""The report in the terminal, in one screen: a line a rung, the first failure and its cause last, where the eye is."""
+
+import math
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from parity.report import sentence, shown
+from parity.rungs import QUESTIONS
 
 COLOURS = {"pass": "green", "fail": "bold red", "error": "bold yellow", "info": "dim"}
 VERDICT_COLOURS = {"pass": "bold green", "fail": "bold red", "could-not-run": "bold yellow"}
@@ -17,30 +20,68 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     if not console.is_terminal:  # a log or a pipe has no width to wrap at: a sentence stays on its line
         console.width = max(console.width, LOG_WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("status", no_wrap=True)
-    for name in ("rung", "check"):
-        table.add_column(name, overflow="fold")
-    for name in ("measured", "limit", "floor"):
-        table.add_column(name, justify="right", overflow="fold")
-    for check in report["checks"]:
-        # Text, not markup: a name in brackets is a name.
-        status = Text(check["status"], style=COLOURS[check["status"]])
-        numbers = (shown(check[key]) for key in ("measured", "limit", "noise_floor"))
-        values = (check["rung"], check["name"], *numbers)
-        table.add_row(status, *(Text(value) for value in values))
-    console.print(table)
-    for check in report["checks"]:
-        if check["status"] in ("fail", "error"):
-            console.print(Text(f"\n{check['rung']} / {check['name']}: {check['detail']}"))
-            if check["cause"]:
-                console.print(Text(cause_text(check["cause"]), style="bold"))
-    for check in report["checks"]:
-        if check["status"] == "info":
-            console.print(Text(f"\n{check['name']}: {check['detail']}"))
+    console.print(table(report["checks"]))
+    failed, undecided = (
+        [check for check in report["checks"] if check["status"] == status] for status in ("fail", "error")
+    )
+    for check in undecided:
+        console.print(Text(f"\n{named(check)}: {check['detail']}", style=COLOURS["error"] if failed else ""))
+    if len(failed) > 1:
+        console.print(Text(f"\nAlso failed: {', '.join(named(check) for check in failed[1:])}"))
+    if failed:
+        console.print(Text(f"\n{named(failed[0])}: {failed[0]['detail']}"))
+        if failed[0]["cause"]:
+            console.print(Text(cause_text(failed[0]["cause"]), style="bold"))
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
-    console.print(Text(f"Devices: {devices}\nReport: {folder}"), soft_wrap=True)
+    console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)
     console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]), soft_wrap=True)
+
+
+def table(checks: list[dict]) -> Table:
+    """Makes the table: a line a rung, with the check that is nearest to its limit, or beyond it."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("rung", no_wrap=True)
+    made.add_column("checks", no_wrap=True)
+    made.add_column("nearest to its limit", overflow="fold")
+    for name in ("measured", "limit", "floor"):
+        made.add_column(name, justify="right", overflow="fold")
+    known = list(QUESTIONS)
+    for rung in sorted(dict.fromkeys(check["rung"] for check in checks), key=lambda rung: place(rung, known)):
+        of_rung = [check for check in checks if check["rung"] == rung]
+        top = max(of_rung, key=nearness)
+        # Text, not markup: a name in brackets is a name.
+        numbers = (Text(shown(top[key])) for key in ("measured", "limit", "noise_floor"))
+        made.add_row(Text(rung), tally(of_rung), Text(top["name"]), *numbers)
+    return made
+
+
+def place(rung: str, known: list[str]) -> int:
+    """Returns a rung's place on the ladder; one that is not known stands at the end."""
+    return known.index(rung) if rung in known else len(known)
+
+
+def tally(checks: list[dict]) -> Text:
+    """Says how a rung's checks ended: `2 pass`, or `1 fail, 1 pass`."""
+    told = Text()
+    for status, colour in sorted(COLOURS.items(), key=lambda item: ("fail", "error", "pass", "info").index(item[0])):
+        count = sum(check["status"] == status for check in checks)
+        if count:
+            told.append(", " if told.plain else "")
+            told.append(f"{count} {status}", style=colour)
+    return told
+
+
+def nearness(check: dict) -> tuple[int, float]:
+    """Orders checks: failed ones first, then undecided ones, then by how much of its limit was measured."""
+    measured, limit = check["measured"], check["limit"]
+    both = all(isinstance(value, int | float) and math.isfinite(value) for value in (measured, limit))
+    share = measured / limit if both and limit > 0 else 0.0
+    return ("info", "pass", "error", "fail").index(check["status"]), share
+
+
+def named(check: dict) -> str:
+    """Returns a check's rung and name."""
+    return f"{check['rung']} / {check['name']}"
 
 
 def cause_text(cause: dict) -> str:

@@ -10,7 +10,7 @@ import pytest
 from mlp_spec import job
 from mlp_spec.experiment import PRESETS
 from parity.children import run_probe, watch
-from parity.progress import ChildProgress
+from parity.progress import LadderProgress
 
 
 @pytest.fixture
@@ -103,6 +103,6 @@ def test_a_grandchild_that_holds_the_output_open_delays_nothing(tmp_path):
 
 @pytest.mark.parametrize("event", ['{"event": "start"}', '{"event": "epoch", "metrics": null}', '{"event": "epoch"}'])
 def test_a_malformed_event_is_a_line_like_any_other(event):
-    with ChildProgress(2) as progress:
+    with LadderProgress(2) as progress:
         status, lines = watch([sys.executable, "-c", f"print('@parity ' + {event!r})"], 30.0, progress.follow("Keras"))
     assert (status, lines) == (0, [f"@parity {event}"])

@@ -22,6 +22,7 @@ def test_small_has_parity_on_the_sample(parity_run):
     assert report["environment"]["devices"] == {"keras": "cpu", "lightning": "cpu"}
     assert "# Parity report: small" in (folder / "report.md").read_text()
     assert (folder / "curves.png").stat().st_size > 5_000
+    assert "<h1>PARITY" in (folder / "report.html").read_text()
 
 
 def test_progress_and_verdict_are_visible(parity_run):
@@ -35,10 +36,13 @@ def test_progress_and_verdict_are_visible(parity_run):
 
 
 def test_float64_agrees_to_float64s_rounding(tmp_path):
-    flags = "--preset bigger --precision float64 --dataset mnist-sample --level quick".split()
+    flags = "--preset bigger --precision float64 --dataset mnist-sample --level quick --format json".split()
     ended = run_python("-m", "parity", *flags, "--output-dir", tmp_path / "run")
     assert ended.status == 0, ended
-    checks = json.loads((tmp_path / "run" / "report.json").read_text())["checks"]
+    printed = json.loads(ended.out)  # the report and nothing else; progress went to standard error
+    assert printed == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert "ladder     lockstep: pass" in ended.err
+    checks = printed["checks"]
     free = next(check for check in checks if check["name"] == "batch loss, free run")
     assert free["largest"] < 1e-13  # 1e-15 was seen; betas that skip float32 make it 2e-6
 

@@ -1,0 +1,1 @@
+"""The report as one page: `report.html`, self-contained, from `report.json` and the recordings."""

@@ -1,0 +1,156 @@
+"""Line charts as numbers: `chart.html` draws them, `page.js` shows their values under the pointer."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+WIDTH, HEIGHT = 480, 280
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
+STACK = ("limit", "floor", "keras", "lab", "lightning")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve.
+
+    Attributes:
+        label: what it is, for people.
+        style: the class that colours it.
+        values: (N,) its numbers; what is no number is left out.
+    """
+
+    label: str
+    style: str
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis.
+
+    Attributes:
+        label: what is counted or measured.
+        low, high: its ends.
+        ticks: (value, label) of each tick.
+        log: whether it is logarithmic.
+    """
+
+    label: str
+    low: float
+    high: float
+    ticks: list[tuple[float, str]]
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """Returns where a value lies, 0 at the low end and 1 at the high one."""
+        if self.log:
+            value = max(value, self.low)  # a gap of exactly 0 lies at the bottom
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with everything the template draws, in pixels of its own.
+
+    Attributes:
+        id: of the element.
+        title: above it.
+        description: what is to be seen, for those who do not see it.
+        x, y: the axes.
+        xs: (N,) what all lines have their values at.
+        lines: the curves, as a reader wants them.
+        marks: (x, label) of vertical lines.
+        heads: what the tooltip says above the values, one a place.
+    """
+
+    id: str
+    title: str
+    description: str
+    x: Axis
+    y: Axis
+    xs: np.ndarray
+    lines: list[Line]
+    heads: list[str]
+    marks: list[tuple[float, str]] = field(default_factory=list)
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    def left(self, value: float) -> float:
+        """Returns the horizontal place of a value."""
+        return round(LEFT + self.x.share(float(value)) * (self.width - LEFT - RIGHT), 1)
+
+    def top(self, value: float) -> float:
+        """Returns the vertical place of a value."""
+        return round(self.height - BOTTOM - self.y.share(float(value)) * (self.height - TOP - BOTTOM), 1)
+
+    def path(self, line: Line) -> str:
+        """Returns the curve as an SVG path, interrupted where there is no number."""
+        steps, pen = [], "M"
+        for x, value in zip(self.xs, line.values, strict=True):
+            if not np.isfinite(value):
+                pen = "M"
+                continue
+            steps.append(f"{pen}{self.left(x)} {self.top(value)}")
+            pen = "L"
+        return "".join(steps)
+
+    def stacked(self) -> list[Line]:
+        """Returns the lines in the order in which they are drawn: thin ones above broad ones."""
+        return sorted(self.lines, key=lambda line: STACK.index(line.style))
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The drawn area: left, top, right, bottom."""
+        return LEFT, TOP, self.width - RIGHT, self.height - BOTTOM
+
+    def hover(self) -> dict:
+        """Returns what the tooltip shows, as JSON values."""
+        rows = [
+            {"label": line.label, "style": line.style, "values": [said(value) for value in line.values]}
+            for line in self.lines
+        ]
+        return {"x": [self.left(x) for x in self.xs], "heads": self.heads, "rows": rows}
+
+
+def said(value: float) -> str:
+    """Returns a value as the tooltip shows it."""
+    if not np.isfinite(value):
+        return "not a number"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def linear(label: str, values: np.ndarray, whole: bool = False) -> Axis:
+    """Makes a linear axis that holds all values."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    ticks = MaxNLocator(nbins=5 if not whole else 8, integer=whole, min_n_ticks=2).tick_values(
+        low, max(high, low + 1e-9)
+    )
+    digits = next(count for count in range(16) if np.allclose(ticks, np.round(ticks, count), rtol=0, atol=1e-12))
+    if whole:  # an axis of epochs begins and ends with an epoch
+        inside = [tick for tick in ticks if low <= tick <= high]
+        return Axis(label, low - 0.001, high if high > low else low + 1, [(tick, f"{tick:,.0f}") for tick in inside])
+    return Axis(label, float(ticks[0]), float(ticks[-1]), [(float(tick), f"{tick:,.{digits}f}") for tick in ticks])
+
+
+def logarithmic(label: str, low: float, high: float) -> Axis:
+    """Makes a logarithmic axis from a power of ten to another one."""
+    first = math.floor(math.log10(low))
+    last = max(math.ceil(math.log10(high)), first + 1)
+    powers = range(first, last + 1, max(1, math.ceil((last - first) / 6)))
+    return Axis(label, 10.0**first, 10.0**last, [(10.0**power, power_of_ten(power)) for power in powers], log=True)
+
+
+def counting(label: str, last: int) -> Axis:
+    """Makes a logarithmic axis of whole numbers from 1 to the last one."""
+    ticks = [10**power for power in range(len(str(last))) if 10**power <= last]
+    return Axis(label, 1.0, float(max(last, 2)), [(tick, f"{tick:,}") for tick in ticks], log=True)
+
+
+def power_of_ten(exponent: int) -> str:
+    """Returns a power of ten with a raised exponent: 10⁻⁷."""
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
