@@ -81,8 +81,9 @@ def told(experiment: dict) -> list[tuple[str, str]]:
     model, training = experiment["model"], experiment["training"]
     optimizer = dict(training["optimizer"])
     name = optimizer.pop("name")
+    said = {True: "yes", False: "no"}
     numbers = ", ".join(
-        f"{key.replace('_', ' ')} {value}".replace("True", "yes").replace("False", "no")
+        f"{key.replace('_', ' ')} {said[value] if isinstance(value, bool) else f'{value:g}'}"
         for key, value in optimizer.items()
     )
     sizes = " - ".join(str(size) for size in (model["input_size"], *model["hidden_sizes"], model["num_classes"]))
