@@ -57,7 +57,7 @@ def train(given: flags.LightningFlags) -> None:
         return
     run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
     run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES), engine)
-    show(model, experiment)
+    show(model, experiment.model.input_size)
     results = fit(model, datamodule, experiment, run, device, given.resume, **engine)
     try:
         print(run.finish(results, digits, experiment, "Lightning"))
@@ -106,13 +106,13 @@ def build(experiment: Experiment, module: Callable | None = None, **numbers):
     )
 
 
-def show(model, experiment: Experiment) -> None:
-    """Prints the layers, as Keras's `model.summary()` does."""
+def show(model, input_size: int = 784) -> None:
+    """Prints the layers, as Keras's `model.summary()` does; `input_size` is how many values an image has."""
     from lightning_mlp import layers
     from mlp_spec.summary import print_summary
 
     total = sum(parameter.numel() for parameter in model.parameters())
-    print_summary(type(model).__name__, layers.describe(model, experiment.model.input_size), total)
+    print_summary(type(model).__name__, layers.describe(model, input_size), total)
 
 
 def fit(
