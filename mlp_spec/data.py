@@ -109,7 +109,7 @@ def load(dataset: str, folder: str | Path | None, download: Callable[[], dict[st
 
 SAMPLE_NOTE = (
     "NOTE: using the OFFLINE SAMPLE: 5,000 of MNIST's 60,000 training digits (4,000 to train, 1,000 to\n"
-    "      test). Accuracies are lower than on the full MNIST. For that, give its folder with --data-dir."
+    "      test). Accuracies are lower than on the full MNIST. For that, give its folder: --data-dir or MLP_DATA_DIR."
 )
 
 
