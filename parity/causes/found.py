@@ -1,0 +1,46 @@
+"""What a search for a cause has to go by, and what it returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlp_spec.recording import Recording
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a search has to go by: the recordings of the part that failed, and the reference's facts."""
+
+    reference: Recording
+    candidate: Recording
+    facts: Recording
+
+
+@dataclass(frozen=True)
+class Found:
+    """A hypothesis that was tested.
+
+    Attributes:
+        id: of the cause, in the catalogue.
+        title: in words, with the fitted number.
+        keras, other: both formulas.
+        explained: how much of the gap it explains, at most 1.
+    """
+
+    id: str
+    title: str
+    keras: str
+    other: str
+    explained: float
+
+    def to_dict(self) -> dict:
+        """Returns the cause as `report.json` holds it."""
+        formulas = {"Keras": self.keras, "candidate": self.other}
+        return {"id": self.id, "title": self.title, "formulas": formulas, "explained": round(self.explained, 6)}
+
+
+def explained(candidate: np.ndarray, reference: np.ndarray, predicted: np.ndarray) -> float:
+    """Returns the part of the gap that a prediction explains; not a number explains nothing."""
+    gap = float(np.linalg.norm(candidate - reference))
+    rest = float(np.linalg.norm(candidate - predicted))
+    return 1 - rest / gap if np.isfinite(gap) and gap > 0 and np.isfinite(rest) else 0.0
