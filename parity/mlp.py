@@ -219,7 +219,9 @@ class Optimizer:
             if not mu:
                 return w - rate * g
             if n.get("torch_momentum"):
-                v = state["momentum"] = mu * state.get("momentum", zero) + (1 - n.get("dampening", 0.0)) * g
+                # v = mu v + (1 - d) g, but the first gradient enters undampened
+                damped = (1 - n.get("dampening", 0.0)) * g if "momentum" in state else g
+                v = state["momentum"] = mu * state.get("momentum", zero) + damped
                 return w - rate * (g + mu * v if n.get("nesterov") else v)
             v = state["momentum"] = mu * state.get("momentum", zero) - rate * g
             return w + (mu * v - rate * g if n.get("nesterov") else v)
