@@ -1,8 +1,9 @@
-"""The catalogue of known causes: what each would have given, tested against what was recorded.
+"""The search for known causes: what each would have given, tested against what was recorded.
 
 A hypothesis predicts the candidate's numbers as the reference's plus the difference that the cause makes in
 numpy (`parity.mlp`), so that rounding cancels. What it explains is 1 - |candidate - predicted| / |candidate -
-reference|. Free numbers (a rate, a decay) are fitted or tried from the values people use.
+reference|. Free numbers (a rate, a decay) are fitted or tried from the values people use. What the causes are stands
+in `parity.catalogue`.
 """
 
 from parity.causes.cases import of_cases

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlp_spec.recording import Recording
+from parity.catalogue import TRAPS
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Found:
     """A hypothesis that was tested.
 
     Attributes:
-        id: of the cause, in the catalogue.
+        id: of the trap, in `parity.catalogue`.
         title: in words, with the fitted number.
         keras, other: both formulas.
         explained: how much of the gap it explains, at most 1.
@@ -32,6 +33,12 @@ class Found:
     keras: str
     other: str
     explained: float
+
+    @classmethod
+    def of(cls, id: str, title: str, explained: float, keras: str = "", other: str = "") -> "Found":
+        """Returns a hypothesis with the catalogue's formulas, but for one that holds a number of this case."""
+        trap = TRAPS[id]
+        return cls(id, title, keras or trap.keras, other or trap.other, explained)
 
     def to_dict(self) -> dict:
         """Returns the cause as `report.json` holds it."""

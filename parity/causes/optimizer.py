@@ -1,6 +1,6 @@
 """Hypotheses about the optimizer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,196 +10,178 @@ from parity.causes.found import Evidence, Found, explained
 from parity.checks import under
 
 STEPS = 80  # of the replay: before gradients grow without bound
+ADAM = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
+
+
+class Replay:
+    """The weights of both sides after every step of the replay, as one vector each.
+
+    Args:
+        evidence: recordings of the part `optimizer`.
+
+    Attributes:
+        name, numbers: the reference's optimizer.
+        names, columns: of the weights, and how many values of each differ.
+        start, ours, theirs: arrays by name: the start, and (steps, values) of both sides.
+        reference, candidate: the vectors.
+        exact: what the reference's optimizer gives in numpy.
+    """
+
+    def __init__(self, evidence: Evidence):
+        self.table = evidence.reference.arrays["gradients"].astype(np.float64)[:STEPS]
+        self.start = under(evidence.reference.arrays, "start/")
+        self.numbers = dict(evidence.reference.metadata["optimizer"])
+        self.name = self.numbers.pop("name")
+        self.ours, self.theirs = (under(side.arrays, "weights/") for side in (evidence.reference, evidence.candidate))
+        self.names = sorted(self.ours)
+        self.columns = {key: min(trials.REPLAY_PERIOD, self.start[key].size) for key in self.names}
+
+    @property
+    def comparable(self) -> bool:
+        """Says whether the candidate recorded the same weights, and enough steps."""
+        return sorted(self.theirs) == self.names and all(len(self.theirs[key]) >= STEPS for key in self.names)
+
+    def prepare(self) -> None:
+        """Gathers both sides, and replays the reference's optimizer."""
+        self.reference, self.candidate = self.gathered(self.ours), self.gathered(self.theirs)
+        self.exact = self.replayed(self.name)
+
+    def gathered(self, found: dict) -> np.ndarray:
+        """Returns recorded weights as one vector."""
+        parts = [found[key][:STEPS, : self.columns[key]].astype(np.float64).ravel() for key in self.names]
+        return np.concatenate(parts)
+
+    def replayed(self, kind: str, whole: bool = False, **changed) -> np.ndarray:
+        """Replays in numpy; `whole` tensors are needed where a norm is taken over them."""
+        optimizer = mlp.Optimizer(kind, {**self.numbers, **changed})
+        weights = {
+            key: a.astype(np.float64) if whole else a.ravel()[: self.columns[key]].astype(np.float64)
+            for key, a in self.start.items()
+        }
+        seen = []
+        for row in self.table:
+            gradients = {key: trials.tiled(row, a.shape) for key, a in weights.items()}
+            weights = optimizer.step(weights, gradients)
+            seen.append({key: a.ravel()[: self.columns[key]] for key, a in weights.items()})
+        return np.concatenate([np.stack([step[key] for step in seen]).ravel() for key in self.names])
+
+    def tested(self, kind: str = "", whole: bool = False, **changed) -> float:
+        """Returns what an optimizer explains: another kind, or the reference's with something changed."""
+        predicted = self.reference + self.replayed(kind or self.name, whole, **changed) - self.exact
+        return explained(self.candidate, self.reference, predicted)
+
+    def first_step(self, found: dict) -> np.ndarray:
+        """Returns how far one side's weights moved in the first step."""
+        moved = (
+            found[key][0, : self.columns[key]].astype(np.float64) - self.start[key].ravel()[: self.columns[key]]
+            for key in self.names
+        )
+        return np.concatenate(list(moved))
 
 
 def of_optimizer(evidence: Evidence) -> Iterator[Found]:
     """Tests what may be different about the optimizer, by replaying the same gradients."""
-    table = evidence.reference.arrays["gradients"].astype(np.float64)[:STEPS]
-    start = under(evidence.reference.arrays, "start/")
-    numbers = dict(evidence.reference.metadata["optimizer"])
-    name = numbers.pop("name")
-    ours, theirs = (under(side.arrays, "weights/") for side in (evidence.reference, evidence.candidate))
-    names = sorted(ours)
-    if sorted(theirs) != names or any(len(theirs[key]) < STEPS for key in names):
+    replay = Replay(evidence)
+    if not replay.comparable:
         return
-    columns = {key: min(trials.REPLAY_PERIOD, start[key].size) for key in names}
-
-    def gathered(found: dict) -> np.ndarray:
-        return np.concatenate([found[key][:STEPS, : columns[key]].astype(np.float64).ravel() for key in names])
-
-    reference, candidate = gathered(ours), gathered(theirs)
-
-    def replayed(kind: str, whole: bool = False, **changed) -> np.ndarray:
-        """Replays in numpy; `whole` tensors are needed where a norm is taken over them."""
-        optimizer = mlp.Optimizer(kind, {**numbers, **changed})
-        weights = {
-            key: a.astype(np.float64) if whole else a.ravel()[: columns[key]].astype(np.float64)
-            for key, a in start.items()
-        }
-        seen = []
-        for row in table:
-            gradients = {key: trials.tiled(row, a.shape) for key, a in weights.items()}
-            weights = optimizer.step(weights, gradients)
-            seen.append({key: a.ravel()[: columns[key]] for key, a in weights.items()})
-        return np.concatenate([np.stack([step[key] for step in seen]).ravel() for key in names])
-
-    exact = replayed(name)
-
-    def tested(kind: str = name, whole: bool = False, **changed) -> float:
-        return explained(candidate, reference, reference + replayed(kind, whole, **changed) - exact)
-
-    yield from of_rate(name, numbers, tested, ours, theirs, start, names, columns)
-    if name in ("adam", "adamw"):
-        yield from of_adam(numbers, tested)
-    if name == "sgd":
-        yield from of_sgd(numbers, tested)
-    if name == "rmsprop":
-        for eps in (1e-8, 1e-7):
-            yield Found(
-                "rmsprop-epsilon-place",
-                f"epsilon {eps:g} behind the root",
-                "w -= lr g / sqrt(v + eps)",
-                "w -= lr g / (sqrt(v) + eps)",
-                tested(outside=True, epsilon=eps),
-            )
-        yield Found("rmsprop-rho", "rho .99, PyTorch's default", "rho = .9", "rho = .99", tested(rho=0.99))
-    plain = f"Keras's {name}"
-    for decay in (0.1, 0.05, 0.01, 0.004, 0.001, 5e-4, 1e-4, 1e-5):
-        yield Found(
-            "weight-decay-coupled",
-            f"weight decay {decay:g} added to the gradient",
-            plain,
-            f"g += {decay:g} w",
-            tested(weight_decay=decay, coupled=True),
-        )
-        yield Found(
-            "weight-decay-decoupled",
-            f"weight decay {decay:g} beside the gradient",
-            plain,
-            f"w -= lr {decay:g} w",
-            tested(weight_decay=decay),
-        )
-    for norm in (0.01, 0.1, 0.5, 1.0, 5.0, 10.0):
-        yield Found(
-            "clip-norm",
-            f"gradients are clipped to a norm of {norm:g}",
-            plain,
-            f"g min(1, {norm:g} / |g|)",
-            tested(whole=True, clipnorm=norm),
-        )
-        yield Found(
-            "clip-value",
-            f"gradients are clipped to +-{norm:g}",
-            plain,
-            f"clip(g, -{norm:g}, {norm:g})",
-            tested(clipvalue=norm),
-        )
-    for every in (2, 4, 8):
-        yield Found(
-            "accumulation",
-            f"an update takes {every} batches",
-            "one update a batch",
-            f"one update every {every} batches, mean gradient",
-            tested(every=every),
-        )
-    for gamma in (0.9, 0.95, 0.99, 0.995, 0.999, 0.9999):
-        yield Found(
-            "schedule-step",
-            f"the learning rate falls by {gamma:g} a step",
-            "lr",
-            f"lr {gamma:g}^t",
-            tested(rate_at=lambda step, gamma=gamma: gamma**step),
-        )
-    yield Found("frozen", "nothing is updated", plain, "w", tested(rate_at=lambda step: 0.0))
+    replay.prepare()
+    yield from of_rate(replay)
+    own = {"adam": of_adam, "adamw": of_adam, "sgd": of_sgd, "rmsprop": of_rmsprop}
+    yield from own[replay.name](replay) if replay.name in own else ()
+    yield from of_decay(replay)
+    yield from of_clipping(replay)
+    yield from of_timing(replay)
 
 
-def of_rate(name, numbers, tested, ours, theirs, start, names, columns) -> Iterator[Found]:
+def of_rate(replay: Replay) -> Iterator[Found]:
     """Tests a constant factor of the learning rate, fitted to the first step."""
-    moved = [
-        np.concatenate(
-            [side[key][0, : columns[key]].astype(np.float64) - start[key].ravel()[: columns[key]] for key in names]
-        )
-        for side in (ours, theirs)
-    ]
-    factor = float(moved[0] @ moved[1] / max(moved[0] @ moved[0], 1e-300))
+    ours, theirs = (replay.first_step(side) for side in (replay.ours, replay.theirs))
+    factor = float(ours @ theirs / max(ours @ ours, 1e-300))
+    given = replay.numbers["learning_rate"]
     # the first step holds few digits of the factor: it is refined on the whole replay
     tried = [factor, *(1 + sign * size for size in (1e-5, 1e-4, 1e-3, 1e-2) for sign in (1, -1))]
-    best = max(tried, key=lambda f: tested(learning_rate=numbers["learning_rate"] * f) if f > 0 else -1)
-    rate = numbers["learning_rate"] * best
-    yield Found(
-        "learning-rate",
-        f"a learning rate of {rate:.6g} in place of {numbers['learning_rate']:g}",
-        f"lr = {numbers['learning_rate']:g}",
-        f"lr = {rate:.6g}",
-        tested(learning_rate=rate) if best > 0 else 0.0,
-    )
+    best = max(tried, key=lambda f: replay.tested(learning_rate=given * f) if f > 0 else -1)
+    rate = given * best
+    title = f"a learning rate of {rate:.6g} in place of {given:g}"
+    share = replay.tested(learning_rate=rate) if best > 0 else 0.0
+    yield Found.of("learning-rate", title, share, f"lr = {given:g}", f"lr = {rate:.6g}")
 
 
-def of_adam(numbers: dict, tested: Callable[..., float]) -> Iterator[Found]:
+def of_adam(replay: Replay) -> Iterator[Found]:
     """Tests Adam's forms and numbers."""
-    keras = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
-    torch = "w -= lr m_hat / (sqrt(v_hat) + eps)"
+    numbers, tested = replay.numbers, replay.tested
     for eps in (1e-8, 1e-7, 1e-6):
-        yield Found(
-            "adam-epsilon-place",
-            f"PyTorch's Adam: epsilon {eps:g} after the bias correction",
-            keras,
-            torch,
-            tested(outside=True, epsilon=eps),
-        )
+        title = f"PyTorch's Adam: epsilon {eps:g} after the bias correction"
+        yield Found.of("adam-epsilon-place", title, tested(outside=True, epsilon=eps))
     for eps in (1e-10, 1e-9, 1e-8, 1e-6, 1e-5, 1e-4, 1e-3):
-        yield Found(
-            "adam-epsilon",
-            f"epsilon {eps:g} in place of {numbers['epsilon']:g}",
-            keras,
-            f"the same with eps = {eps:g}",
-            tested(epsilon=eps),
-        )
+        title, other = f"epsilon {eps:g} in place of {numbers['epsilon']:g}", f"the same with eps = {eps:g}"
+        yield Found.of("adam-epsilon", title, tested(epsilon=eps), ADAM, other)
     for beta in (0.9, 0.95, 0.98, 0.99, 0.9999):
-        yield Found(
-            "adam-beta-2", f"beta_2 {beta:g}", f"b2 = {numbers['beta_2']:g}", f"b2 = {beta:g}", tested(beta_2=beta)
-        )
+        share, keras = tested(beta_2=beta), f"b2 = {numbers['beta_2']:g}"
+        yield Found.of("adam-beta-2", f"beta_2 {beta:g}", share, keras, f"b2 = {beta:g}")
     for beta in (0.0, 0.5, 0.8, 0.95, 0.99):
-        yield Found(
-            "adam-beta-1", f"beta_1 {beta:g}", f"b1 = {numbers['beta_1']:g}", f"b1 = {beta:g}", tested(beta_1=beta)
-        )
-    yield Found(
-        "adam-no-correction", "no bias correction", keras, "w -= lr m / (sqrt(v) + eps)", tested(corrected=False)
-    )
+        share, keras = tested(beta_1=beta), f"b1 = {numbers['beta_1']:g}"
+        yield Found.of("adam-beta-1", f"beta_1 {beta:g}", share, keras, f"b1 = {beta:g}")
+    yield Found.of("adam-no-correction", "no bias correction", tested(corrected=False))
     for outside, eps in ((False, numbers["epsilon"]), (True, 1e-8), (True, 1e-7)):
-        yield Found(
-            "amsgrad", "AMSGrad", keras, "v = max(v, v_before)", tested(amsgrad=True, outside=outside, epsilon=eps)
-        )
+        yield Found.of("amsgrad", "AMSGrad", tested(amsgrad=True, outside=outside, epsilon=eps))
 
 
-def of_sgd(numbers: dict, tested: Callable[..., float]) -> Iterator[Found]:
+def of_sgd(replay: Replay) -> Iterator[Found]:
     """Tests SGD's momentum."""
-    mu = numbers.get("momentum") or 0.0
+    mu, tested = replay.numbers.get("momentum") or 0.0, replay.tested
     keras = f"v = {mu:g} v - lr g; w += v"
     for other in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99):
         if other != mu:
-            yield Found(
-                "momentum",
-                f"momentum {other:g} in place of {mu:g}",
-                keras,
-                f"v = {other:g} v - lr g",
-                tested(momentum=other),
-            )
-        if other and not numbers.get("nesterov"):
-            yield Found(
-                "nesterov",
-                f"Nesterov's form with momentum {other:g}",
-                keras,
-                f"w += {other:g} v - lr g",
-                tested(momentum=other, nesterov=True),
-            )
+            title, formula = f"momentum {other:g} in place of {mu:g}", f"v = {other:g} v - lr g"
+            yield Found.of("momentum", title, tested(momentum=other), keras, formula)
+        if other and not replay.numbers.get("nesterov"):
+            share, formula = tested(momentum=other, nesterov=True), f"w += {other:g} v - lr g"
+            yield Found.of("nesterov", f"Nesterov's form with momentum {other:g}", share, keras, formula)
         if other:
-            yield Found(
-                "dampening",
-                f"momentum {other:g} with dampening",
-                keras,
-                f"b = {other:g} b + {1 - other:g} g",
-                tested(momentum=other, torch_momentum=True, dampening=other),
-            )
+            share = tested(momentum=other, torch_momentum=True, dampening=other)
+            formula = f"b = {other:g} b + {1 - other:g} g"
+            yield Found.of("dampening", f"momentum {other:g} with dampening", share, keras, formula)
     adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "outside": True}
-    yield Found("adam-for-sgd", "PyTorch's Adam in place of SGD", keras, "Adam", tested("adam", **adam))
+    yield Found.of("adam-for-sgd", "PyTorch's Adam in place of SGD", tested("adam", **adam), keras, "Adam")
+
+
+def of_rmsprop(replay: Replay) -> Iterator[Found]:
+    """Tests RMSprop's epsilon and rho."""
+    for eps in (1e-8, 1e-7):
+        share = replay.tested(outside=True, epsilon=eps)
+        yield Found.of("rmsprop-epsilon-place", f"epsilon {eps:g} behind the root", share)
+    yield Found.of("rmsprop-rho", "rho .99, PyTorch's default", replay.tested(rho=0.99), "rho = .9", "rho = .99")
+
+
+def of_decay(replay: Replay) -> Iterator[Found]:
+    """Tests weight decay of both kinds."""
+    plain = f"Keras's {replay.name}"
+    for decay in (0.1, 0.05, 0.01, 0.004, 0.001, 5e-4, 1e-4, 1e-5):
+        share, title = replay.tested(weight_decay=decay, coupled=True), f"weight decay {decay:g} added to the gradient"
+        yield Found.of("weight-decay-coupled", title, share, plain, f"g += {decay:g} w")
+        share, title = replay.tested(weight_decay=decay), f"weight decay {decay:g} beside the gradient"
+        yield Found.of("weight-decay-decoupled", title, share, plain, f"w -= lr {decay:g} w")
+
+
+def of_clipping(replay: Replay) -> Iterator[Found]:
+    """Tests clipping of both kinds."""
+    plain = f"Keras's {replay.name}"
+    for norm in (0.01, 0.1, 0.5, 1.0, 5.0, 10.0):
+        share, title = replay.tested(whole=True, clipnorm=norm), f"gradients are clipped to a norm of {norm:g}"
+        yield Found.of("clip-norm", title, share, plain, f"g min(1, {norm:g} / |g|)")
+        share, title = replay.tested(clipvalue=norm), f"gradients are clipped to +-{norm:g}"
+        yield Found.of("clip-value", title, share, plain, f"clip(g, -{norm:g}, {norm:g})")
+
+
+def of_timing(replay: Replay) -> Iterator[Found]:
+    """Tests when updates are made, and with which rate."""
+    for every in (2, 4, 8):
+        title, other = f"an update takes {every} batches", f"one update every {every} batches, mean gradient"
+        yield Found.of("accumulation", title, replay.tested(every=every), "one update a batch", other)
+    for gamma in (0.9, 0.95, 0.99, 0.995, 0.999, 0.9999):
+        share = replay.tested(rate_at=lambda step, gamma=gamma: gamma**step)
+        title = f"the learning rate falls by {gamma:g} a step"
+        yield Found.of("schedule-step", title, share, "lr", f"lr {gamma:g}^t")
+    share = replay.tested(rate_at=lambda step: 0.0)
+    yield Found.of("frozen", "nothing is updated", share, f"Keras's {replay.name}")

@@ -1,0 +1,55 @@
+"""Code of the examples that take steps of an optimizer, the same on both sides."""
+
+CHECK = "`weights after each of 130 steps` fails"
+STEPS = ("after step 1", "after step 2", "after step 3")
+
+
+def first_step_in_keras(optimizer: str, gradients: str, start: str = "[0.0, 0.0, 0.0]") -> str:
+    """Returns Keras's code for one step of three weights, each with its own gradient."""
+    return f"""
+        w = keras.Variable({start})
+        optimizer = keras.optimizers.{optimizer}
+        optimizer.apply([ops.array({gradients})], [w])
+        w.numpy()
+    """
+
+
+def first_step_in_torch(optimizer: str, gradients: str, start: str = "[0.0, 0.0, 0.0]", before: str = "") -> str:
+    """Returns the port's code for the same; `before` stands before the step."""
+    lines = [
+        f"w = torch.tensor({start}, requires_grad=True)",
+        f"optimizer = {optimizer}",
+        f"w.grad = torch.tensor({gradients})",
+        *([before] if before else []),
+        "optimizer.step()",
+        "w.detach()",
+    ]
+    return "\n".join(lines)
+
+
+def in_keras(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)") -> str:
+    """Returns Keras's code for three steps of one weight from 0, and where it is after each."""
+    return f"""
+        w, seen = keras.Variable([0.0]), []
+        optimizer = keras.optimizers.{optimizer}
+        for g in {gradients}:
+            optimizer.apply([ops.array([g])], [w])
+            seen.append(w.numpy()[0])
+        seen
+    """
+
+
+def in_torch(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)", more: tuple[str, str] = ("", "")) -> str:
+    """Returns the port's code for the same; `more` are lines behind the optimizer, and behind its step."""
+    lines = [
+        "w, seen = torch.zeros(1, requires_grad=True), []",
+        f"optimizer = {optimizer}",
+        more[0],
+        f"for g in {gradients}:",
+        "    w.grad = torch.tensor([g])",
+        "    optimizer.step()",
+        more[1] and f"    {more[1]}",
+        "    seen.append(w.item())",
+        "seen",
+    ]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,78 @@
+"""What the catalogue says of a trap."""
+
+from dataclasses import dataclass, fields
+from inspect import cleandoc
+
+Numbers = tuple[float, float, float]
+# What every snippet finds before its first line.
+IMPORTS = {
+    "keras": """
+        import keras
+        import numpy as np
+        import tensorflow as tf
+        from keras import ops
+    """,
+    "other": """
+        import torch
+        import torch.nn.functional as F
+        import torchmetrics
+        from torch import nn
+        from torch.utils.data import DataLoader
+    """,
+}
+IMPORTS = {side: cleandoc(code) for side, code in IMPORTS.items()}
+
+
+@dataclass(frozen=True)
+class Example:
+    """Three numbers that both sides compute, each in its own framework.
+
+    Attributes:
+        given: what goes in, in one sentence.
+        columns: what each of the three numbers belongs to.
+        keras_code, other_code: what computes them, after `IMPORTS`; the last line is an expression of three numbers.
+        keras, other: the numbers, rounded.
+        digits: how many significant digits they have.
+    """
+
+    given: str
+    columns: tuple[str, str, str]
+    keras_code: str
+    other_code: str
+    keras: Numbers
+    other: Numbers
+    digits: int = 5
+
+    def __post_init__(self):
+        for name in ("keras_code", "other_code"):
+            object.__setattr__(self, name, cleandoc(getattr(self, name)))
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A place where a port goes wrong without a word, and how it is recognised.
+
+    Attributes:
+        id: of the cause in `parity.causes`.
+        title: in a few words.
+        what: what happens, to whom, with which effect, and the remedy.
+        keras: Keras's formula.
+        other: the port's: PyTorch's default, or what the slip computes.
+        rung: the rung of the ladder that shows it first.
+        shows: which check fails there, and what it measures.
+        example: three numbers.
+    """
+
+    id: str
+    title: str
+    what: str
+    keras: str
+    other: str
+    rung: str
+    shows: str
+    example: Example
+
+    def __post_init__(self):
+        for field in fields(self):  # prose may be wrapped in the source; it is one line
+            if field.name != "example":
+                object.__setattr__(self, field.name, " ".join(getattr(self, field.name).split()))
