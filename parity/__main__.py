@@ -15,7 +15,7 @@ from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
-COMMANDS = ("faults", "alarms", "render")  # of their own: `python -m parity faults`
+COMMANDS = ("faults", "alarms", "render", "traps")  # of their own: `python -m parity faults`
 
 
 @dataclass(frozen=True)
