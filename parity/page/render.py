@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlp_spec import fitting
 from mlp_spec.recording import Recording
+from parity.catalogue import TRAPS
+from parity.catalogue.trap import Trap
 from parity.page import curves, idioms, models, sees
 from parity.report import sentence, shown
 from parity.rungs import QUESTIONS
@@ -181,6 +183,7 @@ def speed(report: dict) -> list[dict]:
     return [one | {"share": one["median"] / slowest if slowest else 0.0} for one in found]
 
 
-def traps() -> dict[str, dict]:
+def traps() -> dict[str, Trap]:
     """Returns the traps that the idioms hide, by identifier."""
-    return {}
+    hidden = [name for step in idioms.STEPS for name in step.traps]
+    return {name: TRAPS[name] for name in hidden}

@@ -155,6 +155,11 @@ def test_the_labs_steps_are_all_there():
     )
 
 
+def test_the_traps_that_idioms_hide_are_in_the_catalogue():
+    traps = render.traps()
+    assert "adam-epsilon-place" in traps and all(trap.what and trap.keras and trap.other for trap in traps.values())
+
+
 def test_a_name_that_is_gone_is_an_error():
     for piece in (idioms.Cut("lightning_mlp/model.py", "LitMLP.gone"),
                   idioms.Cut("lightning_mlp/model.py", "LitMLP.forward", ("gone()",))):  # fmt: skip
