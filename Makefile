@@ -4,6 +4,7 @@
 # make lint                     ruff, check and format
 # make bench DATA_DIR=...       times every contender in one run, and writes README's speed table and chart
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
+# make docs                     makes the notebooks of their texts, and docs/traps.md of the catalogue
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 export MLP_DATA_DIR := $(DATA_DIR)
 
-.PHONY: install run test lint measure bench clean
+.PHONY: install run test lint measure bench docs clean
 
 install: $(INSTALLED)
 
@@ -49,6 +50,10 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jax]'
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.tables
+
+docs: $(INSTALLED)
+	$(BIN)/python -m notebooks.make
+	$(BIN)/python -m parity traps
 
 clean:
 	rm -rf $(VENV)
