@@ -10,7 +10,7 @@ ADAM_GIVES = (-0.00024025, -0.00075974, -0.00096934)
 FALLING = "Three steps from w = 0 with the gradients 1, 0.1 and 0.01."
 GRADIENTS = "(1.0, 0.1, 0.01)"
 FALLING_GIVES = (-0.00099999, -0.0017408, -0.0023198)
-OURS = "from lightning_mlp.keras_optimizers import KerasAdam\n"
+OURS = "from lightning_mlp.keras_optimizers import KerasAdam\n\n"
 
 TRAPS = [
     Trap(

@@ -21,14 +21,20 @@ def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[
         if facts.metadata["backend"] != "tensorflow":
             note, ours, others = without_clipping(case, reference, facts, ours, others)
             clipped += note
-        gaps["forward"] += [f"{case}: {words}" for words in missing(set(ours), set(theirs))]
+        for words in missing(set(ours), set(theirs)):
+            gaps[rung_of(words.split()[0])].append(f"{case}: {words}")
         for name, array in ours.items():
-            rung = {"probabilities": "forward", "loss": "loss"}.get(name, "gradients")
             if name in theirs:
-                gaps[rung].append(compare(f"{case}: {name}", array, theirs[name], [run[name] for run in others]))
+                gap = compare(f"{case}: {name}", array, theirs[name], [run[name] for run in others])
+                gaps[rung_of(name)].append(gap)
     names = {"forward": "probabilities", "loss": "batch loss", "gradients": "gradients"}
     checks = [worst(names[rung], rung, found, limit_text(len(runs))) for rung, found in gaps.items()]
     return checks + clipped
+
+
+def rung_of(name: str) -> str:
+    """Returns the rung on which an answered array is judged."""
+    return {"probabilities": "forward", "loss": "loss"}.get(name, "gradients")
 
 
 def limit_text(runs: int) -> str:

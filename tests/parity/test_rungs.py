@@ -111,6 +111,13 @@ def test_a_tensor_too_many_fails(sides):
         assert bad(judged(sides, part, with_array(given, name, np.ones((10, 10), np.float32)))), part
 
 
+def test_a_gradient_that_is_missing_fails_at_the_gradients(sides):
+    given = sides[1].parts["cases"]
+    checks = bad(judged(sides, "cases", with_array(given, "the start/gradients/dense_0/kernel", None)))
+    assert [check.rung for check in checks] == ["gradients"]
+    assert "gradients/dense_0/kernel is missing" in checks[0].detail
+
+
 def test_a_recording_of_an_earlier_run_is_not_read(sides, tmp_path, monkeypatch):
     given = sides[0].parts["facts"]
     experiment = Experiment.from_dict(given.metadata["experiment"])
