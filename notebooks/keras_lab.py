@@ -352,12 +352,9 @@ print(fitting.answer(own_history.history)["sentence"])
 # another order of the images move these by some thousandths, in the lab, here and in the twin.
 
 # %%
-trained = {
-    "small": (model, history),
-    "bigger": (bigger, bigger_history),
-    "own": (own, own_history),
-}
-for name, (network, curves) in trained.items():
+names, networks = ("small", "bigger", "own"), (model, bigger, own)
+histories = (history, bigger_history, own_history)
+for name, network, curves in zip(names, networks, histories, strict=True):
     count, accuracies = network.count_params(), curves.history["val_acc"]
     print(f"{name:>6}: {count:>7,} parameters, {len(accuracies):>2} epochs", end=", ")
     print(f"val_acc {accuracies[-1]:.4f}")

@@ -156,12 +156,8 @@ print(inspect.getsource(LitMLP.__init__))
 print(inspect.getsource(LitMLP.forward))
 
 # %%
-model = LitMLP(
-    hidden_sizes=(25,),
-    activation="sigmoid",
-    optimizer="sgd",
-    learning_rate=0.01,
-)
+sgd = {"optimizer": "sgd", "learning_rate": 0.01}  # in Keras, `compile` is told this
+model = LitMLP(hidden_sizes=(25,), activation="sigmoid", **sgd)
 answer = model(x_train[:1]).softmax(dim=1)[0].detach().numpy()
 print("untrained, of the first image:", answer.round(3))
 print("sum:", answer.sum().round(3))
@@ -242,11 +238,8 @@ settings = {
     "num_sanity_val_steps": 0,  # no validation before the first epoch
 }
 history = History()
-trainer = lightning.Trainer(
-    max_epochs=epochs_small,
-    callbacks=[history, Bar(history)],
-    **settings,
-)
+callbacks = [history, Bar(history)]
+trainer = lightning.Trainer(max_epochs=epochs_small, callbacks=callbacks, **settings)
 trainer.fit(model, datamodule)
 
 # %% [markdown]
@@ -303,12 +296,8 @@ print(fitting.answer(history.history)["sentence"])
 # **Question 7.** Which of its four layers has the most numbers to learn? Guess before you read the table.
 
 # %%
-bigger = LitMLP(
-    hidden_sizes=(100, 75, 25),
-    activation="tanh",
-    optimizer="adam",
-    learning_rate=0.001,
-)
+adam = {"optimizer": "adam", "learning_rate": 0.001}
+bigger = LitMLP(hidden_sizes=(100, 75, 25), activation="tanh", **adam)
 train.show(bigger)
 
 # %% [markdown]
@@ -327,11 +316,8 @@ for name in ("learning_rate", "beta_1", "beta_2", "epsilon"):
 
 # %%
 bigger_history = History()
-trainer = lightning.Trainer(
-    max_epochs=epochs_bigger,
-    callbacks=[bigger_history, Bar(bigger_history)],
-    **settings,
-)
+callbacks = [bigger_history, Bar(bigger_history)]
+trainer = lightning.Trainer(max_epochs=epochs_bigger, callbacks=callbacks, **settings)
 trainer.fit(bigger, datamodule)
 
 # %%
@@ -353,21 +339,13 @@ print(fitting.answer(bigger_history.history)["sentence"])
 own_hidden_sizes = (64, 32)  # neurons of each hidden layer; one layer of 64 is (64,)
 own_activation = "relu"  # or "sigmoid", or "tanh"
 
-own = LitMLP(
-    hidden_sizes=own_hidden_sizes,
-    activation=own_activation,
-    optimizer="adam",
-    learning_rate=0.001,
-)
+own = LitMLP(hidden_sizes=own_hidden_sizes, activation=own_activation, **adam)
 train.show(own)
 
 # %%
 own_history = History()
-trainer = lightning.Trainer(
-    max_epochs=epochs_own,
-    callbacks=[own_history, Bar(own_history)],
-    **settings,
-)
+callbacks = [own_history, Bar(own_history)]
+trainer = lightning.Trainer(max_epochs=epochs_own, callbacks=callbacks, **settings)
 trainer.fit(own, datamodule)
 
 # %%
@@ -383,12 +361,9 @@ print(fitting.answer(own_history.history)["sentence"])
 # another order of the images move these by some thousandths, in the lab, here and in the twin.
 
 # %%
-trained = {
-    "small": (model, history),
-    "bigger": (bigger, bigger_history),
-    "own": (own, own_history),
-}
-for name, (network, curves) in trained.items():
+names, networks = ("small", "bigger", "own"), (model, bigger, own)
+histories = (history, bigger_history, own_history)
+for name, network, curves in zip(names, networks, histories, strict=True):
     count = sum(parameter.numel() for parameter in network.parameters())
     accuracies = curves.history["val_acc"]
     print(f"{name:>6}: {count:>7,} parameters, {len(accuracies):>2} epochs", end=", ")

@@ -19,7 +19,13 @@ def main(source: Path, result: Path) -> int:
     # Without folders to look in, ipykernel describes a kernel of this very Python; a "python3" that somebody has
     # registered in a home folder may be another one.
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    client = NotebookClient(notebook, km=kernel, timeout=300, resources={"metadata": {"path": str(result.parent)}})
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        timeout=300,
+        coalesce_streams=True,  # a line that is printed in parts may come in several messages
+        resources={"metadata": {"path": str(result.parent)}},
+    )
     try:
         client.execute(cleanup_kc=True)
     except CellExecutionError as error:

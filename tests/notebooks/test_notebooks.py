@@ -1,6 +1,7 @@
 """The lab's notebooks: made from their texts, the same cell by cell, and executed on the offline sample."""
 
 import base64
+import importlib.util
 import math
 import re
 import sys
@@ -9,12 +10,15 @@ from dataclasses import dataclass, field
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, run_python
+from conftest import ROOT, assert_user_error, run_python
 
 from mlp_spec.experiment import PRESETS
-from notebooks import make
 
 FOLDER = ROOT / "notebooks"
+# By its path: the folder is no package that is installed.
+SPEC = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
+make = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(make)
 SIDES = ("keras", "lightning")
 SHORT = 'dataset = "mnist-sample"\nepochs_small, epochs_bigger, epochs_own = 2, 2, 2\n'
 # What the texts say and no cell shows; each runs as one more cell of its notebook.
@@ -103,6 +107,11 @@ def test_the_command_writes_every_notebook(tmp_path, monkeypatch, capsys):
     for copy in copies:
         made = copy.with_suffix(".ipynb")
         assert made.read_bytes() == (FOLDER / made.name).read_bytes()
+
+
+def test_without_jupytext_the_command_says_what_to_install():
+    code = "import runpy, sys; sys.modules['jupytext'] = None; runpy.run_module('notebooks.make', run_name='__main__')"
+    assert_user_error(run_python("-c", code), "jupytext", "[notebooks]")
 
 
 @pytest.mark.parametrize("side", SIDES)
