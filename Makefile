@@ -4,7 +4,8 @@
 # make lint                     ruff, check and format
 # make bench DATA_DIR=...       times every contender in one run, and writes README's speed table and chart
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
-# make docs                     makes the notebooks of their texts, and docs/traps.md of the catalogue
+# make notebooks                makes notebooks/*.ipynb of the texts beside them
+# make docs                     docs/traps.md of the catalogue, and the notebooks
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 export MLP_DATA_DIR := $(DATA_DIR)
 
-.PHONY: install run test lint measure bench docs clean
+.PHONY: install run test lint measure bench docs notebooks clean
 
 install: $(INSTALLED)
 
@@ -51,8 +52,10 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.tables
 
-docs: $(INSTALLED)
+notebooks: $(INSTALLED)
 	$(BIN)/python -m notebooks.make
+
+docs: $(INSTALLED) notebooks
 	$(BIN)/python -m parity traps
 
 clean:

@@ -3,11 +3,14 @@
 import json
 import re
 import shlex
+import shutil
 
 import pytest
 from conftest import ROOT, run_python
+from PIL import Image
 
 from benchmarks import tables
+from mlp_spec.data import load_sample
 from mlp_spec.experiment import PRESETS
 from mlp_spec.flags import TrainFlags, parse
 
@@ -43,24 +46,48 @@ def build():
 
 
 def test_there_are_commands_to_test():
-    assert len([line for line in COMMANDS if line.startswith("python")]) == 15
+    assert len([line for line in COMMANDS if line.startswith("python")]) == 18
     assert {"make run", "make test"} <= set(COMMANDS)
 
 
-SHORTER = {"faults": ["--only", "InitScale"], "alarms": ["--runs", "1"]}
+# What makes a command short; of the two that need a trained model, where their results are.
+SHORTER = {"parity faults": ["--only", "InitScale"], "parity alarms": ["--runs", "1"]}
+WITH_A_MODEL = {
+    "lightning_mlp.predict": ([], "digit.png"),
+    "parity convert": (["--dataset", "mnist-sample"], "model.ckpt"),
+}
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("python") and "gpu" not in line])
+ALONE = [
+    line
+    for line in COMMANDS
+    if line.startswith("python") and "gpu" not in line and not any(command in line for command in WITH_A_MODEL)
+]
+
+
+@pytest.mark.parametrize("line", ALONE)
 def test_a_command_of_the_readme_runs(line, tmp_path):
     """Word for word, but for one epoch on the offline sample instead of all on the full MNIST."""
     (tmp_path / "port.py").write_text(PORT)
     (tmp_path / "keras_model.py").write_text(KERAS_MODEL)
     quick = ["--dataset", "mnist-sample", "--output-dir", str(tmp_path / "run")]
-    shorter = [flags for command, flags in SHORTER.items() if f"parity {command}" in line]
+    shorter = [flags for command, flags in SHORTER.items() if command in line]
     quick += shorter[0] if shorter else [] if "--epochs" in line else ["--epochs", "1"]
     ended = run_python(*shlex.split(line)[1:], *quick, cwd=tmp_path)
     assert ended.status == (1 if "torch-adam" in line else 0), ended
     assert any((tmp_path / "run").iterdir())
+
+
+@pytest.mark.parametrize("command", WITH_A_MODEL)
+def test_a_command_that_needs_a_model_runs(command, tmp_path, keras_run, lightning_run):
+    (line,) = [line for line in COMMANDS if command in line]
+    shutil.copy(keras_run / "checkpoint.keras", tmp_path)
+    shutil.copy(lightning_run / "checkpoint.ckpt", tmp_path)
+    Image.fromarray(255 - load_sample().test_images[0]).save(tmp_path / "digit.png")
+    flags, result = WITH_A_MODEL[command]
+    ended = run_python(*shlex.split(line)[1:], *flags, cwd=tmp_path)
+    assert ended.status == 0, ended
+    assert ended.out and (tmp_path / result).exists()
 
 
 def test_the_gpu_command_is_a_command():
@@ -90,7 +117,7 @@ def test_the_file_tree_is_the_real_one():
             folder = name.rstrip("/")
             listed[folder] = []
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages | {"tests"} == set(listed)
+    assert packages | {"tests", "notebooks", "docs"} == set(listed)
     for folder, names in listed.items():
         assert (ROOT / folder).is_dir()
         for name in names:
@@ -98,7 +125,7 @@ def test_the_file_tree_is_the_real_one():
 
 
 def test_files_that_are_named_exist():
-    for name in re.findall(r"`((?:mlp_spec|keras_reference|lightning_mlp|parity|tests|benchmarks)/[\w./]+)`", README):
+    for name in re.findall(r"`((?:mlp_spec|keras_reference|lightning_mlp|parity|tests|benchmarks|notebooks|docs)/[\w./]+)`", README):
         assert (ROOT / name).exists(), name
 
 
