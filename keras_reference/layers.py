@@ -45,3 +45,9 @@ def load_weights(model, arrays: dict[str, np.ndarray]) -> None:
     canonical.check_fit(weights(model), arrays)
     for index, layer in enumerate(dense_layers(model)):
         layer.set_weights([arrays[f"dense_{index}/kernel"], arrays[f"dense_{index}/bias"]])
+
+
+def initializer(value) -> dict:
+    """Describes an initialiser by its class and numbers."""
+    config = {key: item for key, item in value.get_config().items() if isinstance(item, int | float | str)}
+    return {"name": type(value).__name__, **{key: item for key, item in config.items() if key != "seed"}}

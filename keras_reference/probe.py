@@ -130,7 +130,7 @@ class Probe:
             "layers": [layer.to_dict() for layer in layers.describe(model)],
             "parameters": model.count_params(),
             "initializers": [
-                {"kernel": initializer(layer.kernel_initializer), "bias": initializer(layer.bias_initializer)}
+                {kind: layers.initializer(getattr(layer, f"{kind}_initializer")) for kind in ("kernel", "bias")}
                 for layer in dense
             ],
         }
@@ -151,7 +151,7 @@ class Probe:
                 keras.utils.set_random_seed(self.seed + draw)
                 model = own.build(self.task.target)
             draws.append(layers.weights(model))
-        return stacked(draws), {}
+        return probing.stacked(draws), {}
 
     # ---- forward, loss, gradients ------------------------------------------------------------------------------
 
@@ -229,6 +229,8 @@ class Probe:
 
     def metrics(self) -> tuple[dict, dict]:
         """Takes an epoch's means twice, over uneven batches, while the weights stay as they are."""
+        from keras_reference import layers, train
+
         runs_of = {"": (self.start, None)}
         for variant in trials.variants():
             runs_of[f"variant_{variant.number}/"] = (variant.weights(self.start, self.seed), variant)
@@ -236,8 +238,6 @@ class Probe:
         samples = len(self.arrays.x_train)
         training = replace(self.experiment.training, epochs=trials.METRICS_EPOCHS)
         for prefix, (weights, variant) in runs_of.items():
-            from keras_reference import layers, train
-
             layers.load_weights(self.recorder, weights)
 
             def order(epoch: int, variant=variant) -> np.ndarray:
@@ -289,8 +289,8 @@ class Probe:
         )
         arrays |= {f"curve/{name}": np.array(curve) for name, curve in results.history.items()}
         arrays["losses"] = np.concatenate(losses)
-        arrays |= {f"final/{name}": array for name, array in layers.weights(model).items()}
         self.final, self.losses = layers.weights(model), arrays["losses"]
+        arrays |= {f"final/{name}": array for name, array in self.final.items()}
         metadata = {
             "steps": [int(state[0]) for _, state in self.states],
             "epoch_seconds": results.epoch_seconds,
@@ -328,10 +328,8 @@ class Probe:
             if not gap <= trials.HORIZON:
                 self.horizon_reached = True
                 break
-        name = f"variant_{variant.number}"
-        return {f"{name}/losses": np.concatenate(seen)} | {
-            f"{name}/curve/{key}": np.array(curve) for key, curve in results.history.items()
-        }
+        found = {"losses": np.concatenate(seen)} | {f"curve/{key}": np.array(c) for key, c in results.history.items()}
+        return {f"variant_{variant.number}/{key}": array for key, array in found.items()}
 
     def kept_batches(self) -> dict[str, np.ndarray]:
         """Keeps the pixels of the first batches of every epoch: causes are searched for with them."""
@@ -390,17 +388,6 @@ class Probe:
             found = self.model.predict(self.arrays.x_test, batch_size=EVAL_BATCH, verbose=0)
             arrays[f"{prefix}probabilities"] = np.asarray(found)
         return arrays, {}
-
-
-def initializer(value) -> dict:
-    """Describes an initialiser by its class and numbers."""
-    config = {key: item for key, item in value.get_config().items() if isinstance(item, int | float | str)}
-    return {"name": type(value).__name__, **{key: item for key, item in config.items() if key != "seed"}}
-
-
-def stacked(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Stacks equal arrays of several draws: (draws, ...) by name."""
-    return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
 
 
 def main(path: str) -> None:

@@ -138,7 +138,7 @@ class Probe:
             for value, own in zip(model.parameters(), before, strict=True):
                 value.data.copy_(own)
             drawn.append(binding.weights())
-        return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}, {}
+        return probing.stacked(drawn), {}
 
     # ---- forward, loss, gradients ------------------------------------------------------------------------------
 

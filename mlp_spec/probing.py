@@ -50,6 +50,11 @@ def replayed(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
+def stacked(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Stacks equal arrays of several draws: (draws, ...) by name."""
+    return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
+
+
 def batch_sums(images: np.ndarray, labels: np.ndarray, batch_size: int) -> np.ndarray:
     """Describes an epoch's batches in order: (batches, 4), see `batch_sum`."""
     places = range(0, len(images), batch_size)

@@ -204,6 +204,16 @@ class Judging:
                 if part not in self.found and self.answered(part):
                     self.judge(part)
 
+    def after(self, follow: Callable[[dict], None]) -> Callable[[dict], None]:
+        """Returns what passes an event on, and then looks."""
+
+        def on_event(event: dict) -> None:
+            """Passes the event on, and looks."""
+            follow(event)
+            self.look()
+
+        return on_event
+
     def answered(self, part: str) -> bool:
         """Says whether both sides have answered, well or not, what a part is judged from."""
         needed = {part, "facts", "floor"} if part in ("lockstep", "interchange") else {part, "facts"}
@@ -252,13 +262,6 @@ def climb_both(
     facts_path = recording_path(task.output_dir, "facts")
     judging = Judging(Climb(), asked, told)
 
-    def watched(follow: Callable[[dict], None]) -> Callable[[dict], None]:
-        def on_event(event: dict) -> None:
-            follow(event)
-            judging.look()
-
-        return on_event
-
     with ThreadPoolExecutor(1) as pool:
 
         def arrived(part: str) -> None:
@@ -266,7 +269,7 @@ def climb_both(
                 ready.set()
 
         sides = judging.climb.keras, judging.climb.lightning
-        asking = pool.submit(ask, "keras", task, folder, stall, watched(followers[0]), arrived, sides[0])
+        asking = pool.submit(ask, "keras", task, folder, stall, judging.after(followers[0]), arrived, sides[0])
         asking.add_done_callback(lambda _: ready.set())
         try:
             ready.wait()
@@ -276,7 +279,7 @@ def climb_both(
                 keras = asking.result()
                 return Climb(keras, Side(), judge("facts", keras, Side(), asked)), asked
             judging.asked = job.experiment
-            ask("lightning", job, folder, stall, watched(followers[1]()), side=sides[1])
+            ask("lightning", job, folder, stall, judging.after(followers[1]()), side=sides[1])
             asking.result()
         except BaseException:  # Ctrl-C comes here; the thread stops its process and itself
             children.STOPPING.set()

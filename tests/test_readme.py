@@ -125,7 +125,9 @@ def test_the_file_tree_is_the_real_one():
 
 
 def test_files_that_are_named_exist():
-    for name in re.findall(r"`((?:mlp_spec|keras_reference|lightning_mlp|parity|tests|benchmarks|notebooks|docs)/[\w./]+)`", README):
+    for name in re.findall(
+        r"`((?:mlp_spec|keras_reference|lightning_mlp|parity|tests|benchmarks|notebooks|docs)/[\w./]+)`", README
+    ):
         assert (ROOT / name).exists(), name
 
 

@@ -117,7 +117,7 @@ class Chart:
 def said(value: float) -> str:
     """Returns a value as the tooltip shows it."""
     if not np.isfinite(value):
-        return "not a number"
+        return "no number"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
 
 

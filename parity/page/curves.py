@@ -3,7 +3,6 @@
 import numpy as np
 
 from mlp_spec.recording import Recording
-from mlp_spec.runs import CURVES
 from parity import published
 from parity.checks import MULTIPLE, distance, variants
 from parity.page.charts import Chart, Line, counting, linear, logarithmic
@@ -87,10 +86,13 @@ def of_divergence(keras: dict[str, Recording], lightning: dict[str, Recording]) 
     if len(ours) != len(theirs) or not len(ours):
         return None
     gaps = np.maximum.accumulate(distance(ours, theirs))
-    floor = running_floor(ours, [run["losses"] for run in variants(keras["floor"].arrays)])
+    runs = [run["losses"] for run in variants(keras["floor"].arrays)]
+    floor = running_floor(ours, runs)
     horizon, steps = horizon_of(floor), len(ours)
+    measured = max(map(len, runs), default=0)  # runs that passed the horizon end there
     places = np.unique(np.geomspace(1, steps, min(PLACES, steps)).astype(int))
-    shown = gaps[places - 1], floor[places - 1], MULTIPLE * floor[places - 1]
+    known = np.where(places <= measured, floor[places - 1], np.nan)
+    shown = gaps[places - 1], known, MULTIPLE * known
     positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for values in shown])
     low, high = float(positive.min()), float(positive.max())
     lines = [
@@ -104,7 +106,8 @@ def of_divergence(keras: dict[str, Recording], lightning: dict[str, Recording]) 
         "chart-divergence",
         "How far the two runs are apart",
         f"Largest difference of the batch loss up to each of {steps:,} steps, both axes logarithmic: Keras and "
-        f"Lightning end {gaps[-1]:.2g} apart, Keras and itself {floor[-1]:.2g}. {where}",
+        f"Lightning end {gaps[-1]:.2g} apart; Keras and itself are {floor[measured - 1]:.2g} apart at step "
+        f"{measured:,}. {where}",
         counting("Step", steps),
         logarithmic("Largest gap of the batch loss so far", low, high),
         places,
@@ -114,9 +117,3 @@ def of_divergence(keras: dict[str, Recording], lightning: dict[str, Recording]) 
         width=980,
         height=340,
     )
-
-
-def curves_agree(report: dict) -> bool:
-    """Says whether both sides have all four curves of equal length."""
-    sides = [side for side in report["sides"].values() if side]
-    return len(sides) == 2 and len({len(side["history"][name]) for side in sides for name in CURVES}) == 1

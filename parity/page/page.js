@@ -130,7 +130,7 @@ function asMnist(ink, width, height) {
       small[i * w + j] = sum;
     }
   }
-  // the centre of mass goes into the middle of the image
+  // the pixel in which the centre of mass lies becomes pixel 14 (from 0), as in all of MNIST's images
   let mass = 0, massY = 0, massX = 0;
   for (let i = 0; i < h; i++) {
     for (let j = 0; j < w; j++) {
@@ -139,7 +139,7 @@ function asMnist(ink, width, height) {
     }
   }
   const middle = SIDE / 2, fit = (start, size) => Math.max(0, Math.min(SIDE - size, start));
-  const y0 = fit(Math.floor(middle - massY / mass + 0.5), h), x0 = fit(Math.floor(middle - massX / mass + 0.5), w);
+  const y0 = fit(middle - Math.floor(massY / mass), h), x0 = fit(middle - Math.floor(massX / mass), w);
   const image = new Uint8Array(SIDE * SIDE);
   for (let i = 0; i < h; i++) {
     for (let j = 0; j < w; j++) image[(y0 + i) * SIDE + x0 + j] = Math.min(255, Math.floor(small[i * w + j] + 0.5));

@@ -27,7 +27,7 @@ def test_a_curve_goes_through_its_values():
 def test_a_curve_is_interrupted_where_there_is_no_number():
     made = chart([1.0, np.nan, 0.5, 0.25])
     assert made.path(made.lines[0]).count("M") == 2
-    assert made.hover()["rows"][0]["values"] == ["1.0000", "not a number", "0.5000", "0.2500"]
+    assert made.hover()["rows"][0]["values"] == ["1.0000", "no number", "0.5000", "0.2500"]
 
 
 def test_a_logarithmic_axis_has_a_power_of_ten_each_step_and_a_bottom_for_nothing():
@@ -60,7 +60,15 @@ def test_the_divergence_shows_the_largest_gap_so_far_and_the_horizon():
     gap = next(line for line in made.lines if line.style == "lightning").values
     assert gap[made.xs < 11].max() == 0 and gap[made.xs >= 11] == pytest.approx(0.001, rel=1e-3)
     assert made.marks == [(501, "chaos horizon")]
+    assert np.isfinite(next(line for line in made.lines if line.style == "floor").values).all()
     assert "horizon is at step 500" in made.description
+
+
+def test_the_floor_ends_where_the_runs_that_measure_it_end():
+    made = curves.of_divergence({"lockstep": lockstep(np.ones(1000)), "floor": floor(np.ones(400), np.ones(300))},
+                                {"lockstep": lockstep(np.ones(1000))})  # fmt: skip
+    values = next(line for line in made.lines if line.style == "floor").values
+    assert np.isfinite(values[made.xs <= 400]).all() and np.isnan(values[made.xs > 400]).all()
 
 
 def test_runs_of_another_length_are_not_overlaid():
