@@ -142,10 +142,14 @@ class LightningFlags(TrainFlags):
 
 
 def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None = None) -> Flags:
-    """Parses the command line into the dataclass `kind`; exits with status 2 on a wrong flag."""
+    """Parses the command line into the dataclass `kind`; exits with status 2 on a wrong flag.
+
+    Fields without a default have no flag: they are given by their place.
+    """
     import tyro
 
-    return tyro.cli(kind, prog=prog, description=description, args=argv, config=(tyro.conf.DisallowNone,))
+    config = (tyro.conf.DisallowNone, tyro.conf.PositionalRequiredArgs)
+    return tyro.cli(kind, prog=prog, description=description, args=argv, config=config)
 
 
 def check_folders(data_folder: str | None, output_dir: str | None) -> None:

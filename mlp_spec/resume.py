@@ -13,6 +13,7 @@ from mlp_spec.flags import TrainFlags
 from mlp_spec.runs import CURVES, Results, RunFolder
 
 FORMAT = 1
+CONVERTED = "converted"  # under this name a checkpoint says that it was made from another framework's, see `converted`
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,33 @@ class Stamp:
         except (KeyError, TypeError, ValueError, UserError) as error:
             reason = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             raise UserError(f"checkpoint {path} was not written by this command ({reason})") from error
+
+
+def converted(source: str, weights_only: str | None) -> dict:
+    """Returns what a converted checkpoint says about itself.
+
+    Args:
+        source: the file it was made from.
+        weights_only: why it holds weights only; None if its run can go on.
+    """
+    return {"from": source, "weights_only": weights_only}
+
+
+def check_whole(note: object, path: str | Path) -> None:
+    """Checks that a checkpoint, if it was converted, is of a run that can go on.
+
+    Args:
+        note: what `converted` returned, or None.
+        path: of the checkpoint.
+
+    Raises:
+        UserError: it holds weights only; says why.
+    """
+    if isinstance(note, dict) and note.get("weights_only"):
+        raise UserError(
+            f"checkpoint {path} was converted from {note.get('from')} and holds weights only "
+            f"({note['weights_only']}); it predicts, but there is no run to go on with"
+        )
 
 
 def experiment_of(flags: TrainFlags, stamp: Stamp | None) -> Experiment:
