@@ -4,6 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
+from mlp_spec import resume
 from mlp_spec.errors import UserError
 from mlp_spec.files import replacing
 from mlp_spec.resume import Stamp
@@ -11,37 +12,57 @@ from mlp_spec.resume import Stamp
 MEMBER = "run.json"
 
 
-def save(model, stamp: Stamp, path: str | Path) -> None:
+def save(model, stamp: Stamp | None, path: str | Path, converted: dict | None = None) -> None:
     """Saves weights, optimizer and stamp; the file appears whole or not at all.
 
     A `.keras` file is a zip archive, and Keras ignores members it does not know.
+
+    Args:
+        model: a compiled model.
+        stamp: the run it belongs to, None if it belongs to none.
+        path: where to.
+        converted: what `resume.converted` returned, for a checkpoint made from another framework's.
     """
     with replacing(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(MEMBER, json.dumps(stamp.to_dict()))
+            if stamp:
+                archive.writestr(MEMBER, json.dumps(stamp.to_dict()))
+            if converted:
+                archive.writestr(f"{resume.CONVERTED}.json", json.dumps(converted))
+
+
+def read_members(path: str | Path) -> dict:
+    """Reads a file's JSON members by their names, without Keras.
+
+    Raises:
+        UserError: the file is missing, damaged or no `.keras` file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise UserError(f"checkpoint {path} is damaged (in {damaged})")
+            found = {name: json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")}
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"checkpoint {path} cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # a damaged archive fails in as many ways as it has bits
+        raise UserError(f"checkpoint {path} is damaged or not a .keras file ({error})") from error
+    return found
 
 
 def read_stamp(path: str | Path) -> Stamp:
     """Reads which run a checkpoint belongs to, without Keras.
 
     Raises:
-        UserError: the file is missing, damaged or was not written by `save`.
+        UserError: the file is missing, damaged, was not written by `save`, or holds weights only.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise UserError(f"checkpoint {path} is damaged (in {damaged})")
-            fields = json.loads(archive.read(MEMBER))
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"checkpoint {path} cannot be read ({error.strerror or error})") from error
-    except (KeyError, ValueError) as error:
-        raise UserError(f"checkpoint {path} was not written by this command ({error})") from error
-    except Exception as error:  # a damaged archive fails in as many ways as it has bits
-        raise UserError(f"checkpoint {path} is damaged or not a .keras file ({error})") from error
-    return Stamp.from_dict(fields, str(path))
+    members = read_members(path)
+    resume.check_whole(members.get(f"{resume.CONVERTED}.json"), path)
+    if MEMBER not in members:
+        raise UserError(f"checkpoint {path} was not written by this command (it names no run)")
+    return Stamp.from_dict(members[MEMBER], str(path))
 
 
 def load(path: str | Path):

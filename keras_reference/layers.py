@@ -20,7 +20,7 @@ def describe(model) -> list[Layer]:
             kind=type(layer).__name__,
             inputs=layer.kernel.shape[0],
             outputs=layer.kernel.shape[1],
-            activation=layer.activation.__name__,
+            activation=getattr(layer.activation, "__name__", type(layer.activation).__name__),
             parameters=layer.count_params(),
         )
         for layer in dense_layers(model)

@@ -122,12 +122,30 @@ def load_state(model, values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def moments(model) -> dict[str, np.ndarray]:
-    """Copies the optimizer's moments by canonical names, such as `dense_0/kernel/velocity`."""
-    arrays = {}
+def moment_variables(model) -> dict:
+    """Returns the optimizer's moments, as variables, by canonical names such as `dense_0/kernel/velocity`."""
+    found = {}
     for slot, names in {"momentum": ("momentums", "_momentums"), "velocity": ("_velocities",)}.items():
         variables = next((value for name in names if (value := getattr(model.optimizer, name, None))), [])
         for place, variable in enumerate(variables):
-            name = f"dense_{place // 2}/{('kernel', 'bias')[place % 2]}/{slot}"
-            arrays[name] = ops.convert_to_numpy(variable).copy()
-    return arrays
+            found[f"dense_{place // 2}/{('kernel', 'bias')[place % 2]}/{slot}"] = variable
+    return found
+
+
+def moments(model) -> dict[str, np.ndarray]:
+    """Copies the optimizer's moments by canonical names."""
+    return {name: ops.convert_to_numpy(variable).copy() for name, variable in moment_variables(model).items()}
+
+
+def load_moments(model, arrays: dict[str, np.ndarray], step: int) -> None:
+    """Fills a built optimizer's moments and its count of updates.
+
+    Raises:
+        ValueError: the optimizer keeps other moments; nothing has been changed then.
+    """
+    variables = moment_variables(model)
+    if variables.keys() != arrays.keys():
+        raise ValueError(f"the optimizer keeps {', '.join(variables) or 'no moments'}, given are {', '.join(arrays)}")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    model.optimizer.iterations.assign(step)

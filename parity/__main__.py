@@ -15,7 +15,8 @@ from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
-COMMANDS = ("faults", "alarms", "render", "traps")  # of their own: `python -m parity faults`
+# of their own: `python -m parity faults`
+COMMANDS = ("alarms", "convert", "drift", "faults", "render", "traps")
 
 
 @dataclass(frozen=True)
