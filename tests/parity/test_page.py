@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mlp_spec.recording import Recording
-from parity import published
 from parity.page import charts, curves, idioms, images, models, render, sees
 
 
@@ -193,11 +192,3 @@ def test_a_rung_is_as_bad_as_its_worst_check():
     states = [("pass", "info"), ("pass", "error"), ("error", "fail"), ("info",)]
     told = [render.state_of([{"status": status} for status in some]) for some in states]
     assert told == ["pass", "error", "fail", "info"]
-
-
-def test_the_lab_printed_both_presets_and_nothing_else():
-    for name, epochs, last in (("small", 10, 0.9123), ("bigger", 20, 0.975)):
-        printed = published.history(name)
-        assert {len(curve) for curve in printed.values()} == {epochs}
-        assert printed["val_acc"][-1] == last
-    assert published.history("mlp-64-relu-sgd") is None
