@@ -16,7 +16,7 @@ from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 PROG = "python -m parity"
 # of their own: `python -m parity faults`
-COMMANDS = ("alarms", "convert", "drift", "faults", "render", "traps")
+COMMANDS = ("alarms", "convert", "drift", "faults", "render", "seeds", "traps")
 
 
 @dataclass(frozen=True)

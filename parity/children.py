@@ -50,10 +50,10 @@ def run_probe(
     status, lines = watch([*command, str(task_path)], stall_seconds, on_event)
     log_path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if status is None:
-        return _with_last_lines(f"{package} was silent for {stall_seconds:g} s and was stopped", lines)
+        return with_last_lines(f"{package} was silent for {stall_seconds:g} s and was stopped", lines)
     if status != 0:
         ending = f"ended with exit status {status}" if status > 0 else f"was killed by signal {-status}"
-        return _with_last_lines(f"{package} {ending}", lines)
+        return with_last_lines(f"{package} {ending}", lines)
     return None
 
 
@@ -145,7 +145,8 @@ def stop(process: subprocess.Popen, patience: float = 5.0) -> None:
     process.wait()
 
 
-def _with_last_lines(message: str, lines: list[str]) -> str:
+def with_last_lines(message: str, lines: list[str]) -> str:
+    """Returns a message with the last lines a process printed."""
     last = [line for line in lines if line.strip() and not NOISE.search(line)][-LAST_LINES:]
     if not last:
         return f"{message}, and it printed nothing."

@@ -1,0 +1,1 @@
+"""Many seeds: their statistics, their store, and the processes that train them."""
