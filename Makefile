@@ -4,6 +4,7 @@
 # make lint                     ruff, check and format
 # make bench DATA_DIR=...       times every contender in one run, and writes README's speed table and chart
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
+# make reference-points DATA_DIR=...  trains the Keras reference 20 times a preset and records what it reaches
 # make notebooks                makes notebooks/*.ipynb of the texts beside them
 # make docs                     docs/traps.md of the catalogue, and the notebooks
 
@@ -17,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 export MLP_DATA_DIR := $(DATA_DIR)
 
-.PHONY: install run test lint measure bench docs notebooks clean
+.PHONY: install run test lint measure bench reference-points docs notebooks clean
 
 install: $(INSTALLED)
 
@@ -51,6 +52,12 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jax]'
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.tables
+
+reference-points: $(INSTALLED)
+	for preset in $(PRESET); do \
+		$(BIN)/python -m parity seeds --preset $$preset --dataset mnist --seeds 20 \
+			--store runs/reference-points/$$preset --record parity/reference_points/$$preset.json || exit $$?; \
+	done
 
 notebooks: $(INSTALLED)
 	$(BIN)/python -m notebooks.make
