@@ -117,11 +117,11 @@ def train(given: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Side
     from mlp_spec.data import SAMPLE_NOTE
     from mlp_spec.job import Job
     from parity import ladder
-    from parity.progress import ChildProgress
+    from parity.bars import TrainingBars
 
     task = Job(experiment, given.dataset, given.data_folder, "cpu", str(folder / "keras"), REFERENCE_PARTS)
     sides = {}
-    with ChildProgress(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
+    with TrainingBars(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
         keras = answered(ladder.ask("keras", task, folder, given.stall_timeout, progress.follow("Keras")), "Keras")
         ran = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
         for one in contenders(ran.training.optimizer):
