@@ -209,4 +209,4 @@ def answer(path: str, read: Callable[[Task], Recording], write: Callable[[Task, 
         recording.write(task.output, found.arrays, found.metadata)
         send("done")
     except Exception as error:  # a stranger's file may fail in any way
-        send("failed", message=probing.explained(error), mistake=isinstance(error, UserError))
+        send("failed", message=probing.explained(error))

@@ -15,6 +15,8 @@ from mlp_spec.experiment import PRESETS, Experiment
 from mlp_spec.optimizers import Adam, TorchAdam
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
+    import numpy as np
+
     from parity.ladder import Side
 
 PROG = "python -m parity drift"
@@ -152,10 +154,8 @@ def measure(keras: Side, sides: dict[str, Side], created: datetime) -> dict:
     Returns:
         `told`: what `drift.json` holds; `floor` and `gaps` by contender: every step's numbers, (steps,).
     """
-    import numpy as np
-
     from mlp_spec import environment
-    from parity.checks import MULTIPLE, distance, variants
+    from parity.checks import MULTIPLE, variants
     from parity.rungs.lockstep import horizon_of, running_floor
 
     facts, ours = keras.parts["facts"].metadata, keras.parts["lockstep"].arrays["losses"]
@@ -164,16 +164,7 @@ def measure(keras: Side, sides: dict[str, Side], created: datetime) -> dict:
     experiment, gaps, lines = Experiment.from_dict(facts["experiment"]), {}, {}
     steps = shown_steps(len(ours))
     for one in contenders(experiment.training.optimizer):
-        gap = np.maximum.accumulate(distance(ours, sides[one.key].parts["lockstep"].arrays["losses"]))
-        beyond = np.flatnonzero(~(gap <= MULTIPLE * floor)[:horizon])
-        gaps[one.key] = gap
-        lines[one.key] = {
-            "label": one.label,
-            "epsilon": one.optimizer.epsilon,
-            "gap": [float(gap[step - 1]) for step in steps],
-            "leaves_the_floor_at": int(beyond[0]) + 1 if len(beyond) else None,
-            "val_acc": float(sides[one.key].parts["lockstep"].arrays["curve/val_acc"][-1]),
-        }
+        gaps[one.key], lines[one.key] = line_of(one, sides[one.key], ours, floor, horizon)
     told = {
         "schema": 1,
         "created": created.astimezone().isoformat(timespec="seconds"),
@@ -190,8 +181,36 @@ def measure(keras: Side, sides: dict[str, Side], created: datetime) -> dict:
         "lines": lines,
         "val_acc_of_keras": float(keras.parts["lockstep"].arrays["curve/val_acc"][-1]),
     }
-    told["sentence"] = sentence(told)
-    return {"told": told, "floor": floor, "gaps": gaps}
+    return {"told": {**told, "sentence": sentence(told)}, "floor": floor, "gaps": gaps}
+
+
+def line_of(one: Contender, side: Side, ours: np.ndarray, floor: np.ndarray, horizon: int) -> tuple[np.ndarray, dict]:
+    """Measures one contender.
+
+    Args:
+        one: which.
+        side: what it recorded.
+        ours: Keras's batch losses, (steps,).
+        floor: the noise floor so far, (steps,).
+        horizon: the steps before Keras has left itself: later ones say nothing.
+
+    Returns:
+        the largest gap so far, (steps,), and what `drift.json` says of it.
+    """
+    import numpy as np
+
+    from parity.checks import MULTIPLE, distance
+
+    arrays = side.parts["lockstep"].arrays
+    gap = np.maximum.accumulate(distance(ours, arrays["losses"]))
+    beyond = np.flatnonzero(~(gap <= MULTIPLE * floor)[:horizon])
+    return gap, {
+        "label": one.label,
+        "epsilon": one.optimizer.epsilon,
+        "gap": [float(gap[step - 1]) for step in shown_steps(len(ours))],
+        "leaves_the_floor_at": int(beyond[0]) + 1 if len(beyond) else None,
+        "val_acc": float(arrays["curve/val_acc"][-1]),
+    }
 
 
 def shown_steps(steps: int) -> list[int]:

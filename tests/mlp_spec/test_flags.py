@@ -1,5 +1,7 @@
 """The flags: presets, overrides, the data folder, and what is refused while parsing."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from mlp_spec import optimizers
@@ -95,3 +97,16 @@ def test_the_data_folder_comes_from_the_flag_or_the_environment(monkeypatch):
 def test_a_folder_for_the_sample_is_a_contradiction():
     with pytest.raises(UserError, match="--data-dir"):
         _ = ExperimentFlags(dataset="mnist-sample", data_dir="/folder").data_folder
+
+
+def test_a_field_without_a_default_is_given_by_its_place():
+    @dataclass(frozen=True)
+    class Placed:
+        source: str
+        others: tuple[str, ...]
+        twice: bool = False
+
+    assert parse(Placed, "test", "A test.", ["a", "b", "c", "--twice"]) == Placed("a", ("b", "c"), True)
+    assert parse(Placed, "test", "A test.", ["a"]) == Placed("a", ())
+    with pytest.raises(SystemExit):
+        parse(Placed, "test", "A test.", [])
