@@ -13,8 +13,13 @@ ENOUGH = 0.9
 
 
 def explain(climb: Climb) -> list[Check]:
-    """Returns the checks, the first failed one with its cause, or with the word that none explains it."""
-    failed = [place for place, check in enumerate(climb.checks) if check.status == "fail"]
+    """Returns the checks, the first failed one with its cause, or with the word that none explains it.
+
+    Two experiments that are not the same say themselves what differs: the cause of the next failure is searched for.
+    """
+    failed = [
+        place for place, check in enumerate(climb.checks) if check.status == "fail" and check.rung != "experiment"
+    ]
     if not failed:
         return climb.checks
     checks, place = list(climb.checks), failed[0]

@@ -26,12 +26,14 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     )
     for check in undecided:
         console.print(Text(f"\n{named(check)}: {check['detail']}", style=COLOURS["error"] if failed else ""))
-    if len(failed) > 1:
-        console.print(Text(f"\nAlso failed: {', '.join(named(check) for check in failed[1:])}"))
-    if failed:
-        console.print(Text(f"\n{named(failed[0])}: {failed[0]['detail']}"))
-        if failed[0]["cause"]:
-            console.print(Text(cause_text(failed[0]["cause"]), style="bold"))
+    # the first failure, and (where experiments differ, the next) one whose cause was searched for
+    told = failed[:1] + [check for check in failed[1:] if check["cause"]]
+    if others := [named(check) for check in failed if check not in told]:
+        console.print(Text(f"\nAlso failed: {', '.join(others)}"))
+    for check in told:
+        console.print(Text(f"\n{named(check)}: {check['detail']}"))
+        if check["cause"]:
+            console.print(Text(cause_text(check["cause"]), style="bold"))
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
     console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)
     console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]), soft_wrap=True)

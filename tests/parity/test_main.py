@@ -55,6 +55,8 @@ def test_pytorchs_adam_has_no_parity_and_keras_runs_its_own(tmp_path):
     failed = {check["name"]: check for check in report["checks"] if check["status"] == "fail"}
     assert {"same experiment", "weights after each of 130 steps", "batch loss, free run"} <= set(failed)
     assert "training.optimizer.name: adam, not torch-adam" in failed["same experiment"]["detail"]
+    assert failed["same experiment"]["cause"] is None  # it says itself what differs
+    assert failed["weights after each of 130 steps"]["cause"]["id"] == "adam-epsilon-place"
     assert ended.out.strip().splitlines()[-1].startswith("NO PARITY")
 
 
