@@ -21,11 +21,13 @@ def main(argv: list[str] | None = None) -> int:
 def work(task: study.StudyJob) -> None:
     """Trains the job's seeds."""
     study.settle(task)
-    from lightning_mlp import data, train
+    from lightning_mlp import train
+
+    train.keep_compiled_code()  # before torch is imported, which asks for the folder then
+    from lightning_mlp import data
     from mlp_spec import data as digits_of
     from mlp_spec import environment
 
-    train.keep_compiled_code()
     digits = digits_of.load(task.dataset, task.data_dir, data.download)
     task = replace(task, experiment=replace(task.experiment, data=DataSpec(digits.dataset)))
     held = {}

@@ -140,8 +140,10 @@ def test_ctrl_c_keeps_the_finished_seeds_and_says_how_to_go_on(tmp_path):
 
 def test_a_compiled_seed_is_the_single_compiled_run_to_the_bit(tmp_path):
     flags = ["--dataset", "mnist-sample", "--epochs", "2"]
-    ended = seeds(*flags, "--seeds", "3", "--against", made_points(tmp_path), "--output-dir", tmp_path / "run")
+    against, cache = made_points(tmp_path), {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = seeds(*flags, "--seeds", "3", "--against", against, "--output-dir", tmp_path / "run", env=cache)
     assert ended.status in (0, 1, 2) and "Traceback" not in ended.err, ended
+    assert any((tmp_path / "cache" / "keras-lightning-parity" / "inductor").iterdir())  # kept for the next run
     flags += ["--compile", "--seed", "1", "--output-dir", tmp_path / "one"]
     assert run_python("-m", "lightning_mlp.train", *flags).status == 0
     stored = load(tmp_path / "run" / "store" / "lightning" / "seed-1.json")["history"]
