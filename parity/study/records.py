@@ -81,7 +81,8 @@ def write(path: Path, experiment: Experiment, seeds: list[SeedResult]) -> None:
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "experiment": experiment.to_dict(),
         "experiment_hash": experiment.hash,
-        "environment": seeds[0].environment,
+        # without the kernel's build, which says nothing here
+        "environment": {key: value for key, value in seeds[0].environment.items() if key != "platform"},
         "sha256": digest(rows),
     }
     head = json.dumps(fields, indent=1, allow_nan=False).removesuffix("\n}")
