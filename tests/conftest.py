@@ -23,14 +23,23 @@ class Ended:
     err: str
 
 
+def surroundings(*without: str) -> dict[str, str]:
+    """What a command started by a user finds in its environment, here without `without` too.
+
+    Not MLP_DATA_DIR, so that no test takes the full MNIST unasked; nor the folder for compiled code, which torch
+    writes into the environment of a process that imports it: this one, after the first test that does.
+    """
+    gone = {"MLP_DATA_DIR", "TORCHINDUCTOR_CACHE_DIR", *without}
+    return {key: value for key, value in os.environ.items() if key not in gone}
+
+
 def run_python(*arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT, timeout: float = 300) -> Ended:
     """Runs `python <arguments>`; without MLP_DATA_DIR unless `env` gives it."""
-    clean = {key: value for key, value in os.environ.items() if key != "MLP_DATA_DIR"}
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**clean, **(env or {})},
+        env={**surroundings(), **(env or {})},
         cwd=cwd,
         timeout=timeout,
         check=False,
@@ -40,13 +49,12 @@ def run_python(*arguments: str, env: dict[str, str] | None = None, cwd: Path = R
 
 def interrupt_after(text: str, *arguments: str, timeout: float = 120) -> Ended:
     """Runs `python <arguments>` and sends it Ctrl-C as soon as its output holds `text`."""
-    clean = {key: value for key, value in os.environ.items() if key != "MLP_DATA_DIR"}
     process = subprocess.Popen(
         [sys.executable, "-u", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=clean,
+        env=surroundings(),
         cwd=ROOT,
     )
     out, deadline = "", time.monotonic() + timeout

@@ -1,24 +1,23 @@
 """The two commands, `make run` and `make test`, end to end in the environment these tests run in."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, surroundings
 
 
 def make(*arguments: str, **env: str) -> subprocess.CompletedProcess:
     venv = Path(sys.prefix)
     if not (venv / ".installed").exists():
         pytest.skip(f"NOT RUN: {venv} was not made by `make install`, and making another one takes minutes")
-    clean = {key: value for key, value in os.environ.items() if key not in ("MLP_DATA_DIR", "MAKEFLAGS", "MAKELEVEL")}
     command = ["make", f"VENV={venv}", f"PYTHON={venv / 'bin' / 'python'}", "--old-file=pyproject.toml"]
     return subprocess.run(
         [*command, "--old-file=constraints.txt", *arguments],
-        capture_output=True, text=True, cwd=ROOT, env={**clean, **env}, timeout=600, check=False,
+        capture_output=True, text=True, cwd=ROOT, env={**surroundings("MAKEFLAGS", "MAKELEVEL"), **env},
+        timeout=600, check=False,
     )  # fmt: skip
 
 
