@@ -1,9 +1,6 @@
-"""Callbacks of the training command: the bar, and what is kept after every epoch; and its profiler, which is none."""
-
-from contextlib import nullcontext
+"""Callbacks of the training command: the bar, and what is kept after every epoch."""
 
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
-from lightning.pytorch.profilers import PassThroughProfiler
 
 from lightning_mlp.history import History
 from mlp_spec.progress import EpochBar
@@ -91,13 +88,3 @@ class Keeper(Checkpoint):
         if self.run:
             self.run.write_results(self.results)
         trainer.save_checkpoint(self.path)  # all processes take part, the main one writes
-
-
-class Unprofiled(PassThroughProfiler):
-    """Profiles nothing, as Lightning's default does, in an eighth of its time: it is asked 30 times a step."""
-
-    nothing = nullcontext()
-
-    def profile(self, action_name):
-        """Returns a context that does nothing."""
-        return self.nothing

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from lightning_mlp.keras_optimizers import KerasAdam, KerasRMSprop, KerasSGD
+from lightning_mlp.overhead import QuickNotes
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "torch-adam")
 
 
-class LitMLP(lightning.LightningModule):
+class LitMLP(QuickNotes, lightning.LightningModule):
     """An MLP that starts and learns as Keras's `Dense` layers do.
 
     The hyperparameters are saved in checkpoints: `LitMLP.load_from_checkpoint(path, weights_only=True)`.

@@ -185,7 +185,7 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
     import lightning
     from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
-    from lightning_mlp.callbacks import Unprofiled
+    from lightning_mlp.overhead import Unprofiled
 
     quieten()
     use_threads(device, experiment)
