@@ -20,6 +20,7 @@ from mlp_spec.files import write_json
 from mlp_spec.runs import CURVES
 
 MEASURED = Path(__file__).parent / "measured.json"
+KEPT = ("name", "status", "measured", "limit", "judged_steps")  # of a check
 TRAIN = {"keras": "keras_reference.train", "lightning": "lightning_mlp.train"}
 
 
@@ -97,7 +98,7 @@ def parity(wanted: list[str], folder: Path) -> dict:
         "devices": report["environment"]["devices"],
         "layers": {side: [layer["parameters"] for layer in found["layers"]] for side, found in report["sides"].items()},
         "parameters": {side: found["parameters"] for side, found in report["sides"].items()},
-        "checks": [{key: check[key] for key in ("name", "status", "measured", "limit")} for check in report["checks"]],
+        "checks": [{key: check.get(key) for key in KEPT} for check in report["checks"]],
     }
 
 

@@ -24,28 +24,28 @@ def render(measured: dict) -> str:
     for preset, found in measured["presets"].items():
         for side, runs in found["independent"]["runs"].items():
             own.append(row(preset, side, runs, found))
-        common.append(
-            f"| {preset} | {found['parity']['verdict']} | "
-            + " | ".join(gap(check) for check in found["parity"]["checks"] if check["name"].startswith("curve "))
-            + " |"
-        )
+        curves = [check for check in found["parity"]["checks"] if check["name"].startswith("curve ")]
+        epochs = len(found["independent"]["runs"]["keras"][0]["epoch_seconds"])
+        judged = f"{curves[0]['judged_steps']} of {epochs}"
+        common.append(f"| {preset} | {found['parity']['verdict']} | {judged} | {' | '.join(map(gap, curves))} |")
     return "\n".join(
         [
             f"Full MNIST, {machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']}.",
             "",
             "Each framework from its own initialiser and shuffle (mean over seeds; seconds: median of all epochs",
-            "but the first, the commands taking turns; ratio: Lightning / Keras):",
+            "but the first, the commands taking turns; ratio: Lightning / Keras). So few seeds decide nothing:",
+            "`python -m parity seeds` does.",
             "",
             "| preset | framework | parameters | seeds | val_acc | val_loss | acc | loss | s/epoch | ratio |",
             "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *own,
             "",
-            "From the same weights in the same order: the largest gap between the two, and its limit (losses;",
-            "accuracies in images; measured when limits were still fixed and `bigger` judged over two epochs, see",
-            "[how to read a verdict](#how-to-read-a-verdict)):",
+            "From the same weights in the same order, in the epochs before rounding has grown into chaos: the gap",
+            "between the two that comes nearest to its limit, and that limit (accuracies in images), see",
+            "[how to read a verdict](#how-to-read-a-verdict):",
             "",
-            "| preset | verdict | loss | acc | val_loss | val_acc |",
-            "|---|---|---:|---:|---:|---:|",
+            "| preset | verdict | epochs judged | loss | acc | val_loss | val_acc |",
+            "|---|---|---:|---:|---:|---:|---:|",
             *common,
         ]
     )
@@ -64,7 +64,7 @@ def row(preset: str, side: str, runs: list[dict], found: dict) -> str:
 def gap(check: dict) -> str:
     """Renders a measured gap and its limit."""
     measured, limit = (
-        f"{value:.1e}" if isinstance(value, float) else value for value in (check["measured"], check["limit"])
+        f"{value:.1e}" if "loss" in check["name"] else f"{value:.0f}" for value in (check["measured"], check["limit"])
     )
     return f"{measured} (limit {limit})"
 
