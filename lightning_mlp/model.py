@@ -139,13 +139,15 @@ class EpochMean:
     """
 
     def __init__(self):
-        self.reset("cpu")
+        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self.correct = torch.zeros((), dtype=torch.int64)
+        self.samples = torch.zeros((), dtype=torch.int64)
 
     def reset(self, device):
-        """Forgets all samples; the sums are kept on `device`."""
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        self.correct = torch.zeros((), dtype=torch.int64, device=device)
-        self.samples = torch.zeros((), dtype=torch.int64, device=device)
+        """Forgets all samples; the sums move to `device` once, and stay where they are from then on."""
+        for name, total in vars(self).items():
+            with torch.inference_mode(False):  # Lightning validates in it, and what is made there cannot leave
+                setattr(self, name, total.to(device).zero_())
 
     def update(self, loss, logits, labels):
         """Adds a batch: its mean loss (), logits (batch, classes) and labels (batch,)."""

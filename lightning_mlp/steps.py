@@ -12,6 +12,7 @@ It is what Keras's `compile(steps_per_execution=)` does, for a LightningModule:
 The module's own `training_step` stays what is trained: one by one through Lightning's optimizer, or compiled
 (forward, backward and update in one piece of code), or, on a GPU, captured once and replayed. Weights, moments,
 `global_step`, epoch hooks, history and checkpoints mean the same on all of these paths; batch hooks fire once a block.
+What a captured `training_step` adds up, it must add up in tensors that stay where they are, as `EpochMean` does.
 """
 
 import time
@@ -23,6 +24,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lightning_mlp import updates
 from lightning_mlp.data import Block, EpochBatches, HeldDataset
+from lightning_mlp.model import EpochMean
 
 # Hooks that fall into the middle of a step: where one is overridden, steps are not compiled.
 INNER_HOOKS = (
@@ -112,8 +114,13 @@ class ManySteps:
                 self.why_not = reason_of(error)
 
     def sums(self) -> list[torch.Tensor]:
-        """Returns the tensors that a step changes beside weights and moments."""
+        """Returns the tensors that a step changes beside weights and moments, on the device that trains.
+
+        A captured step adds to the very tensors that it was captured with.
+        """
         mean = getattr(self, "train_mean", None)
+        if isinstance(mean, EpochMean):
+            mean.reset(self.device)
         return [value for value in vars(mean).values() if isinstance(value, torch.Tensor)] if mean else []
 
     def check_possible(self) -> None:
@@ -208,7 +215,7 @@ class WholeStep:
             tensors: what batches are cut from.
             sums: further tensors that a step changes.
         """
-        states = self.update.states()
+        self.sums, states = sums, self.update.states()
         changed = [*self.update.parameters, *sums, *(tensor for state in states for tensor in state.values())]
         with torch.no_grad():
             before = [tensor.clone() for tensor in changed]
@@ -229,15 +236,7 @@ class WholeStep:
         """Captures the steps in a CUDA graph; it reads rows and numbers from buffers of its own."""
         self.buffers = [tensor.clone() for tensor in (*self.example, *self.numbers(len(self.example)))]
         rows, numbers = self.buffers[: len(self.example)], self.buffers[len(self.example) :]
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):  # kernels are chosen and memory is found before anything is captured
-            for _ in range(3):
-                self.function(tensors, rows, states, numbers)
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.losses = self.function(tensors, rows, states, numbers)
+        self.graph, self.losses = cuda_graph(lambda: self.function(tensors, rows, states, numbers))
         self.places = places(states)
 
     def share_of(self, rows: list[torch.Tensor]) -> tuple[list, list]:
@@ -257,7 +256,7 @@ class WholeStep:
         """
         states, numbers, together = self.update.states(), self.numbers(len(rows)), len(self.example)
         if self.graph is not None and self.places != places(states):  # the moments were replaced: capture anew
-            self.prepare(tensors, [])
+            self.prepare(tensors, self.sums)
         one = self.function if self.graph is None else self.replay
         losses = [
             one(tensors, rows[start : start + together], states, numbers[start : start + together])
@@ -275,6 +274,20 @@ class WholeStep:
             buffer.copy_(value)
         self.graph.replay()
         return self.losses.clone()
+
+
+def cuda_graph(function):
+    """Captures a function; returns the graph, and the function's result, which every replay computes anew in place."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # kernels are chosen and memory is found before anything is captured
+        for _ in range(3):
+            function()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = function()
+    return graph, result
 
 
 def compile_whole(step):

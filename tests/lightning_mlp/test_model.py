@@ -90,6 +90,21 @@ def test_the_mean_weights_batches_by_their_samples():
     assert [value.item() for value in mean.compute()] == [7.0, 1.0]
 
 
+def test_the_sums_of_a_mean_stay_where_they_are_once_they_are_on_the_device():
+    mean = EpochMean()
+    with torch.inference_mode():
+        mean.reset("meta")  # a device that every machine has
+        assert {total.device.type for total in vars(mean).values()} == {"meta"}
+    mean.reset("meta")  # outside of it, too
+    mean = EpochMean()
+    before = {name: total.data_ptr() for name, total in vars(mean).items()}
+    mean.update(torch.tensor(1.0), torch.eye(10)[:3], torch.tensor([0, 1, 9]))
+    with torch.inference_mode():
+        mean.reset(torch.device("cpu"))
+    assert {name: total.data_ptr() for name, total in vars(mean).items()} == before
+    assert not any(total.item() for total in vars(mean).values())
+
+
 def test_canonical_weights_go_in_and_come_out_transposed():
     model = LitMLP(hidden_sizes=(4,))
     arrays = {name: np.random.default_rng(0).random(a.shape, np.float32) for name, a in layers.weights(model).items()}

@@ -1,11 +1,15 @@
 """The fast path: the same training as on the default path, whatever the optimizer, the precision or the block."""
 
+from copy import deepcopy
+
 import lightning
 import numpy as np
 import pytest
 import torch
 from conftest import run_python
 from lightning.pytorch.callbacks import Checkpoint
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from lightning_mlp import steps, train, updates
 from lightning_mlp.data import Block, MNISTDataModule
@@ -125,6 +129,65 @@ def test_compiled_steps_are_the_default_path_to_rounding(kind):
     np.testing.assert_allclose(same["val_loss"], curves["val_loss"], atol=rounding)
     for ours, theirs in zip(trainer.optimizers[0].state.values(), many.optimizers().state.values(), strict=True):
         assert ours.get("step", 0) == theirs.get("step", 0)
+
+
+class Recorded(TorchDispatchMode):
+    """What a CUDA graph does, on the CPU: runs the same operations on the same tensors again, and nothing of Python."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.operations = []
+        for _ in range(3):
+            function()
+        with self:
+            self.result = function()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func is not torch.ops.aten._local_scalar_dense.default, "a number was read while capturing"
+        out = func(*args, **(kwargs or {}))
+        self.operations.append((func, args, kwargs or {}, out))
+        return out
+
+    @torch.no_grad()
+    def replay(self):
+        for func, args, kwargs, out in self.operations:
+            for new, old in zip(tree_leaves(func(*args, **kwargs)), tree_leaves(out), strict=True):
+                if new is not old and new.data_ptr() != old.data_ptr():  # neither in place nor a view
+                    old.copy_(new)
+
+
+class Reload(Counter):
+    """Replaces the moments in the middle of an epoch, as loading a state does."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        (optimizer,) = trainer.optimizers
+        optimizer.load_state_dict(deepcopy(optimizer.state_dict()))
+
+
+@pytest.mark.parametrize("callback", [Counter, Reload])
+@pytest.mark.parametrize("kind", KINDS)
+def test_captured_steps_are_the_default_path_to_rounding(kind, callback, monkeypatch):
+    """The logic around a capture, without a GPU; `test_gpu.py` captures CUDA graphs."""
+    graphs, whole_step = [], steps.WholeStep
+
+    def capture(function):
+        graphs.append(Recorded(function))
+        return graphs[-1], graphs[-1].result
+
+    monkeypatch.setattr(steps, "cuda_graph", capture)
+    monkeypatch.setattr(steps, "WholeStep", lambda *given: whole_step(*given[:3], compiled=False, captured=True))
+    asked = experiment(**KINDS[kind])
+    plain, _, curves, heard = trained(asked)
+    many, trainer, same, counter = trained(asked, 4, compiled=True, callback=callback)
+    assert many.why_not is None and many.whole_step.graph is graphs[-1]
+    assert (len(graphs) > 1) == (callback is Reload and kind != "sgd")  # plain SGD has no moments
+    rounding = 1e-13 if kind == "float64" else 5e-6
+    assert_equal(plain, many, atol=rounding)
+    np.testing.assert_allclose(counter.losses, heard.losses, atol=rounding)
+    assert same["acc"] == curves["acc"] and same["val_acc"] == curves["val_acc"]
+    np.testing.assert_allclose(same["loss"], curves["loss"], atol=rounding)
+    assert trainer.global_step == 2 * BATCHES
 
 
 def test_more_modules_than_torch_keeps_of_one_function_are_compiled():
