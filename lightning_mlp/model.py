@@ -8,13 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from lightning_mlp.keras_optimizers import KerasAdam, KerasRMSprop, KerasSGD
-from lightning_mlp.overhead import QuickNotes
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "torch-adam")
 
 
-class LitMLP(QuickNotes, lightning.LightningModule):
+class LitMLP(lightning.LightningModule):
     """An MLP that starts and learns as Keras's `Dense` layers do.
 
     The hyperparameters are saved in checkpoints: `LitMLP.load_from_checkpoint(path, weights_only=True)`.
@@ -145,9 +144,10 @@ class EpochMean:
 
     def reset(self, device):
         """Forgets all samples; the sums move to `device` once, and stay where they are from then on."""
-        for name, total in vars(self).items():
-            with torch.inference_mode(False):  # Lightning validates in it, and what is made there cannot leave
-                setattr(self, name, total.to(device).zero_())
+        with torch.inference_mode(False):  # Lightning validates in it, and what is made there cannot leave
+            self.loss_sum = self.loss_sum.to(device).zero_()
+            self.correct = self.correct.to(device).zero_()
+            self.samples = self.samples.to(device).zero_()
 
     def update(self, loss, logits, labels):
         """Adds a batch: its mean loss (), logits (batch, classes) and labels (batch,)."""

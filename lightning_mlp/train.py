@@ -92,7 +92,7 @@ def build(experiment: Experiment, module: Callable | None = None, **numbers):
         module: called in LitMLP's place, with its keyword arguments.
         numbers: further keyword arguments.
     """
-    from lightning_mlp.model import LitMLP
+    from lightning_mlp.overhead import LitMLP
 
     numbers = {**optimizers.to_dict(experiment.training.optimizer), **numbers}
     spec = experiment.model

@@ -8,9 +8,11 @@ import torch
 from lightning.pytorch.profilers import PassThroughProfiler
 from torch import nn
 
+from lightning_mlp import model as readable
+from lightning_mlp import train
 from lightning_mlp.data import MNISTDataModule
-from lightning_mlp.model import LitMLP
-from lightning_mlp.overhead import QuickNotes, Unprofiled
+from lightning_mlp.overhead import LitMLP, QuickNotes, Unprofiled
+from mlp_spec.experiment import PRESETS
 
 STEPS = 4
 
@@ -44,6 +46,18 @@ def test_lightning_notes_the_current_hook_and_finds_it_again():
     assert model.noted["training_step"] == model.noted["on_train_batch_end"] / 2 == STEPS  # a callback's, the module's
     assert sum(model.noted.values()) > 20 * STEPS  # else `QuickNotes` is not worth its lines
     assert {"loss", "acc"} <= trainer.callback_metrics.keys()  # logged in a hook, which the note names
+
+
+def test_the_training_command_trains_the_readable_module_to_the_bit():
+    quick = train.build(PRESETS["small"])
+    assert type(quick) is LitMLP and not issubclass(readable.LitMLP, QuickNotes)
+    plain = readable.LitMLP()
+    plain.load_state_dict(quick.state_dict())
+    for model in (quick, plain):
+        lightning.seed_everything(0, verbose=False)
+        trained(model)
+    for ours, theirs in zip(quick.state_dict().values(), plain.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_what_is_no_note_is_set_as_in_any_module():
