@@ -18,7 +18,7 @@ class Check:
     """One check's result, as `report.json` holds it.
 
     Attributes:
-        name: what was compared.
+        subject: what was compared, in words joined by hyphens; with the rung it makes the check's stable id.
         rung: the ladder's rung.
         status: `pass`, `fail`, `error` (it could not be decided) or `info` (it does not decide).
         measured: the number or text that was found, also on a pass.
@@ -27,9 +27,10 @@ class Check:
         noise_floor: how far the reference departs from itself; None where there is no noise.
         cause: the named cause of a failure; None where none was found or searched for.
         more: further fields of this check, such as the step of the largest gap.
+        title: what was compared, for people; the subject's words unless given.
     """
 
-    name: str
+    subject: str
     rung: str
     status: str
     measured: float | int | str | None = None
@@ -38,11 +39,24 @@ class Check:
     noise_floor: float | None = None
     cause: dict | None = None
     more: dict = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def id(self) -> str:
+        """The check's name for machines, such as `initial-weights/scale`: no other check of a run has it."""
+        return f"{self.rung.replace(' ', '-')}/{self.subject}"
+
+    @property
+    def name(self) -> str:
+        """The check's name for people."""
+        return self.title or self.subject.replace("-", " ")
 
     def to_dict(self) -> dict:
         """Returns the check as plain JSON values."""
         fields = asdict(self)
-        return fields | fields.pop("more")
+        more = fields.pop("more")
+        del fields["subject"], fields["title"]
+        return {"id": self.id, "name": self.name, **fields, **more}
 
 
 def judged(passed: bool) -> str:
@@ -120,24 +134,24 @@ def distance(reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     return np.where(same, 0.0, np.where(np.isfinite(gaps), gaps, np.inf))
 
 
-def worst(name: str, rung: str, gaps: list[Gap | str], detail: str) -> Check:
+def worst(subject: str, rung: str, gaps: list[Gap | str], detail: str, title: str = "") -> Check:
     """Judges many gaps at once: the one nearest to (or farthest above) its limit is shown.
 
     Args:
-        name: the check's.
-        rung: its rung.
+        subject, rung: the check's.
         gaps: what `compare` returned; words are failures. None at all is an error.
         detail: why the limit is what it is.
-    """
+        title: the check's.
+    """  # fmt: skip
     if not gaps:
-        return Check(name, rung, "error", None, 0, "nothing was compared")
+        return Check(subject, rung, "error", None, 0, "nothing was compared", title=title)
     words = [gap for gap in gaps if isinstance(gap, str)]
     if words:
-        return Check(name, rung, "fail", "; ".join(words)[:300], 0, "; ".join(words))
+        return Check(subject, rung, "fail", "; ".join(words)[:300], 0, "; ".join(words), title=title)
     top = max(gaps, key=lambda gap: gap.ratio)
     measured = top.measured if np.isfinite(top.measured) else "not a number"
     return Check(
-        name,
+        subject,
         rung,
         judged(top.ratio <= 1),  # a NaN never gets here: `distance` made it infinite
         measured,
@@ -148,6 +162,7 @@ def worst(name: str, rung: str, gaps: list[Gap | str], detail: str) -> Check:
             "largest": max((gap.measured for gap in gaps if np.isfinite(gap.measured)), default=None),
             "all": [{"where": gap.where, "measured": finite(gap.measured), "limit": gap.limit} for gap in gaps],
         },
+        title=title,
     )
 
 

@@ -136,24 +136,28 @@ def judge(source, target) -> list:
     from parity.checks import MULTIPLE, Check, compare, judged, under, variants, worst
     from parity.rungs.interchange import check_classes
 
-    checks = [same_arrays("weights, to the bit", source, target, "weights/")]
+    checks = [same_arrays("weights", source, target, "weights/", "weights, to the bit")]
     if target.metadata["weights_only"] is None:
-        checks.append(same_arrays("the optimizer's moments, to the bit", source, target, "moments/"))
+        title = "the optimizer's moments, to the bit"
+        checks.append(same_arrays("moments", source, target, "moments/", title))
         steps, runs = ([side.metadata[name] for side in (source, target)] for name in ("step", "run"))
         detail = f"{steps[1]:,}" if steps[0] == steps[1] else f"{steps[1]:,}, not {steps[0]:,}"
-        checks.append(Check("updates of the optimizer", RUNG, judged(steps[0] == steps[1]), steps[1], steps[0], detail))
+        checks.append(Check("updates-of-the-optimizer", RUNG, judged(steps[0] == steps[1]), steps[1], steps[0], detail))
         detail = "the same" if runs[0] == runs[1] else "they differ"
-        checks.append(Check("run: experiment and history", RUNG, judged(runs[0] == runs[1]), detail=detail))
+        title = "run: experiment and history"
+        checks.append(Check("run", RUNG, judged(runs[0] == runs[1]), detail=detail, title=title))
     ours, theirs = (under(side.arrays, "probabilities/") for side in (source, target))
     others = [under(one, "probabilities/") for one in variants(source.arrays)]
     for name in (IMAGES, EXTREMES):
         gap = compare(f"{name}: input, class", ours[name], theirs[name], [one[name] for one in others])
-        check = worst(f"probabilities, {name}", RUNG, [gap], f"{MULTIPLE} noise floors")
-        checks += [check, check_classes(f"classes, {name}", ours[name], theirs[name], check.limit)]
+        of = "-".join(name.split())
+        check = worst(f"probabilities-{of}", RUNG, [gap], f"{MULTIPLE} noise floors", f"probabilities, {name}")
+        classes = check_classes(f"classes-{of}", ours[name], theirs[name], check.limit, f"classes, {name}")
+        checks += [check, classes]
     return checks
 
 
-def same_arrays(name: str, source, target, prefix: str):
+def same_arrays(subject: str, source, target, prefix: str, title: str):
     """Checks that arrays under a prefix are the same, by name, shape, dtype and bit."""
     from parity.checks import Check, judged, missing, under
 
@@ -165,7 +169,8 @@ def same_arrays(name: str, source, target, prefix: str):
             wrong.append(f"{key} is {other.shape} {other.dtype}, not {one.shape} {one.dtype}")
         elif one.tobytes() != other.tobytes():
             wrong.append(f"{key} has other values")
-    return Check(name, RUNG, judged(not wrong), len(wrong), 0, "; ".join(wrong) or f"{len(ours)} arrays")
+    detail = "; ".join(wrong) or f"{len(ours)} arrays"
+    return Check(subject, RUNG, judged(not wrong), len(wrong), 0, detail, title=title)
 
 
 def show(given: ConvertFlags, source, checks: list) -> None:

@@ -52,7 +52,7 @@ def search(climb: Climb, check: Check) -> dict:
 
 def parts_of(check: Check) -> list[str]:
     """Returns the parts whose recordings a check's rung rests on; the restarted epochs tell more than the free run."""
-    if check.name == "batches":
+    if check.id == "data/batches":
         return ["metrics"]
     parts = [part for part in PARTS if check.rung in RUNGS[part]]
     return list(reversed(parts))

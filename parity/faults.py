@@ -132,7 +132,7 @@ def attempt(fault: Fault, keras, task, given: FaultFlags, folder: Path) -> dict:
         "preset": fault.preset,
         "caught": failed is not None,
         "rung": failed.rung if failed else None,
-        "check": failed.name if failed else None,
+        "check": failed.id if failed else None,
         "cause": cause,
         "expected": list(fault.causes),
         "named": cause in fault.causes,

@@ -109,13 +109,14 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment) -> lis
         for one in needed:
             if one not in side.parts:
                 why = side.errors.get(one, "not answered")
-                return [Check(f"{name} could not answer", RUNGS[part][0], "error", None, None, why)]
+                subject, title = f"{name.lower()}-could-not-answer", f"{name} could not answer"
+                return [Check(subject, RUNGS[part][0], "error", None, None, why, title=title)]
     if part != "facts" and "facts" not in reference.parts:
-        return [Check("not judged", RUNGS[part][0], "error", None, None, "the reference's facts are missing")]
+        return [Check("not-judged", RUNGS[part][0], "error", None, None, "the reference's facts are missing")]
     ours, theirs = with_floor(part, reference), candidate.parts[part]
     if ours.metadata["run_id"] != theirs.metadata["run_id"] and part != "facts" and not mixed(reference, candidate):
         detail = f"Keras answered for {ours.metadata['run_id']}, Lightning for {theirs.metadata['run_id']}"
-        return [Check("same run", RUNGS[part][0], "fail", None, None, detail)]
+        return [Check("same-run", RUNGS[part][0], "fail", None, None, detail)]
     try:
         checks = JUDGES[part](ours, theirs, asked if part == "facts" else reference.parts["facts"])
     except Exception as error:  # a recording can be wrong in any way; it must end in a report all the same

@@ -26,7 +26,7 @@ def check_experiment(reference: Recording, candidate: Recording, asked: Experime
     hashes = {side.metadata["experiment_hash"] for side in (reference, candidate)}
     same = not different and hashes == {experiments[0].hash}
     detail = "; ".join(different) or f"both ran {experiments[0].run_id}"
-    return Check("same experiment", "experiment", judged(same), len(different), 0, detail)
+    return Check("same-experiment", "experiment", judged(same), len(different), 0, detail)
 
 
 def check_data(reference: Recording, candidate: Recording, split: str) -> Check:
@@ -38,7 +38,7 @@ def check_data(reference: Recording, candidate: Recording, split: str) -> Check:
         if ours.get(key) != theirs.get(key) or key not in ours
     ]
     detail = "; ".join(different) or f"{ours['samples']:,} images, SHA-256 {ours['image_sha256'][:12]}..."
-    return Check(f"{split} images and labels", "data", judged(not different), len(different), 0, detail)
+    return Check(f"{split}-images-and-labels", "data", judged(not different), len(different), 0, detail)
 
 
 def check_layers(reference: Recording, candidate: Recording, asked: Experiment) -> Check:
@@ -78,13 +78,13 @@ def check_start(reference: Recording, candidate: Recording) -> Check:
     start, found = under(reference.arrays, "start/"), under(candidate.arrays, "start/")
     if not start or found.keys() != start.keys():
         detail = f"Lightning has the arrays {sorted(found)}, the canonical start has {sorted(start)}"
-        return Check("same start", "architecture", "fail", None, 0.0, detail)
+        return Check("same-start", "architecture", "fail", None, 0.0, detail)
     gaps = []
     for key, array in start.items():
         if found[key].shape != array.shape or found[key].dtype != array.dtype:
             detail = f"Lightning has {key} as {found[key].shape} {found[key].dtype}, not {array.shape} {array.dtype}"
-            return Check("same start", "architecture", "fail", None, 0.0, detail)
+            return Check("same-start", "architecture", "fail", None, 0.0, detail)
         gaps.append(np.abs(found[key] - array).max())
     largest = float(np.max(gaps))  # numpy's maximum keeps a NaN, Python's max() may lose it
     detail = "largest difference of a weight that was loaded and read back; copying does not round"
-    return Check("same start", "architecture", judged(largest <= 0.0), largest, 0.0, detail)
+    return Check("same-start", "architecture", judged(largest <= 0.0), largest, 0.0, detail)

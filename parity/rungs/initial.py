@@ -52,14 +52,16 @@ SCALE = f"-log10 of the probability of a scale like this; a sound initialiser fa
 SHAPE = f"-log10 p of Kolmogorov-Smirnov; a sound initialiser fails in {FALSE_ALARM:g} of all tests"
 
 
-def worst_of(name: str, found: list[tuple[float, str]], detail: str) -> Check:
+def worst_of(subject: str, found: list[tuple[float, str]], detail: str) -> Check:
     """Judges the least probable of many tests."""
     if not found:
-        return Check(name, RUNG, "error", None, None, "nothing was drawn")
+        return Check(subject, RUNG, "error", None, None, "nothing was drawn")
     probability, label = min(found)
     measured = -math.log10(max(probability, 1e-300)) + 0.0
     limit = -math.log10(FALSE_ALARM)
-    return Check(name, RUNG, judged(measured <= limit), round(measured, 2), limit, f"{detail}; least probable: {label}")
+    return Check(
+        subject, RUNG, judged(measured <= limit), round(measured, 2), limit, f"{detail}; least probable: {label}"
+    )
 
 
 def law_of(described: dict, shape_: tuple[int, ...]):

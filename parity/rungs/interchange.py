@@ -1,5 +1,7 @@
 """The rung interchange: do weights trained in one framework predict the same in the other?"""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mlp_spec import trials
@@ -8,37 +10,36 @@ from parity.checks import Check, compare, judged, variants, worst
 from parity.rungs.numbers import limit_text
 
 RUNG = "interchange"
+OWN, OWN_TITLE = "classes-own-weights", "classes, each its own weights"
 
 
 def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
     """Checks the probabilities and classes of all test images."""
     ours, theirs = reference.arrays["probabilities"], candidate.arrays["probabilities"]
     runs = [run["probabilities"] for run in variants(reference.arrays)]
-    check = worst(
-        "probabilities, Keras's weights", RUNG, [compare("image, class", ours, theirs, runs)], limit_text(len(runs))
-    )
-    checks = [check, check_classes("classes, Keras's weights", ours, theirs, check.limit)]
+    gaps = [compare("image, class", ours, theirs, runs)]
+    check = worst("probabilities-keras-weights", RUNG, gaps, limit_text(len(runs)), "probabilities, Keras's weights")
+    checks = [check, check_classes("classes-keras-weights", ours, theirs, check.limit, "classes, Keras's weights")]
     if "own_probabilities" not in candidate.arrays:
         detail = "Lightning has no trained weights of its own"
-        checks.append(Check("classes, each its own weights", RUNG, "error", None, None, detail))
+        checks.append(Check(OWN, RUNG, "error", None, None, detail, title=OWN_TITLE))
     else:
-        own = check_classes(
-            "classes, each its own weights", ours, candidate.arrays["own_probabilities"], trials.HORIZON
-        )
+        own = check_classes(OWN, ours, candidate.arrays["own_probabilities"], trials.HORIZON, OWN_TITLE)
         if reference.metadata["horizon_reached"]:
-            own = Check(own.name, RUNG, "info", own.measured, None, f"{own.detail}; the free runs passed the horizon")
+            own = replace(own, status="info", limit=None, detail=f"{own.detail}; the free runs passed the horizon")
         checks.append(own)
     return checks
 
 
-def check_classes(name: str, ours: np.ndarray, theirs: np.ndarray, tie: float | int | None) -> Check:
+def check_classes(subject: str, ours: np.ndarray, theirs: np.ndarray, tie: float | None, title: str = "") -> Check:
     """Checks that every image gets the same class; two classes closer than `tie` are equally likely."""
     if ours.shape != theirs.shape or not np.isfinite(theirs).all():
-        return Check(name, RUNG, "fail", "not a number" if ours.shape == theirs.shape else str(theirs.shape), 0)
+        measured = "not a number" if ours.shape == theirs.shape else str(theirs.shape)
+        return Check(subject, RUNG, "fail", measured, 0, title=title)
     first, second = np.sort(ours, axis=1)[:, :-3:-1].T
     different = ours.argmax(axis=1) != theirs.argmax(axis=1)
     real = different & ~(first - second <= 2 * (tie or 0))
     detail = f"{len(ours) - int(different.sum()):,} of {len(ours):,} images get the same class"
     if different.sum() > real.sum():
         detail += f"; {int(different.sum() - real.sum())} of the others are ties within the limit"
-    return Check(name, RUNG, judged(not real.any()), int(real.sum()), 0, detail)
+    return Check(subject, RUNG, judged(not real.any()), int(real.sum()), 0, detail, title=title)

@@ -5,6 +5,7 @@ is judged once more from the reference's own snapshot, so that the steps after t
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from parity.checks import MULTIPLE, ULPS, Check, distance, epsilon, judged, miss
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"
+RESTARTED, RESTARTED_TITLE = "batch-loss-restarted-epochs", "batch loss, restarted epochs"
 FEWEST_STEPS = 100
 # Beyond the horizon two runs are as different as two independent ones.
 FINAL_DEVIATIONS = 5
@@ -31,19 +33,11 @@ def judge_free(reference: Recording, candidate: Recording, facts: Recording) -> 
     horizon = horizon_of(floor)
     gaps = distance(ours, theirs)
     ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
-    check = of_steps("batch loss, free run", gaps, floor, horizon, f"{horizon:,} of {len(ours):,} steps judged, {ends}")
+    detail = f"{horizon:,} of {len(ours):,} steps judged, {ends}"
+    check = of_steps("batch-loss-free-run", gaps, floor, horizon, detail, "batch loss, free run")
     if horizon < FEWEST_STEPS and horizon < len(ours):
         detail = f"the reference departs from itself after {horizon} steps: too few to judge a free run"
-        check = Check(
-            check.name,
-            RUNG,
-            "info" if check.status == "pass" else check.status,
-            check.measured,
-            check.limit,
-            detail,
-            check.noise_floor,
-            more=check.more,
-        )
+        check = replace(check, status="info" if check.status == "pass" else check.status, detail=detail)
     steps = max(1, len(ours) // plan.epochs)
     epochs = min(plan.epochs, horizon // steps)
     return [
@@ -87,10 +81,10 @@ def horizon_of(floor: np.ndarray) -> int:
     return int(beyond[0]) if len(beyond) else len(floor)
 
 
-def of_steps(name: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detail: str) -> Check:
+def of_steps(subject: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detail: str, title: str = "") -> Check:
     """Judges steps up to a horizon; the first one that fails is shown, else the one nearest to its limit."""
     if horizon == 0:
-        return Check(name, RUNG, "error", None, None, f"nothing is left to judge: {detail}")
+        return Check(subject, RUNG, "error", None, None, f"nothing is left to judge: {detail}", title=title)
     ratio = gaps[:horizon] / (MULTIPLE * floor[:horizon])
     failing = np.flatnonzero(~(ratio <= 1))
     step = int(failing[0]) if len(failing) else int(ratio.argmax())
@@ -109,7 +103,8 @@ def of_steps(name: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detai
     }
     detail = f"{detail}; {what}; largest gap {more['largest']:.2g}, at most {more['largest_ratio_to_floor']:.2g} floors"
     limit = float(MULTIPLE * floor[step])
-    return Check(name, RUNG, judged(not len(failing)), measured, limit, detail, float(floor[step]), more=more)
+    status, floor_there = judged(not len(failing)), float(floor[step])
+    return Check(subject, RUNG, status, measured, limit, detail, floor_there, more=more, title=title)
 
 
 def judge_restarts(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
@@ -134,27 +129,14 @@ def judge_restarts(reference: Recording, candidate: Recording, facts: Recording)
         judged_here[part][: horizon_of(floor[part])] = True
     count = int(judged_here.sum())
     if count < FEWEST_STEPS:
-        return [
-            Check(
-                "batch loss, restarted epochs",
-                RUNG,
-                "error",
-                count,
-                None,
-                f"{count} of {len(ours):,} restarted steps can be judged; {FEWEST_STEPS} are needed",
-            )
-        ]
+        detail = f"{count} of {len(ours):,} restarted steps can be judged; {FEWEST_STEPS} are needed"
+        return [Check(RESTARTED, RUNG, "error", count, None, detail, title=RESTARTED_TITLE)]
     shown = np.where(judged_here | ~np.isfinite(gaps), gaps, 0.0)
-    check = of_steps(
-        "batch loss, restarted epochs",
-        shown,
-        floor,
-        len(ours),
-        f"{count:,} of {len(ours):,} steps judged, each epoch from the reference's snapshot",
-    )
+    detail = f"{count:,} of {len(ours):,} steps judged, each epoch from the reference's snapshot"
+    check = of_steps(RESTARTED, shown, floor, len(ours), detail, RESTARTED_TITLE)
     more = {**check.more, "judged_steps": count, "epoch": (check.more["step"] - 1) // steps + 1}
     detail = f"{check.detail} (epoch {more['epoch']})"
-    return [Check(check.name, RUNG, check.status, check.measured, check.limit, detail, check.noise_floor, more=more)]
+    return [replace(check, detail=detail, more=more)]
 
 
 def check_curves(reference: Recording, candidate: Recording, facts: Recording, epochs: int) -> list[Check]:
@@ -164,23 +146,23 @@ def check_curves(reference: Recording, candidate: Recording, facts: Recording, e
     checks = []
     for name in CURVES:
         ours, theirs = reference.arrays[f"curve/{name}"], candidate.arrays.get(f"curve/{name}", np.empty(0))
-        title = f"curve {name}"
+        subject = f"curve-{name}"
         if len(theirs) != plan.epochs or not np.isfinite(theirs).all():
             what = "not a number" if len(theirs) == plan.epochs else f"{len(theirs)} epochs"
-            checks.append(Check(title, RUNG, "fail", what, None, f"all of {plan.epochs} epochs must have a number"))
+            checks.append(Check(subject, RUNG, "fail", what, None, f"all of {plan.epochs} epochs must have a number"))
             continue
         if not epochs:
-            checks.append(Check(title, RUNG, "info", None, None, "no epoch ends before the chaos horizon"))
+            checks.append(Check(subject, RUNG, "info", None, None, "no epoch ends before the chaos horizon"))
             continue
         others = [run[f"curve/{name}"][:epochs] for run in runs]
         if name.endswith("acc"):
             count = data["test"]["samples"] if name.startswith("val_") else plan.samples
-            checks.append(check_images(title, RUNG, ours[:epochs], theirs[:epochs], others, np.full(epochs, count)))
+            checks.append(check_images(subject, RUNG, ours[:epochs], theirs[:epochs], others, np.full(epochs, count)))
             continue
         dtype = facts.metadata["experiment"]["training"]["precision"]
         floor = running_floor(ours[:epochs].astype(dtype), others)
         detail = f"{epochs} of {plan.epochs} epochs judged"
-        checks.append(of_steps(title, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
+        checks.append(of_steps(subject, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
     return checks
 
 
@@ -188,18 +170,18 @@ def check_final(reference: Recording, candidate: Recording, facts: Recording, ju
     """Checks the last epoch's val_acc beyond the horizon: as of two independent runs."""
     samples, epochs = facts.metadata["data"]["test"]["samples"], facts.metadata["plan"]["epochs"]
     ours, theirs = (side.arrays["curve/val_acc"] for side in (reference, candidate))
-    name = "final val_acc"
+    subject = "final-val_acc"
     if len(ours) != len(theirs) or not np.isfinite([ours[-1], theirs[-1]]).all():
-        return Check(name, RUNG, "fail", None, None, "a final val_acc is missing or not a number")
+        return Check(subject, RUNG, "fail", None, None, "a final val_acc is missing or not a number")
     detail = f"Keras {ours[-1]:.4f}, Lightning {theirs[-1]:.4f}"
     measured = int(abs(round(ours[-1] * samples) - round(theirs[-1] * samples)))
     if judged_epochs == epochs:
-        return Check(name, RUNG, "info", measured, None, f"{detail}; judged with the curve")
+        return Check(subject, RUNG, "info", measured, None, f"{detail}; judged with the curve")
     # sd of the difference of two binomial counts = sqrt(2 N p (1 - p))
     p = float(ours[-1] + theirs[-1]) / 2
     limit = math.ceil(FINAL_DEVIATIONS * math.sqrt(2 * samples * p * (1 - p)))
     detail += f"; beyond the horizon, limit in images: {FINAL_DEVIATIONS} standard deviations of two independent runs"
-    return Check(name, RUNG, judged(measured <= limit), measured, limit, detail)
+    return Check(subject, RUNG, judged(measured <= limit), measured, limit, detail)
 
 
 def check_weights(reference: Recording, candidate: Recording) -> Check:
@@ -209,13 +191,14 @@ def check_weights(reference: Recording, candidate: Recording) -> Check:
         f"{key} has the shape {theirs[key].shape}, not {ours[key].shape}"
         if theirs[key].shape != ours[key].shape
         else f"{key} is not a number everywhere"
-        for key in ours.keys() & theirs.keys()
+        for key in ours
+        if key in theirs
         if theirs[key].shape != ours[key].shape or not np.isfinite(theirs[key]).all()
     ]
     if not ours:
-        return Check("trained weights", RUNG, "error", None, None, "Keras recorded none")
+        return Check("trained-weights", RUNG, "error", None, None, "Keras recorded none")
     detail = "; ".join(sorted(wrong)) or f"all {len(ours)} tensors are there, finite; judged at interchange"
-    return Check("trained weights", RUNG, judged(not wrong), len(wrong), 0, detail)
+    return Check("trained-weights", RUNG, judged(not wrong), len(wrong), 0, detail)
 
 
 def compare_speed(reference: Recording, candidate: Recording, facts: Recording) -> Check:
@@ -223,13 +206,13 @@ def compare_speed(reference: Recording, candidate: Recording, facts: Recording) 
     taken = [side.metadata.get("epoch_seconds", []) for side in (reference, candidate)]
     seconds = [epochs[1:] or epochs for epochs in taken]
     if not all(seconds) or not min(map(min, seconds)) > 0:
-        return Check("seconds an epoch", "speed", "info", None, None, "an epoch's seconds are missing")
+        return Check("seconds-an-epoch", "speed", "info", None, None, "an epoch's seconds are missing")
     ours, theirs = (float(np.median(value)) for value in seconds)
     detail = (
         f"median epoch: Keras {ours:.2f} s, Lightning {theirs:.2f} s, both listened to, Lightning's beside Keras's "
         f"noise floor; measured = Lightning / Keras{path_of(candidate)}"
     )
-    return Check("seconds an epoch", "speed", "info", round(theirs / ours, 3), None, detail)
+    return Check("seconds-an-epoch", "speed", "info", round(theirs / ours, 3), None, detail)
 
 
 def path_of(candidate: Recording) -> str:

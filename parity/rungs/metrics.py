@@ -47,10 +47,10 @@ def check_means(reference: Recording, candidate: Recording, facts: Recording) ->
             # float64 of the means comes from Python; the quantity itself has the model's precision
             dtype = facts.metadata["experiment"]["training"]["precision"]
             gap = compare(name, ours.astype(dtype), theirs, others)
-            checks.append(worst(f"mean {name}", RUNG, [gap], detail))
+            checks.append(worst(f"mean-{name}", RUNG, [gap], detail))
         else:
             counts = np.array(rows if name == "acc" else [data["test"]["samples"]] * 2)
-            checks.append(check_images(f"mean {name}", RUNG, ours, theirs, others, counts))
+            checks.append(check_images(f"mean-{name}", RUNG, ours, theirs, others, counts))
     return checks
 
 
@@ -59,19 +59,21 @@ def len_of(reference: Recording, epoch: int) -> int:
     return int(reference.arrays[f"batches/{epoch}"][:, 0].sum())
 
 
-def check_images(name: str, rung: str, ours: np.ndarray, theirs: np.ndarray, others: list, counts: np.ndarray) -> Check:
+def check_images(
+    subject: str, rung: str, ours: np.ndarray, theirs: np.ndarray, others: list, counts: np.ndarray
+) -> Check:
     """Checks accuracies as numbers of images: as many as the reference differs from itself, and one.
 
     Args:
-        name, rung: the check's.
+        subject, rung: the check's.
         ours, theirs: (epochs,) accuracies.
         others: the reference's runs that differ in rounding only, (epochs,) each.
         counts: (epochs,) images that were counted.
     """
     if ours.shape != theirs.shape:
-        return Check(name, rung, "fail", f"{len(theirs)} epochs", len(ours), f"Keras has {len(ours)} epochs")
+        return Check(subject, rung, "fail", f"{len(theirs)} epochs", len(ours), f"Keras has {len(ours)} epochs")
     if not np.isfinite(theirs).all():
-        return Check(name, rung, "fail", "not a number", 0, "an accuracy is not a number")
+        return Check(subject, rung, "fail", "not a number", 0, "an accuracy is not a number")
     images = np.rint(ours * counts)
     floor = max((float(np.abs(np.rint(run * counts) - images).max()) for run in others), default=0.0)
     gaps = np.abs(theirs * counts - images)  # the reference's are float32; half an image is no image
@@ -82,4 +84,4 @@ def check_images(name: str, rung: str, ours: np.ndarray, theirs: np.ndarray, oth
     whole = abs(gaps[epoch] - round(gaps[epoch])) <= 0.05 + 1e-6 * counts[epoch]
     measured = round(float(gaps[epoch]), 2)
     passed = bool(measured <= limit and (whole or measured <= 0.05))
-    return Check(name, rung, judged(passed), measured, limit, detail, floor)
+    return Check(subject, rung, judged(passed), measured, limit, detail, floor)

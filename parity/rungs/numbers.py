@@ -27,8 +27,8 @@ def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[
             if name in theirs:
                 gap = compare(f"{case}: {name}", array, theirs[name], [run[name] for run in others])
                 gaps[rung_of(name)].append(gap)
-    names = {"forward": "probabilities", "loss": "batch loss", "gradients": "gradients"}
-    checks = [worst(names[rung], rung, found, limit_text(len(runs))) for rung, found in gaps.items()]
+    subjects = {"forward": "probabilities", "loss": "batch-loss", "gradients": "gradients"}
+    checks = [worst(subjects[rung], rung, found, limit_text(len(runs))) for rung, found in gaps.items()]
     return checks + clipped
 
 
@@ -62,7 +62,7 @@ def without_clipping(case: str, reference: Recording, facts: Recording, ours: di
         return [], ours, others
     dtype = ours["loss"].dtype
     told = Check(
-        f"clipped cross-entropy, {case}",
+        f"clipped-cross-entropy-{case.replace(' ', '-').replace(',', '')}",
         "loss",
         "info",
         float(ours["loss"][0]),
@@ -70,6 +70,7 @@ def without_clipping(case: str, reference: Recording, facts: Recording, ours: di
         f"Keras on {facts.metadata['backend']} clips probabilities at 1e-7: its loss is {ours['loss'][0]:.6g}, "
         f"unclipped it is {true['loss'][0]:.6g}; {int((of_label < CLIP).sum())} images get no gradient there. "
         "Lightning is compared with the unclipped loss, which TensorFlow has, too.",
+        title=f"clipped cross-entropy, {case}",
     )
     exact = {name: true[name].astype(dtype) if name != "probabilities" else array for name, array in ours.items()}
     # rounding of the unclipped loss: that of the logits, of which the weights' is the larger part

@@ -14,12 +14,11 @@ def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[
     ours, theirs = under(reference.arrays, "weights/"), under(candidate.arrays, "weights/")
     gaps: list[Gap | str] = list(missing(set(ours), set(theirs)))
     runs = [under(run, "weights/") for run in variants(reference.arrays)]
-    for name in ours.keys() & theirs.keys():
+    for name in [name for name in ours if name in theirs]:
         start = under(reference.arrays, "start/")[name]
         gaps.append(of_steps(name, ours[name], theirs[name], [run[name] for run in runs], float(np.abs(start).max())))
     steps = len(next(iter(ours.values())))
-    check = worst(f"weights after each of {steps} steps", RUNG, gaps, DETAIL)
-    return [check]
+    return [worst("weights-after-every-step", RUNG, gaps, DETAIL, f"weights after each of {steps} steps")]
 
 
 def of_steps(name: str, ours: np.ndarray, theirs: np.ndarray, runs: list[np.ndarray], start: float) -> Gap | str:

@@ -75,7 +75,8 @@ def equivalences(experiment: Experiment, reference: Seeds, candidate: Seeds, mar
 
 def unmeasured(measure, detail: str) -> Check:
     """Says that a measure cannot be compared."""
-    return Check(measure.title, RUNG, "error", "not a number", None, detail, more={"finding": "cannot tell"})
+    more = {"finding": "cannot tell"}
+    return Check(measure.subject, RUNG, "error", "not a number", None, detail, more=more)
 
 
 def one_measure(measure, samples: list[Sample], difference: Difference, margin, p_different: float, fixed) -> Check:
@@ -106,7 +107,7 @@ def one_measure(measure, samples: list[Sample], difference: Difference, margin, 
     }
     detail = words(measure.unit, facts, margin.value)
     status = STATUS.get(found, "error")
-    return Check(measure.title, RUNG, status, abs(difference.value), margin.value, detail, more=facts)
+    return Check(measure.subject, RUNG, status, abs(difference.value), margin.value, detail, more=facts)
 
 
 def words(unit: str, facts: dict, margin: float) -> str:
@@ -154,7 +155,7 @@ def converged(reference: Seeds, candidate: Seeds) -> Check:
     if status == "error":
         detail += "; whether both fail equally often cannot be told from so few"
     more = {"failed": {"keras": ours, "lightning": theirs}, "p": p}
-    return Check("seeds that failed to converge", RUNG, status, len(theirs), len(ours), detail, more=more)
+    return Check("seeds-that-failed-to-converge", RUNG, status, len(theirs), len(ours), detail, more=more)
 
 
 def distinct(reference: Seeds, candidate: Seeds) -> Check:
@@ -168,7 +169,7 @@ def distinct(reference: Seeds, candidate: Seeds) -> Check:
                 again.append(f"{side} {known[key]} and {seed.seed}")
             known.setdefault(key, seed.seed)
     detail = f"the same run to the bit: seeds {', '.join(again[:5])}" if again else "no two seeds gave the same run"
-    return Check("seeds are independent", RUNG, "error" if again else "pass", len(again), 0, detail)
+    return Check("seeds-are-independent", RUNG, "error" if again else "pass", len(again), 0, detail)
 
 
 def spreads(reference: Seeds, candidate: Seeds) -> Check:
@@ -189,7 +190,7 @@ def spreads(reference: Seeds, candidate: Seeds) -> Check:
     least = min(row["p"] for row in rows)
     verdict = "they differ" if least <= ALPHA else "no difference is seen"
     detail = f"standard deviation of Lightning over Keras's: {told}; {verdict} (Brown-Forsythe, Holm)"
-    return Check("equal spreads", RUNG, "info", least, ALPHA, detail, more={"spreads": rows})
+    return Check("equal-spreads", RUNG, "info", least, ALPHA, detail, more={"spreads": rows})
 
 
 def _ratio(sds: list[float]) -> float | None:
@@ -210,15 +211,15 @@ def epochs(reference: dict, candidate: dict) -> Check:
         where = f"{first['curve']} in epoch {first['epoch']}"
         detail += f"; most clearly {where}: {first['difference']:+.4g} (p = {first['p']:.2g})"
     more = {"differ": apart, "bands": {"keras": bands.described(reference), "lightning": bands.described(candidate)}}
-    return Check("curves, epoch by epoch", RUNG, "info", len(apart), 0, detail, more=more)
+    return Check("curves", RUNG, "info", len(apart), 0, detail, more=more, title="curves, epoch by epoch")
 
 
 def lab(experiment: Experiment, seeds: dict[str, np.ndarray]) -> Check:
     """Says where the lab's printed run leaves the prediction band of the seeds of both frameworks."""
-    name, run = "the lab's printed history", published.history(experiment.name)
+    subject, title, run = "lab-history", "the lab's printed history", published.history(experiment.name)
     if run is None or experiment.data.dataset != "mnist":
         where = f"{experiment.name} on {experiment.data.dataset}"
-        return Check(name, "published", "info", None, 0, f"the lab printed nothing for {where}")
+        return Check(subject, "published", "info", None, 0, f"the lab printed nothing for {where}", title=title)
     own, count = bands.excursions(seeds), len(seeds["loss"])
     wide, normal = bands.width(seeds, own), bands.normal_width(seeds)
     points, unlikely = bands.outside(seeds, run, wide), bands.outside(seeds, run, normal)
@@ -243,4 +244,4 @@ def lab(experiment: Experiment, seeds: dict[str, np.ndarray]) -> Check:
     elif unlikely:
         detail += ". Our own seeds jump as far now and then: it is what one run of this experiment can look like"
     more = {"outside": points, "beyond_normal": unlikely, "width": wide, "normal_width": normal, "seeds": count}
-    return Check(name, "published", "info", len(points), 0, detail, more=more)
+    return Check(subject, "published", "info", len(points), 0, detail, more=more, title=title)

@@ -24,6 +24,11 @@ class Measure:
     title: str
     unit: str
 
+    @property
+    def subject(self) -> str:
+        """The measure in a check's id."""
+        return self.title.replace(" ", "-")
+
     def of(self, seed: SeedResult) -> float:
         """Returns the run's number."""
         if self.name == "area":
