@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from mlp_spec import command, flags
-from mlp_spec.errors import UserError
-from mlp_spec.files import write_json
+from mlp_spec import flags
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_json
 
 FAULTS = "InitScale Over256 SoftmaxTwice TorchAdam MeanOfMeans EpochSchedule".split()
 STUDY = "--seeds 3 --epochs 5 --no-compile".split()

@@ -16,10 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from mlp_spec import command, environment, flags
-from mlp_spec.checks import whole_number
-from mlp_spec.errors import UserError
-from mlp_spec.files import write_json
+from mlp_spec import flags
+from mlp_spec.runs import environment
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_json
+from mlp_spec.support.values import whole_number
 
 MEASURED = Path(__file__).parent / "bench.json"
 PACKAGES = ("lightning", "torch", "keras", "tensorflow", "jax", "numpy")

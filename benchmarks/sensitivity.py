@@ -10,13 +10,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlp_spec import command, flags
-from mlp_spec.errors import UserError
-from mlp_spec.files import write_json
+from mlp_spec import flags
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_json
 
 FILE = Path(__file__).with_name("sensitivity.json")
-MODELS, DATA = "lightning_mlp.planted.models", "lightning_mlp.planted.data"
-SEEDS = "lightning_mlp.planted.seeds"
+MODELS, DATA = "parity.selftest.planted.models", "parity.selftest.planted.data"
+SEEDS = "parity.selftest.planted.seeds"
 # name: presets, flags
 CANDIDATES = {
     "ours": ("small bigger", []),
@@ -66,8 +67,8 @@ def measure(given: SensitivityFlags) -> None:
 def numbers_of(given: SensitivityFlags, preset: str, own: list[str], folder: Path) -> dict:
     """Returns the measures of one candidate's seeds: final val_acc, final val_loss, area under val_acc."""
     from mlp_spec.experiment import PRESETS
-    from parity.study.measures import MEASURES
-    from parity.study.store import Store
+    from parity.seeds.measures import MEASURES
+    from parity.seeds.store import Store
 
     report = folder / "report"
     if not (report / "seeds.json").exists():

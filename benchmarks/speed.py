@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.bench import CONTENDERS
-from mlp_spec.files import replacing
+from mlp_spec.support.files import replacing
 
 CHART = Path(__file__).parent / "speed.png"
 # What the project holds itself to: (ours, theirs, the most that ours / theirs may be for `small` and for `bigger`).

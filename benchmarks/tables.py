@@ -7,9 +7,9 @@ from statistics import mean
 
 from benchmarks import bench, speed
 from benchmarks.measure import MEASURED
-from mlp_spec import command
-from mlp_spec.errors import UserError
-from mlp_spec.files import write_text
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_text
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- measured: start (written by `make measure`) -->", "<!-- measured: end -->"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
-from mlp_spec.errors import UserError
+from mlp_spec.support.errors import UserError
 
 PACKAGES = ("keras", "tensorflow", "numpy")
 BACKENDS = ("tensorflow", "jax", "torch")

@@ -4,10 +4,10 @@ import json
 import zipfile
 from pathlib import Path
 
-from mlp_spec import resume
-from mlp_spec.errors import UserError
-from mlp_spec.files import replacing
-from mlp_spec.resume import Stamp
+from mlp_spec.runs import resume
+from mlp_spec.runs.resume import Stamp
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import replacing
 
 MEMBER = "run.json"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from mlp_spec import data
+from mlp_spec.digits import load as data
 
 
 @dataclass(frozen=True)

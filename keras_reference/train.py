@@ -7,9 +7,12 @@ from dataclasses import replace
 
 STARTED = time.monotonic()
 
-from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
-from mlp_spec.errors import UserError  # noqa: E402
+from mlp_spec import flags, optimizers  # noqa: E402
 from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
+from mlp_spec.runs import environment, resume  # noqa: E402
+from mlp_spec.runs import folder as runs  # noqa: E402
+from mlp_spec.support import command  # noqa: E402
+from mlp_spec.support.errors import UserError  # noqa: E402
 
 PROG = "python -m keras_reference.train"
 CHECKPOINT = "checkpoint.keras"

@@ -3,9 +3,9 @@
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
 from lightning_mlp.history import History
-from mlp_spec.progress import EpochBar
-from mlp_spec.resume import Stamp
-from mlp_spec.runs import Results, RunFolder
+from mlp_spec.runs.folder import Results, RunFolder
+from mlp_spec.runs.progress import EpochBar
+from mlp_spec.runs.resume import Stamp
 
 
 class Bar(ProgressBar):

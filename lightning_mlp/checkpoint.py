@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from mlp_spec import resume
-from mlp_spec.errors import UserError
-from mlp_spec.resume import Stamp
+from mlp_spec.runs import resume
+from mlp_spec.runs.resume import Stamp
+from mlp_spec.support.errors import UserError
 
 
 def read(path: str | Path) -> dict:

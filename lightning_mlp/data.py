@@ -11,8 +11,8 @@ import torch
 from filelock import FileLock
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from mlp_spec import data
-from mlp_spec.errors import UserError
+from mlp_spec.digits import load as data
+from mlp_spec.support.errors import UserError
 
 
 class MNISTDataModule(lightning.LightningDataModule):

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from mlp_spec import command
-from mlp_spec.errors import UserError
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
 
 
 def choose(accelerator: str) -> str:

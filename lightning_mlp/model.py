@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lightning_mlp.keras_optimizers import KerasAdam, KerasRMSprop, KerasSGD
+from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "torch-adam")

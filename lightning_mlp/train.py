@@ -8,9 +8,12 @@ from dataclasses import replace
 STARTED = time.monotonic()
 
 from lightning_mlp import device as devices  # noqa: E402
-from mlp_spec import command, environment, flags, optimizers, resume, runs  # noqa: E402
-from mlp_spec.errors import UserError  # noqa: E402
+from mlp_spec import flags, optimizers  # noqa: E402
 from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
+from mlp_spec.runs import environment, resume  # noqa: E402
+from mlp_spec.runs import folder as runs  # noqa: E402
+from mlp_spec.support import command  # noqa: E402
+from mlp_spec.support.errors import UserError  # noqa: E402
 
 PROG = "python -m lightning_mlp.train"
 CHECKPOINT = "checkpoint.ckpt"
@@ -76,8 +79,8 @@ def steps_per_execution(given: flags.LightningFlags, device: str) -> int | None:
 
 def fast_module(compiled: bool, module: type | None = None) -> type:
     """Returns a module's class, LitMLP unless given, that runs many steps in each `training_step`."""
+    from lightning_mlp.fast.steps import many_steps
     from lightning_mlp.model import LitMLP
-    from lightning_mlp.steps import many_steps
 
     fast = many_steps(module or LitMLP)
     fast.compile_steps = compiled
@@ -92,7 +95,7 @@ def build(experiment: Experiment, module: Callable | None = None, **numbers):
         module: called in LitMLP's place, with its keyword arguments.
         numbers: further keyword arguments.
     """
-    from lightning_mlp.overhead import LitMLP
+    from lightning_mlp.fast.overhead import LitMLP
 
     numbers = {**optimizers.to_dict(experiment.training.optimizer), **numbers}
     spec = experiment.model
@@ -108,8 +111,8 @@ def build(experiment: Experiment, module: Callable | None = None, **numbers):
 
 def show(model, input_size: int = 784) -> None:
     """Prints the layers, as Keras's `model.summary()` does; `input_size` is how many values an image has."""
-    from lightning_mlp import layers
-    from mlp_spec.summary import print_summary
+    from parity.adapters.torch import tensors as layers
+    from parity.protocol.layers import print_summary
 
     total = sum(parameter.numel() for parameter in model.parameters())
     print_summary(type(model).__name__, layers.describe(model, input_size), total)
@@ -185,7 +188,7 @@ def make_trainer(experiment: Experiment, device: str, callbacks: list, **options
     import lightning
     from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
-    from lightning_mlp.overhead import Unprofiled
+    from lightning_mlp.fast.overhead import Unprofiled
 
     quieten()
     use_threads(device, experiment)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 
 from mlp_spec import optimizers
-from mlp_spec.checks import one_of, whole_number
-from mlp_spec.errors import UserError
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.values import one_of, whole_number
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 PRECISIONS = ("float32", "float64")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from mlp_spec import optimizers
-from mlp_spec.checks import whole_number
-from mlp_spec.errors import UserError
 from mlp_spec.experiment import ACTIVATIONS, DATASETS, PRECISIONS, PRESETS, DataSpec, Experiment
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.values import whole_number
 
 Flags = TypeVar("Flags")
 
@@ -158,7 +158,8 @@ def check_folders(data_folder: str | None, output_dir: str | None) -> None:
     Raises:
         UserError: the data folder lacks a file, or the output folder is not free.
     """
-    from mlp_spec import idx, runs
+    from mlp_spec.digits import idx
+    from mlp_spec.runs import folder as runs
 
     runs.check_free(output_dir)
     if data_folder is not None:

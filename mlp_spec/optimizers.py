@@ -7,8 +7,8 @@ A new optimizer gets a dataclass here, a branch in `keras_reference/model.py` an
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
-from mlp_spec.checks import fraction, non_negative_number, positive_number
-from mlp_spec.errors import UserError
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.values import fraction, non_negative_number, positive_number
 
 
 @dataclass(frozen=True)

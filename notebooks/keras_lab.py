@@ -44,15 +44,16 @@ from pathlib import Path
 from IPython.display import Image
 
 from keras_reference import backend
-from mlp_spec import fitting, pictures
+from mlp_spec.runs import fitting, pictures
 
 # Starts Keras on TensorFlow, without the lines that TensorFlow logs at its start.
 device = backend.start("auto", "float32")
 
 import keras
 
-from keras_reference import data, layers
+from keras_reference import data
 from keras_reference.model import build_model, compile_model
+from parity.adapters.keras import tensors as layers
 
 folder = Path("runs") / "keras_lab"  # for the pictures
 folder.mkdir(parents=True, exist_ok=True)

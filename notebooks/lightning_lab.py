@@ -45,15 +45,16 @@ import lightning
 import torch
 from IPython.display import Image
 
+from keras_like.optimizers import KerasAdam
 from lightning_mlp import device as devices
-from lightning_mlp import layers, train
+from lightning_mlp import train
 from lightning_mlp.callbacks import Bar
 from lightning_mlp.data import MNISTDataModule, hold
 from lightning_mlp.history import History
-from lightning_mlp.keras_optimizers import KerasAdam
 from lightning_mlp.model import LitMLP
-from mlp_spec import fitting, pictures
 from mlp_spec.experiment import PRESETS
+from mlp_spec.runs import fitting, pictures
+from parity.adapters.torch import tensors as layers
 
 device = devices.choose("auto")
 train.quieten()  # Lightning without its remarks about every run

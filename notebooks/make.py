@@ -7,9 +7,9 @@ The `.py` files in this folder are what people edit and review (jupytext's perce
 import sys
 from pathlib import Path
 
-from mlp_spec import command
-from mlp_spec.errors import UserError
-from mlp_spec.files import write_text
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_text
 
 FOLDER = Path(__file__).parent
 SOURCES = tuple(sorted(FOLDER.glob("*_lab.py")))

@@ -8,15 +8,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-from mlp_spec import command, flags, targets
-from mlp_spec.checks import positive_number, whole_number
-from mlp_spec.errors import UserError
+from mlp_spec import flags
 from mlp_spec.experiment import Experiment
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.values import positive_number, whole_number
+from parity.protocol import targets
 
 PROG = "python -m parity"
 # of their own: `python -m parity faults`
-COMMANDS = ("alarms", "convert", "drift", "faults", "render", "seeds", "traps")
+COMMANDS = {
+    "alarms": "parity.selftest.alarms",
+    "convert": "parity.convert",
+    "drift": "parity.selftest.drift",
+    "faults": "parity.selftest.faults",
+    "render": "parity.report.render",
+    "seeds": "parity.seeds.command",
+    "traps": "parity.traps.command",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status: 0 parity, 1 no parity, 2 could not run."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] and argv[0] in COMMANDS:
-        return import_module(f"parity.{argv[0]}").main(argv[1:])
+        return import_module(COMMANDS[argv[0]]).main(argv[1:])
     description = "Trains the lab's MLP in Keras and in Lightning from one start; reports whether they agree."
     given = flags.parse(ParityFlags, PROG, description, argv)
     return command.run(lambda: compare(given))
@@ -59,9 +69,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def compare(given: ParityFlags) -> int:
     """Puts both sides through the ladder and writes the reports; returns the exit status."""
-    from mlp_spec import runs
-    from parity import report, reporters
-    from parity.ladder import Climb, Side
+    from mlp_spec.runs import folder as runs
+    from parity.ladder.climb import Climb, Side
+    from parity.report import build as report
+    from parity.report import write as reporters
 
     experiment = given.experiment()
     positive_number("stall_timeout", given.stall_timeout)
@@ -84,7 +95,7 @@ def compare(given: ParityFlags) -> int:
 
 def diagnosed(climb) -> list:
     """Returns the checks, the first failed one with its cause if one is found."""
-    from parity import diagnosis
+    from parity.causes import search as diagnosis
 
     return diagnosis.explain(climb)
 
@@ -95,7 +106,8 @@ def check_inputs(given: ParityFlags, data_folder: str | None) -> None:
     Raises:
         UserError: the data folder does not hold MNIST, or there is no GPU and one was asked for.
     """
-    from mlp_spec import data, idx
+    from mlp_spec.digits import idx
+    from mlp_spec.digits import load as data
 
     flags.check_folders(data_folder, given.output_dir)
     for flag in ("candidate", "candidate_datamodule", "reference"):
@@ -115,10 +127,10 @@ def climb_both(given: ParityFlags, experiment: Experiment, data_folder: str | No
 
     Keras goes first: the other side is asked what Keras was asked, on the data set that Keras found.
     """
-    from mlp_spec.data import SAMPLE_NOTE
-    from mlp_spec.job import PARTS, REFERENCE_PARTS, Job
-    from parity import ladder
-    from parity.progress import LadderProgress
+    from mlp_spec.digits.load import SAMPLE_NOTE
+    from parity.ladder import climb as ladder
+    from parity.ladder.progress import LadderProgress
+    from parity.protocol.task import PARTS, REFERENCE_PARTS, Job
 
     asked = reference(experiment)
     task = Job(

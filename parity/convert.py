@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlp_spec import command, flags
-from mlp_spec.errors import UserError
+from mlp_spec import flags
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
 
 PROG = "python -m parity convert"
 # Who reads and writes a file, by its ending: a process each, this one imports no framework.
-EXCHANGES = {".keras": "keras_reference.exchange", ".ckpt": "lightning_mlp.exchange"}
+EXCHANGES = {".keras": "parity.adapters.keras.convert", ".ckpt": "parity.adapters.torch.convert"}
 RUNG = "convert"
 FRAMEWORKS = {".keras": "Keras", ".ckpt": "Lightning"}
 
@@ -49,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def convert(given: ConvertFlags) -> int:
     """Reads with one framework, writes with the other, compares, and only then puts the target in its place."""
-    from mlp_spec.checks import positive_number
-    from mlp_spec.files import replacing
+    from mlp_spec.support.files import replacing
+    from mlp_spec.support.values import positive_number
 
     data_folder = flags.ExperimentFlags(dataset=given.dataset, data_dir=given.data_dir).data_folder
     positive_number("stall_timeout", given.stall_timeout)
@@ -98,7 +99,7 @@ def cross(given: ConvertFlags, data_folder: str | None, temporary: str, folder: 
     Returns:
         what the source, and what the target, read again, hold and predict: two recordings.
     """
-    from mlp_spec.exchange import Task
+    from parity.protocol.contents import Task
 
     read, written = folder / "read.npz", folder / "written.npz"
     source = Task(given.source, str(read), None, given.dataset, data_folder, given.weights_only)
@@ -117,8 +118,8 @@ def ask(ending: str, task, folder: Path, stall: float):
     Raises:
         UserError: it could not; says why.
     """
-    from mlp_spec import recording
-    from parity import children
+    from parity import process as children
+    from parity.protocol import recording
 
     folder.mkdir()
     events, module = [], EXCHANGES[ending]
@@ -132,8 +133,8 @@ def ask(ending: str, task, folder: Path, stall: float):
 
 def judge(source, target) -> list:
     """Checks that the target, read again, holds and predicts what the source does: pure function of two recordings."""
-    from mlp_spec.exchange import EXTREMES, IMAGES
-    from parity.checks import MULTIPLE, Check, compare, judged, under, variants, worst
+    from parity.protocol.contents import EXTREMES, IMAGES
+    from parity.rungs.check import MULTIPLE, Check, compare, judged, under, variants, worst
     from parity.rungs.interchange import check_classes
 
     checks = [same_arrays("weights", source, target, "weights/", "weights, to the bit")]
@@ -159,7 +160,7 @@ def judge(source, target) -> list:
 
 def same_arrays(subject: str, source, target, prefix: str, title: str):
     """Checks that arrays under a prefix are the same, by name, shape, dtype and bit."""
-    from parity.checks import Check, judged, missing, under
+    from parity.rungs.check import Check, judged, missing, under
 
     ours, theirs = under(source.arrays, prefix), under(target.arrays, prefix)
     wrong = missing(set(ours), set(theirs))
@@ -175,8 +176,8 @@ def same_arrays(subject: str, source, target, prefix: str, title: str):
 
 def show(given: ConvertFlags, source, checks: list) -> None:
     """Prints what the source is, and every check."""
-    from mlp_spec.data import SAMPLE_NOTE
-    from parity.report import shown
+    from mlp_spec.digits.load import SAMPLE_NOTE
+    from parity.report.build import shown
 
     facts = source.metadata
     if given.dataset == "auto" and facts["dataset"] == "mnist-sample":

@@ -5,15 +5,17 @@ import json
 import pytest
 from conftest import run_python
 
-from lightning_mlp import layers, train
+from lightning_mlp import train
 from mlp_spec import optimizers
 from mlp_spec.experiment import ACTIVATIONS, PRESETS, Experiment, ModelSpec, TrainingSpec
+from parity.adapters.torch import tensors as layers
 
 KERAS_SIDE = """
 import json, sys
 from keras_reference import backend
 backend.start("cpu", "float32")
-from keras_reference import layers, train
+from parity.adapters.keras import tensors as layers
+from keras_reference import train
 from mlp_spec.experiment import Experiment
 found = []
 for fields in json.loads(sys.argv[1]):

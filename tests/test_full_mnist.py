@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import run_python
 
-from mlp_spec import recording
+from parity.protocol import recording
 
 pytestmark = pytest.mark.full
 

@@ -82,7 +82,7 @@ def test_help_loads_nothing_heavy(module):
 
 ALLOWED = {
     "keras_reference/model.py": {"keras"},
-    "lightning_mlp/model.py": {"itertools", "torch", "lightning", "lightning_mlp.keras_optimizers"},
+    "lightning_mlp/model.py": {"itertools", "torch", "lightning", "keras_like.optimizers"},
     "lightning_mlp/keras_optimizers.py": {"torch"},
 }
 

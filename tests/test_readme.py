@@ -10,7 +10,7 @@ from conftest import ROOT, run_python
 from PIL import Image
 
 from benchmarks import tables
-from mlp_spec.data import load_sample
+from mlp_spec.digits.load import load_sample
 from mlp_spec.experiment import PRESETS
 from mlp_spec.flags import TrainFlags, parse
 

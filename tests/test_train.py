@@ -17,12 +17,13 @@ WEIGHTS = {
 import sys, numpy as np
 from keras_reference import backend
 backend.start("cpu", "float32")
-from keras_reference import checkpoint, layers
+from keras_reference import checkpoint
+from parity.adapters.keras import tensors as layers
 print({name: array.tobytes().hex() for name, array in layers.weights(checkpoint.load(sys.argv[1])).items()})
 """,
     "lightning": """
 import sys
-from lightning_mlp import layers
+from parity.adapters.torch import tensors as layers
 from lightning_mlp.model import LitMLP
 model = LitMLP.load_from_checkpoint(sys.argv[1], weights_only=True)
 print({name: array.tobytes().hex() for name, array in layers.weights(model).items()})

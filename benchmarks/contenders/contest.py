@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 STARTED = time.monotonic()
 
-from mlp_spec import command, data, flags, runs  # noqa: E402
+from mlp_spec import flags  # noqa: E402
+from mlp_spec.digits import load as data  # noqa: E402
 from mlp_spec.experiment import Experiment  # noqa: E402
-from mlp_spec.progress import EpochBar  # noqa: E402
+from mlp_spec.runs import folder as runs  # noqa: E402
+from mlp_spec.runs.progress import EpochBar  # noqa: E402
+from mlp_spec.support import command  # noqa: E402
 
 
 def run(prog: str, train: Callable[["Contest"], None]) -> int:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlp_spec.recording import Recording
-from parity.catalogue import TRAPS
+from parity.protocol.recording import Recording
+from parity.traps.catalogue import TRAPS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Found:
     """A hypothesis that was tested.
 
     Attributes:
-        id: of the trap, in `parity.catalogue`.
+        id: of the trap, in `parity.traps.catalogue`.
         title: in words, with the fitted number.
         keras, other: both formulas.
         explained: how much of the gap it explains, at most 1.

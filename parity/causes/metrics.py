@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.causes.found import Evidence, Found, explained
-from parity.checks import under
+from parity.rungs.check import under
 
 
 def of_metrics(evidence: Evidence) -> Iterator[Found]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlp_spec import trials
-from parity import mlp
+from parity import numpy_mlp as mlp
 from parity.causes.found import Evidence, Found, explained
-from parity.checks import under
+from parity.protocol import inputs as trials
+from parity.rungs.check import under
 
 STEPS = 80  # of the replay: before gradients grow without bound
 ADAM = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"

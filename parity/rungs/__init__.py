@@ -3,7 +3,10 @@
 Each takes the reference's and the candidate's recording of its part, and the reference's facts.
 """
 
-from parity.rungs import facts, initial, interchange, lockstep, metrics, numbers, replay
+from parity.rungs import facts, interchange, lockstep, metrics
+from parity.rungs import forward as numbers
+from parity.rungs import initial_weights as initial
+from parity.rungs import optimizer as replay
 
 JUDGES = {
     "facts": facts.judge,

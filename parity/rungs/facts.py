@@ -3,8 +3,8 @@
 import numpy as np
 
 from mlp_spec.experiment import Experiment, differences
-from mlp_spec.recording import Recording
-from parity.checks import Check, judged, under
+from parity.protocol.recording import Recording
+from parity.rungs.check import Check, judged, under
 
 
 def judge(reference: Recording, candidate: Recording, asked: Experiment) -> list[Check]:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlp_spec import trials
-from mlp_spec.recording import Recording
-from parity.checks import Check, compare, judged, variants, worst
-from parity.rungs.numbers import limit_text
+from parity.protocol import inputs as trials
+from parity.protocol.recording import Recording
+from parity.rungs.check import Check, compare, judged, variants, worst
+from parity.rungs.forward import limit_text
 
 RUNG = "interchange"
 OWN, OWN_TITLE = "classes-own-weights", "classes, each its own weights"

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlp_spec import trials
-from mlp_spec.recording import Recording
-from mlp_spec.runs import CURVES
-from parity.checks import MULTIPLE, ULPS, Check, distance, epsilon, judged, missing, under, variants
+from mlp_spec.runs.folder import CURVES
+from parity.protocol import inputs as trials
+from parity.protocol.recording import Recording
+from parity.rungs.check import MULTIPLE, ULPS, Check, distance, epsilon, judged, missing, under, variants
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"

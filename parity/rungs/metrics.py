@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mlp_spec.recording import Recording
-from mlp_spec.runs import CURVES
-from parity.checks import Check, Gap, compare, judged, under, variants, worst
+from mlp_spec.runs.folder import CURVES
+from parity.protocol.recording import Recording
+from parity.rungs.check import Check, Gap, compare, judged, under, variants, worst
 
 RUNG = "metrics"
 

@@ -130,7 +130,7 @@ def test_torchvisions_loader_gives_the_same_digits(full_mnist, monkeypatch, tmp_
     import gzip
     from pathlib import Path
 
-    from mlp_spec.data import Digits, load
+    from mlp_spec.digits.load import Digits, load
 
     raw = tmp_path / "torchvision" / "MNIST" / "raw"
     raw.mkdir(parents=True)

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lightning_mlp import layers, train
-from lightning_mlp.keras_optimizers import KerasAdam
+from keras_like.optimizers import KerasAdam
+from lightning_mlp import train
 from lightning_mlp.model import EpochMean, LitMLP
-from mlp_spec.errors import UserError
 from mlp_spec.experiment import PRESETS
+from mlp_spec.support.errors import UserError
+from parity.adapters.torch import tensors as layers
 
 IMAGES = torch.rand(5, 784, generator=torch.Generator().manual_seed(1))
 

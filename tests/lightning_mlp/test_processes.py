@@ -14,8 +14,8 @@ from conftest import ROOT, run_python
 
 from lightning_mlp.data import EpochBatches, check_shares
 from lightning_mlp.device import RANKS, is_main_process
-from mlp_spec.errors import UserError
-from mlp_spec.runs import CURVES
+from mlp_spec.runs.folder import CURVES
+from mlp_spec.support.errors import UserError
 
 TWO = ["-m", "lightning_mlp.train", "--dataset", "mnist-sample", "--accelerator", "cpu", "--devices", "2"]
 needs_two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="NOT RUN: needs two CPU cores")

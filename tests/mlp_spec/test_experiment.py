@@ -6,8 +6,8 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from mlp_spec import optimizers
-from mlp_spec.errors import UserError
 from mlp_spec.experiment import PRESETS, DataSpec, Experiment, ModelSpec, TrainingSpec, differences
+from mlp_spec.support.errors import UserError
 
 SMALL, BIGGER = PRESETS["small"], PRESETS["bigger"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from mlp_spec import optimizers
-from mlp_spec.errors import UserError
 from mlp_spec.experiment import PRESETS
 from mlp_spec.flags import ExperimentFlags, TrainFlags, parse
+from mlp_spec.support.errors import UserError
 
 
 def flags(*argv):

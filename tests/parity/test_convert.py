@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import interrupt_after, run_python
 
-from mlp_spec import exchange
-from mlp_spec.errors import UserError
+from mlp_spec.support.errors import UserError
 from parity import convert
+from parity.protocol import contents as exchange
 
 SAMPLE = ("--dataset", "mnist-sample")
 
@@ -222,7 +222,7 @@ def test_a_strangers_mlp_is_converted_with_its_weights_only(own, tmp_path):
 def test_a_converted_stranger_answers_for_pictures(own, tmp_path, capsys):
     from PIL import Image, ImageDraw
 
-    from lightning_mlp import predict
+    from lightning_mlp.predict import __main__ as predict
 
     image = Image.new("L", (99, 99), 255)
     ImageDraw.Draw(image).line([(50, 10), (50, 90)], 0, 9)
@@ -268,9 +268,9 @@ REFUSED = {
 READS = """
 import json, sys
 from pathlib import Path
-from keras_reference import exchange
-from mlp_spec.errors import UserError
-from mlp_spec.exchange import Task
+from parity.adapters.keras import convert as exchange
+from mlp_spec.support.errors import UserError
+from parity.protocol.contents import Task
 told = {}
 for name in sys.argv[2:]:
     try:
@@ -346,7 +346,7 @@ def test_damaged_keras_files(keras_run, tmp_path, capsys):
 
 
 def test_damaged_lightning_checkpoints(lightning_run, tmp_path, capsys):
-    from lightning_mlp.exchange import read
+    from parity.adapters.torch.convert import read
 
     for name, damaged in damages((lightning_run / "checkpoint.ckpt").read_bytes()).items():
         path = tmp_path / f"{name}.ckpt"

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from mlp_spec import canonical, exchange
-from mlp_spec.exchange import Contents
 from mlp_spec.experiment import PRESETS
-from mlp_spec.recording import Recording
-from mlp_spec.resume import Stamp
-from mlp_spec.runs import CURVES, Results
+from mlp_spec.runs.folder import CURVES, Results
+from mlp_spec.runs.resume import Stamp
 from parity import convert
+from parity.protocol import contents as exchange
+from parity.protocol import start as canonical
+from parity.protocol.contents import Contents
+from parity.protocol.recording import Recording
 
 
 def recordings():

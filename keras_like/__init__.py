@@ -1,0 +1,1 @@
+"""PyTorch with the semantics of Keras; each file can be copied whole."""

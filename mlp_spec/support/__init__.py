@@ -1,0 +1,1 @@
+"""Values, files, errors and commands: what every package may use."""

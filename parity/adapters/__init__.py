@@ -1,0 +1,1 @@
+"""The two frameworks answer what the ladder asks, each in a process of its own."""

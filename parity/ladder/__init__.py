@@ -1,0 +1,1 @@
+"""Climbs the ladder of checks and shows how far it is."""

@@ -1,0 +1,199 @@
+"""What both frameworks are put through: the fixed inputs of every rung, from seeded numpy.
+
+The reference draws them and leaves them in its recordings; the other side reads them from there.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlp_spec.experiment import Experiment, ModelSpec
+from parity.protocol import start as canonical
+
+# At least three runs that differ from the reference in rounding only; see `Variant`.
+VARIANTS = ("nudged", "nudged", "permuted")
+INITIAL_VALUES = 4_000  # draws of the smallest kernel: of so many, the widest shows a scale that is 1 % off
+MOST_DRAWS, FEWEST_DRAWS = 64, 4
+# Of the loss: where the reference has departed this far from itself, a free run says nothing more.
+HORIZON = 1e-4
+CASE_BATCH = 32
+METRICS_BATCHES = 31  # and half a batch: an uneven last one shows how means are taken
+METRICS_EPOCHS = 2
+EVAL_BATCH = 300  # does not divide 10,000 (nor 1,000): the last batch counts by its samples or not
+REPLAY_STEPS = 130
+REPLAY_PERIOD = 997  # gradients repeat along a tensor with this period, a prime
+QUICK_STEPS = 160
+QUICK_EPOCHS = 5
+SIMULATED_STEPS, SIMULATED_RESTART = 200, 40  # batches that are kept, so that a cause can be searched for
+
+STREAMS = {"nudge": 10, "permute": 11, "cases": 12, "replay": 13, "metrics": 14}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run of the reference that differs from it in rounding only.
+
+    Attributes:
+        kind: `nudged`: every kernel's start moves by one unit in the last place, in random directions;
+            `permuted`: the rows of every batch change places.
+        number: which one, so that equal kinds differ.
+    """
+
+    kind: str
+    number: int
+
+    def weights(self, weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+        """Returns the start: one unit in the last place away where the variant is `nudged`."""
+        if self.kind != "nudged":
+            return weights
+        generator = np.random.default_rng([seed, STREAMS["nudge"], self.number])
+        return {name: nudged(array, generator) if name.endswith("kernel") else array for name, array in weights.items()}
+
+    def order(self, order: np.ndarray, batch_size: int, seed: int, epoch: int = 0) -> np.ndarray:
+        """Returns the order (samples,): rows of each batch change places where the variant is `permuted`."""
+        if self.kind != "permuted":
+            return order
+        generator = np.random.default_rng([seed, STREAMS["permute"], self.number, epoch])
+        batch = np.arange(len(order)) // batch_size
+        return order[np.lexsort((generator.random(len(order)), batch))]
+
+
+def variants() -> list[Variant]:
+    """Returns the runs that measure the noise floor."""
+    return [Variant(kind, number) for number, kind in enumerate(VARIANTS)]
+
+
+def nudged(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Moves every value by one unit in the last place, up or down."""
+    upwards = generator.random(array.shape) < 0.5
+    away = np.where(upwards, np.array(np.inf, array.dtype), np.array(-np.inf, array.dtype))
+    return np.nextafter(array, away)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of the experiment a level trains.
+
+    Attributes:
+        epochs: how many epochs.
+        samples: training samples of each epoch.
+    """
+
+    epochs: int
+    samples: int
+
+    @classmethod
+    def of(cls, experiment: Experiment, level: str, samples: int) -> "Plan":
+        """Plans a level: `full` is the experiment; `quick` has some 160 steps, with an uneven last batch."""
+        spec = experiment.training
+        if level == "full":
+            return cls(spec.epochs, samples)
+        epochs = min(spec.epochs, QUICK_EPOCHS)
+        steps = max(2, math.ceil(QUICK_STEPS / epochs))
+        return cls(epochs, min(samples, steps * spec.batch_size - spec.batch_size // 2))
+
+    def steps(self, batch_size: int) -> int:
+        """Returns the steps of one epoch."""
+        return math.ceil(self.samples / batch_size)
+
+    def order(self, seed: int, epoch: int, samples: int) -> np.ndarray:
+        """Draws the epoch's order: (self.samples,) indices of the data set's `samples`."""
+        return canonical.epoch_order(seed, epoch, samples)[: self.samples]
+
+
+def initial_draws(model: ModelSpec) -> int:
+    """Returns how many models are initialised, so that the smallest kernel shows 1 % of scale."""
+    smallest = min(inputs * outputs for inputs, outputs in model.layer_sizes)
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, math.ceil(INITIAL_VALUES / smallest)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One batch under one set of weights, for the rungs forward, loss and gradients.
+
+    Attributes:
+        name: what is special about it.
+        weights: canonical arrays.
+        images: (CASE_BATCH, inputs) float32.
+        labels: (CASE_BATCH,) int64.
+    """
+
+    name: str
+    weights: dict[str, np.ndarray]
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def cases(model: ModelSpec, start: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray) -> list[Case]:
+    """Returns the batches: ordinary ones, saturated ones and extreme ones.
+
+    Args:
+        model: the sizes.
+        start: canonical weights.
+        images: (N, inputs) float32 in [0, 1]; N at least CASE_BATCH.
+        labels: (N,) int64.
+    """
+    generator = np.random.default_rng(STREAMS["cases"])
+    images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
+    last = f"dense_{len(model.layer_sizes) - 1}"
+    biased = {
+        name: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if name.endswith("bias") else array)
+        for name, array in start.items()
+    }
+    wide = {name: array * (8 if name.endswith("kernel") else 1) for name, array in biased.items()}
+    # logits up to some 60: -log p beyond 30, where a clipped probability would show
+    sharp = {name: array * (60 if name == f"{last}/kernel" else 1) for name, array in biased.items()}
+    ramp = np.linspace(-1, 1, images.size, dtype=np.float32).reshape(images.shape)
+    noise = generator.standard_normal(images.shape).astype(np.float32)
+    alike = np.full_like(labels, labels[0])
+    return [
+        Case("the start", start, images, labels),
+        Case("with biases", biased, images, labels),
+        Case("eight times the weights", wide, images, labels),
+        Case("saturated output", sharp, images, labels),
+        Case("negative and large inputs", biased, ramp * 4 + noise, labels),
+        Case(
+            "one class, empty images", biased, images * (np.arange(len(images)) % 2)[:, None].astype(np.float32), alike
+        ),
+    ]
+
+
+def replay_start(start: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the replay's start: every second weight is 0, so that its steps show with all their digits."""
+    weights = {}
+    for name, array in start.items():
+        flat = array.copy().ravel() if name.endswith("kernel") else np.full(array.size, 0.05, array.dtype)
+        flat[::2] = 0
+        weights[name] = flat.reshape(array.shape)
+    return weights
+
+
+def replay_gradients(precision: str) -> np.ndarray:
+    """Returns the sequence of gradients, (REPLAY_STEPS, REPLAY_PERIOD): value i of a tensor gets column i % period.
+
+    Ordinary ones of one sign, then of changing signs, tiny ones (down to 1e-12), none at all, ordinary ones
+    again, and at the end ever larger ones, up to 1e15.
+    """
+    generator = np.random.default_rng(STREAMS["replay"])
+    table = np.abs(generator.standard_normal((REPLAY_STEPS, REPLAY_PERIOD))) + 0.1
+    table[20:50] *= generator.choice([-1.0, 1.0], (30, REPLAY_PERIOD))
+    table[50:80] *= 10.0 ** -np.linspace(3, 12, 30)[:, None] * generator.choice([-1.0, 1.0], (30, REPLAY_PERIOD))
+    table[80:85] = 0
+    table[85:115] *= 10.0 ** generator.uniform(-6, 0, (30, REPLAY_PERIOD))
+    table[115:] *= 10.0 ** np.linspace(1, 15, REPLAY_STEPS - 115)[:, None]
+    # columns of their own size: a small gradient from the first step on shows where epsilon stands
+    table[:20] *= 10.0 ** -(np.arange(REPLAY_PERIOD) % 8)[None]
+    return table.astype(precision)
+
+
+def tiled(row: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Spreads one step's gradients (REPLAY_PERIOD,) over a tensor of `shape`."""
+    return np.resize(row, math.prod(shape)).reshape(shape)
+
+
+def metrics_order(epoch: int, samples: int, batch_size: int) -> np.ndarray:
+    """Draws the samples of a metrics epoch, so that the last batch is smaller than the others."""
+    order = np.random.default_rng([STREAMS["metrics"], epoch]).permutation(samples)
+    full = min(METRICS_BATCHES, max(0, samples // batch_size - 1))
+    return order[: full * batch_size + max(1, batch_size // 2)]

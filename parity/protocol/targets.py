@@ -1,0 +1,53 @@
+"""Targets: a user's own class or function, named on the command line."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from mlp_spec.support.errors import UserError
+
+
+def check(flag: str, target: str | None) -> None:
+    """Checks a target's form and that its file exists, without running any of it.
+
+    Raises:
+        UserError: it is neither `package.module:Name` nor `path/to/file.py:Name`.
+    """
+    if target is None:
+        return
+    place, separator, name = target.rpartition(":")
+    if not separator or not place or not name.isidentifier():
+        raise UserError(f"{flag} {target!r} is no target; write package.module:Name or path/to/file.py:Name")
+    if place.endswith(".py") and not Path(place).is_file():
+        raise UserError(f"{flag} {target}: there is no file {place}")
+
+
+def load(target: str):
+    """Imports a target; runs the user's code.
+
+    Raises:
+        UserError: the module cannot be found, or has no such name.
+        Exception: whatever the module raises while it is imported.
+    """
+    check("target", target)
+    place, _, name = target.rpartition(":")
+    if place.endswith(".py"):
+        path = Path(place).resolve()
+        sys.path.insert(0, str(path.parent))  # so that it finds its neighbours
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+    else:
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+                raise UserError(f"target {target}: there is no module {error.name}") from error
+            raise
+    if not hasattr(module, name):
+        names = ", ".join(sorted(key for key in vars(module) if not key.startswith("_"))[:20])
+        raise UserError(f"target {target}: {place} has no {name}; it has: {names or 'nothing'}")
+    return getattr(module, name)

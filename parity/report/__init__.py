@@ -1,0 +1,1 @@
+"""The reports of a parity run, all made from report.json and the recordings."""

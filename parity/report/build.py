@@ -1,0 +1,96 @@
+"""The report: `report.json`, schema 1, from which all other reports are made."""
+
+from datetime import datetime
+
+from mlp_spec.experiment import Experiment
+from mlp_spec.runs import environment
+from mlp_spec.runs.folder import CURVES
+from parity.ladder.climb import Climb, Side
+from parity.rungs.check import Check
+
+SCHEMA = 1
+EXIT_STATUS = {"pass": 0, "fail": 1, "could-not-run": 2}
+
+
+def verdict_of(checks: list[Check]) -> str:
+    """Returns `fail` if a check failed, else `could-not-run` if one could not be decided, else `pass`."""
+    statuses = {check.status for check in checks}
+    if "fail" in statuses:
+        return "fail"
+    return "pass" if "pass" in statuses and "error" not in statuses else "could-not-run"
+
+
+def build(experiment: Experiment, climb: Climb, level: str, created: datetime) -> dict:
+    """Builds the report.
+
+    Args:
+        experiment: what was asked for; its data set is the one that was used.
+        climb: both sides, and the checks from cause to effect.
+        level: `quick` or `full`.
+        created: when.
+    """
+    sides = {"keras": climb.keras, "lightning": climb.lightning}
+    facts = {name: side.parts.get("facts") for name, side in sides.items()}
+    keras = facts["keras"]
+    return {
+        "schema": SCHEMA,
+        "verdict": verdict_of(climb.checks),
+        "created": created.astimezone().isoformat(timespec="seconds"),
+        "level": level,
+        "experiment": {
+            "name": experiment.name,
+            "hash": experiment.hash,
+            "run_id": experiment.run_id,
+            **experiment.to_dict(),
+        },
+        "environment": {
+            **environment.describe("keras", "tensorflow", "jax", "lightning", "torch", "torchvision", "numpy"),
+            "keras_backend": keras and keras.metadata["backend"],
+            "devices": {name: found and found.metadata["device"] for name, found in facts.items()},
+        },
+        "candidate": {
+            key: facts["lightning"] and facts["lightning"].metadata[key]
+            for key in ("candidate", "candidate_datamodule")
+        },
+        "sides": {name: told(side) for name, side in sides.items()},
+        "checks": [check.to_dict() for check in climb.checks],
+    }
+
+
+def told(side: Side) -> dict | None:
+    """Returns what the report says about a side; None if it has not trained."""
+    if not {"facts", "lockstep"} <= set(side.parts):
+        return None
+    facts, trained = side.parts["facts"], side.parts["lockstep"]
+    return {
+        **{key: facts.metadata[key] for key in ("device", "parameters", "layers")},
+        "history": {name: trained.arrays[f"curve/{name}"].tolist() for name in CURVES},
+        "epoch_seconds": trained.metadata["epoch_seconds"],
+    }
+
+
+def sentence(report: dict) -> str:
+    """Says the verdict in one sentence."""
+    name, dataset = report["experiment"]["name"], report["experiment"]["data"]["dataset"]
+    what = f"{name} on {dataset}"
+    bad = [check for check in report["checks"] if check["status"] in ("fail", "error")]
+    if report["verdict"] == "pass":
+        passed = sum(check["status"] == "pass" for check in report["checks"])
+        return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed)."
+    first = f"{bad[0]['rung']} / {bad[0]['name']}" if bad else "nothing was compared"
+    if report["verdict"] == "fail":
+        failed = sum(check["status"] == "fail" for check in bad)
+        first = next(f"{check['rung']} / {check['name']}" for check in bad if check["status"] == "fail")
+        named = next((c["cause"]["title"] for c in bad if c["cause"] and c["cause"]["id"]), None)
+        cause = f" The cause: {named}." if named else ""
+        return f"NO PARITY: Keras and Lightning differ on {what} ({failed} checks failed, the first: {first}).{cause}"
+    return f"COULD NOT RUN: {what} was not decided ({first})."
+
+
+def shown(value) -> str:
+    """Returns a measured value or limit as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,100 @@
+"""The two models of a report: their layers, their first weights as pictures, and what the page can run."""
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity import numpy_mlp as mlp
+from parity.protocol.recording import Recording
+from parity.report.page import images
+from parity.rungs.check import under
+
+ACTIVATIONS = ("relu", "sigmoid", "tanh")
+SAME = 1e-4  # what the page's own network may differ from what the framework predicted
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The first layer's weights as pictures.
+
+    Attributes:
+        keras, lightning, difference: addresses of the pictures.
+        largest: the weight that is drawn in full colour.
+        gap: the difference that is drawn in full colour; 0 where there is none.
+        neurons, shown: how many there are, and how many are drawn.
+    """
+
+    keras: str
+    lightning: str
+    difference: str
+    largest: float
+    gap: float
+    neurons: int
+    shown: int
+
+
+def trained(parts: dict[str, Recording]) -> dict[str, np.ndarray]:
+    """Returns the weights that a side ended with, by canonical names; none if it did not train."""
+    return under(parts["lockstep"].arrays, "final/") if "lockstep" in parts else {}
+
+
+def first_layer(keras: dict[str, Recording], lightning: dict[str, Recording]) -> Weights | None:
+    """Draws both first layers and their difference; None where they cannot be laid side by side."""
+    ours, theirs = (trained(parts).get("dense_0/kernel") for parts in (keras, lightning))
+    if ours is None or theirs is None or ours.shape != theirs.shape or len(ours) != 784:
+        return None
+    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        return None
+    largest, gap = float(max(np.abs(ours).max(), np.abs(theirs).max())), float(np.abs(ours - theirs).max())
+    drawn = [images.png(images.tiles(one, size)) for one, size in ((ours, largest), (theirs, largest))]
+    difference = images.png(images.tiles(theirs.astype(float) - ours, gap))
+    return Weights(*drawn, difference, largest, gap, ours.shape[1], min(ours.shape[1], images.MOST_TILES))
+
+
+def layers(report: dict) -> list[dict]:
+    """Returns the layer tables, a side each: the rows that a framework's `summary()` prints."""
+    return [
+        {"title": title, "layers": side["layers"], "parameters": side["parameters"]}
+        for name, title in (("keras", "Keras"), ("lightning", "Lightning"))
+        if (side := report["sides"][name])
+    ]
+
+
+def network(title: str, style: str, layers: list[dict], parts: dict[str, Recording], seen: dict) -> dict | None:
+    """Returns a trained network as the page runs it; None if the page would answer otherwise than the framework.
+
+    Args:
+        title, style: the side's name, for people and for colours.
+        layers: as the report describes them.
+        parts: the side's recordings.
+        seen: `images` (N, 784) uint8 and `probabilities` (N, classes) that the framework predicted for them.
+    """
+    weights = trained(parts)
+    hidden = {layer["activation"] for layer in layers[:-1]}
+    if len(weights) != 2 * len(layers) or len(hidden) != 1 or not hidden <= set(ACTIVATIONS):
+        return None
+    model = mlp.Model(activation := hidden.pop())
+    few = seen["images"][:200] / np.float32(255)
+    answered = model.probabilities(weights, few)
+    if not np.abs(answered - seen["probabilities"][:200]).max() <= SAME:
+        return None
+    return {
+        "title": title,
+        "style": style,
+        "activation": activation,
+        "layers": [
+            {
+                "inputs": weights[f"dense_{place}/kernel"].shape[0],
+                "outputs": weights[f"dense_{place}/kernel"].shape[1],
+                "kernel": packed(weights[f"dense_{place}/kernel"]),
+                "bias": packed(weights[f"dense_{place}/bias"]),
+            }
+            for place in range(len(layers))
+        ],
+    }
+
+
+def packed(array: np.ndarray) -> str:
+    """Returns an array's values as little-endian float32, in base64."""
+    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()

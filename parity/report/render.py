@@ -1,0 +1,79 @@
+"""`python -m parity render FOLDER`: makes a run's reports anew from `report.json` and the recordings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from mlp_spec import flags
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+
+
+@dataclass(frozen=True)
+class RenderFlags:
+    """Which run."""
+
+    folder: str
+    """Folder of a parity run: it holds report.json, keras/ and lightning/."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    given = flags.parse(positional(), "python -m parity render", "Makes a run's reports anew.", argv)
+    return command.run(lambda: render(Path(given.folder)))
+
+
+def positional() -> type:
+    """Returns the flags with the folder as a plain argument."""
+    import tyro
+
+    return Annotated[RenderFlags, tyro.conf.PositionalRequiredArgs]
+
+
+def render(folder: Path) -> None:
+    """Writes the reports of a run that has ended.
+
+    Raises:
+        UserError: the folder holds no report, or one of another schema.
+    """
+    from parity.report import write as reporters
+
+    report = read(folder)
+    reporters.write(report, *(recorded(folder / side) for side in ("keras", "lightning")), folder)
+    reporters.show(report, folder)
+
+
+def read(folder: Path) -> dict:
+    """Reads `report.json`.
+
+    Raises:
+        UserError: it is missing, damaged or of another schema.
+    """
+    from parity.report.build import SCHEMA
+
+    path = folder / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        schema = report["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is not a report ({type(error).__name__}: {error}); give a parity run's folder"
+        ) from error
+    if schema != SCHEMA:
+        raise UserError(f"{path} has schema {schema!r}; this version reads {SCHEMA}")
+    return report
+
+
+def recorded(folder: Path) -> dict:
+    """Reads a side's recordings by part; one that is missing or damaged is left out, and said so in the reports."""
+    from parity.protocol import recording
+    from parity.protocol.task import REFERENCE_PARTS, recording_path
+
+    found = {}
+    for part in REFERENCE_PARTS:
+        try:
+            found[part] = recording.read(recording_path(folder, part))
+        except recording.BadRecordingError:
+            continue
+    return found

@@ -1,0 +1,34 @@
+"""All reports of a run: each is a pure function of `report.json` and of what both sides recorded."""
+
+from pathlib import Path
+
+from mlp_spec.support.files import write_json, write_text
+from parity.protocol.recording import Recording
+
+
+def write(report: dict, keras: dict[str, Recording], lightning: dict[str, Recording], folder: Path) -> None:
+    """Writes `report.json`, the page, the Markdown report and (if both trained) the picture of the curves.
+
+    Args:
+        report: what `parity.report.build` returned, or what `report.json` holds.
+        keras, lightning: each side's recordings by part.
+        folder: the run's.
+    """
+    from parity.report import curves, markdown
+    from parity.report.page.render import render
+
+    write_json(folder / "report.json", report)
+    if all(report["sides"].values()):
+        curves.draw(report, folder / "curves.png")
+    write_text(folder / "report.md", markdown.render(report))
+    write_text(folder / "report.html", render(report, keras, lightning))
+
+
+def show(report: dict, folder: Path, form: str = "text") -> None:
+    """Prints the summary, or (`json`) the whole report as its file holds it."""
+    if form == "json":
+        print((folder / "report.json").read_text(encoding="utf-8"), end="")
+        return
+    from parity.report import terminal
+
+    terminal.show(report, str(folder))

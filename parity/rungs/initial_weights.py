@@ -1,0 +1,123 @@
+"""The rung initial weights: does each framework's own initialiser draw from the same law?
+
+A uniform law has sharp ends: of n draws, the widest lies within 1 - p^(1/n) of the limit with probability
+1 - p. That sees a scale that is 1 % off in a few thousand draws, which the Kolmogorov-Smirnov test does not.
+"""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from parity.protocol.recording import Recording
+from parity.rungs.check import Check, judged, missing
+
+RUNG = "initial weights"
+# Probability that a sound initialiser fails one test; a run makes fewer than 50 tests.
+FALSE_ALARM = 1e-6
+
+
+def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+    """Checks scales, shapes and biases of all layers, of both frameworks, against the reference's law."""
+    if words := missing(set(reference.arrays), set(candidate.arrays)):
+        return [Check("draws", RUNG, "fail", len(words), 0, "; ".join(words))]
+    for name, drawn in reference.arrays.items():
+        if candidate.arrays[name].shape[1:] != drawn.shape[1:]:
+            detail = f"{name} has the shape {candidate.arrays[name].shape[1:]}, not {drawn.shape[1:]}"
+            return [Check("draws", RUNG, "fail", None, 0, detail)]
+    scales, shapes, biases = [], [], []
+    for index, law in enumerate(facts.metadata["initializers"]):
+        for kind in ("kernel", "bias"):
+            name = f"dense_{index}/{kind}"
+            for side, found in (("Keras", reference), ("Lightning", candidate)):
+                draws = found.arrays[name].astype(np.float64)
+                if not np.isfinite(draws).all():
+                    return [Check("draws", RUNG, "fail", "not a number", 0, f"{side} drew no numbers for {name}")]
+                label = f"{side}, {name}"
+                if kind == "bias" and law[kind]["name"] == "Zeros":
+                    biases.append((float(np.abs(draws).max()), label))
+                    continue
+                known = law_of(law[kind], draws.shape[1:])
+                scales.append(scale(draws.ravel(), known, reference.arrays[name], label))
+                shapes.append(shape(draws.ravel(), known, reference.arrays[name], label))
+    checks = [worst_of("scale", scales, SCALE), worst_of("distribution", shapes, SHAPE)]
+    if biases:
+        largest, label = max(biases)
+        detail = f"largest bias of all draws ({label}); Keras starts them at 0"
+        checks.append(Check("biases", RUNG, judged(largest <= 0.0), largest, 0.0, detail))
+    return checks
+
+
+SCALE = f"-log10 of the probability of a scale like this; a sound initialiser fails in {FALSE_ALARM:g} of all tests"
+SHAPE = f"-log10 p of Kolmogorov-Smirnov; a sound initialiser fails in {FALSE_ALARM:g} of all tests"
+
+
+def worst_of(subject: str, found: list[tuple[float, str]], detail: str) -> Check:
+    """Judges the least probable of many tests."""
+    if not found:
+        return Check(subject, RUNG, "error", None, None, "nothing was drawn")
+    probability, label = min(found)
+    measured = -math.log10(max(probability, 1e-300)) + 0.0
+    limit = -math.log10(FALSE_ALARM)
+    return Check(
+        subject, RUNG, judged(measured <= limit), round(measured, 2), limit, f"{detail}; least probable: {label}"
+    )
+
+
+def law_of(described: dict, shape_: tuple[int, ...]):
+    """Returns the law of one of Keras's initialisers as scipy's distribution; None if it is not known here.
+
+    Source: `keras/src/initializers/random_initializers.py`.
+    """
+    name = described["name"]
+    if name in VARIANCE_SCALING and len(shape_) == 2:
+        scale_, mode, kind = VARIANCE_SCALING[name]
+        fan_in, fan_out = shape_
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+        if kind == "uniform":  # limit = sqrt(3 scale / fan)
+            limit = math.sqrt(3 * scale_ / fan)
+            return stats.uniform(-limit, 2 * limit)
+        # truncated at two standard deviations, and widened so that sqrt(scale / fan) remains
+        return stats.truncnorm(-2, 2, scale=math.sqrt(scale_ / fan) / TRUNCATED_STD)
+    if name == "RandomUniform":
+        return stats.uniform(described["minval"], described["maxval"] - described["minval"])
+    if name == "RandomNormal":
+        return stats.norm(described["mean"], described["stddev"])
+    if name == "TruncatedNormal":
+        return stats.truncnorm(-2, 2, loc=described["mean"], scale=described["stddev"])
+    return None
+
+
+TRUNCATED_STD = 0.87962566103423978  # standard deviation of a standard normal that is cut at +-2
+VARIANCE_SCALING = {
+    "GlorotUniform": (1.0, "fan_avg", "uniform"),
+    "GlorotNormal": (1.0, "fan_avg", "normal"),
+    "HeUniform": (2.0, "fan_in", "uniform"),
+    "HeNormal": (2.0, "fan_in", "normal"),
+    "LecunUniform": (1.0, "fan_in", "uniform"),
+    "LecunNormal": (1.0, "fan_in", "normal"),
+}
+
+
+def scale(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
+    """Returns the probability of draws as wide or narrow as these: by their widest if the law ends sharply."""
+    count = len(draws)
+    if law is not None and law.dist.name == "uniform":
+        low, high = law.support()
+        # how far the widest draw is out, in units of the limit; above 1 is impossible beyond rounding
+        widest = float(np.abs(draws - (low + high) / 2).max() / ((high - low) / 2))
+        text = f"{label}, largest weight over the limit: {widest:.5f} of {count:,} draws"
+        # P(widest <= w) = w^n
+        return (0.0 if widest > 1 + 1e-6 else min(1.0, 2 * widest**count)), text
+    expected = law.std() if law is not None else float(np.std(reference.astype(np.float64)))
+    ratio = float(np.std(draws)) / expected
+    # relative error of a standard deviation: sqrt((kurtosis + 2) / (4 n)); twice that if both were drawn
+    kurtosis = float(law.stats(moments="k")) if law is not None else float(stats.kurtosis(reference.ravel()))
+    error = math.sqrt(max(kurtosis + 2, 0.1) / (4 * count)) * (1 if law is not None else math.sqrt(2))
+    return float(2 * stats.norm.sf(abs(ratio - 1) / error)), f"{label}, spread over the law's: {ratio:.5f}"
+
+
+def shape(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
+    """Returns the Kolmogorov-Smirnov p-value of draws against the law, or against the reference's draws."""
+    found = stats.ks_2samp(draws, reference.ravel()) if law is None else stats.kstest(draws, law.cdf, method="asymp")
+    return float(found.pvalue), f"{label}, distance {found.statistic:.4f}"

@@ -1,0 +1,1 @@
+"""Many seeds of both frameworks: trained, stored, compared by equivalence tests."""

@@ -1,0 +1,1 @@
+"""Measures the checker itself: its detection rate and its false-alarm rate."""

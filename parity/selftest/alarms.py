@@ -1,0 +1,145 @@
+"""`python -m parity alarms`: puts the sound pair through the ladder with many seeds and counts false alarms."""
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mlp_spec import flags, optimizers
+from mlp_spec.experiment import ACTIVATIONS, PRESETS, Experiment, ModelSpec, TrainingSpec
+from mlp_spec.support import command
+from parity.selftest import sweeps
+from parity.selftest.sweeps import SweepFlags
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class AlarmFlags(SweepFlags):
+    """How many pairs to try."""
+
+    runs: int = 100
+    """Quick runs, each with a seed of its own: small, bigger, own model, and so on."""
+    first_seed: int = 0
+    """The runs take this seed and the following ones."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns 0 without a false alarm, 1 with one, 2 if a run could not be decided."""
+    given = flags.parse(AlarmFlags, "python -m parity alarms", "Counts the false alarms of the sound pair.", argv)
+    return command.run(lambda: sweep(given))
+
+
+def sweep(given: AlarmFlags) -> int:
+    """Puts every experiment through the quick ladder; writes the results as they come."""
+    from mlp_spec.runs import folder as runs
+    from mlp_spec.support.files import write_json
+    from mlp_spec.support.values import whole_number
+
+    data_folder = sweeps.check(given)
+    whole_number("runs", given.runs, 1, 100_000)
+    whole_number("first_seed", given.first_seed, 0, 2**31)
+    folder = runs.RunFolder.create(given.output_dir, "alarms").path
+    seeds = range(given.first_seed, given.first_seed + given.runs)
+    rows = []
+    try:
+        for row in sweeps.side_by_side(given.jobs, lambda seed: attempt(seed, data_folder, given, folder), list(seeds)):
+            rows.append(row)
+            write_json(folder / "alarms.json", {"schema": 1, "runs": rows})
+            print(f"{len(rows):>4}/{given.runs}  {line(row)}", flush=True)
+    except KeyboardInterrupt:
+        raise command.Interrupted(f"{len(rows)} of {given.runs} runs are in {folder}.") from None
+    alarms, undecided = (sum(bool(row[key]) for row in rows) for key in ("failed", "errors"))
+    print(summary(alarms, undecided, len(rows), sum(row["checks"] for row in rows)), f"Results: {folder}", sep="\n")
+    return 1 if alarms else 2 if undecided else 0
+
+
+def experiment(seed: int) -> Experiment:
+    """Returns the experiment of a seed: the presets in turn, and every third time an own model drawn from it."""
+    preset = (PRESETS["small"], PRESETS["bigger"], None)[seed % 3]
+    if preset is not None:
+        return replace(preset, training=replace(preset.training, seed=seed))
+    draw = np.random.default_rng([seed, 20])
+    sizes = tuple(int(size) for size in 2 ** draw.uniform(3, 7, draw.integers(1, 4)))
+    choices = [
+        optimizers.SGD(),
+        optimizers.SGD(momentum=0.9),
+        optimizers.SGD(momentum=0.9, nesterov=True),
+        optimizers.Adam(),
+        optimizers.AdamW(),
+        optimizers.RMSprop(),
+        optimizers.RMSprop(momentum=0.5),
+    ]
+    return Experiment(
+        ModelSpec(sizes, str(draw.choice(ACTIVATIONS))),
+        TrainingSpec(
+            choices[draw.integers(len(choices))],
+            batch_size=int(draw.choice([16, 32, 50, 64])),
+            epochs=int(draw.integers(3, 8)),
+            seed=seed,
+            precision=str(draw.choice(["float32", "float32", "float64"])),
+        ),
+    )
+
+
+def attempt(seed: int, data_folder: str | None, given: AlarmFlags, folder: Path) -> dict:
+    """Puts one pair through the ladder; returns its row."""
+    from parity.ladder import climb as ladder
+
+    own, asked = folder / f"seed-{seed}", experiment(seed)
+    started = time.monotonic()
+    keras, task = sweeps.record(asked, data_folder, given, own)
+    job = replace(task, output_dir=str(own / "lightning"))
+    climb = ladder.climb_with(keras, job, own, given.stall_timeout, lambda event: None, task.experiment)
+    if not any(check.status in ("fail", "error") for check in climb.checks):
+        shutil.rmtree(own)  # only what is to be looked at is kept
+    spec = asked.training
+    return {
+        "seed": seed,
+        "experiment": asked.name,
+        "dataset": task.experiment.data.dataset,
+        "batch_size": spec.batch_size,
+        "precision": spec.precision,
+        "checks": len(climb.checks),
+        "failed": [check.to_dict() for check in climb.checks if check.status == "fail"],
+        "errors": [f"{check.rung} / {check.name}: {check.detail}" for check in climb.checks if check.status == "error"],
+        "nearest": nearest(climb.checks),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def nearest(checks: list) -> dict:
+    """Returns the passed check that comes nearest to its limit, in units of the limit."""
+    ratios = {
+        f"{check.rung} / {check.name}": check.measured / check.limit
+        for check in checks
+        if check.status == "pass" and isinstance(check.measured, int | float) and check.limit
+    }
+    name = max(ratios, key=ratios.get, default=None)
+    return {"check": name, "of_limit": ratios.get(name)}
+
+
+def line(row: dict) -> str:
+    """Returns a run as people read it."""
+    if row["failed"]:
+        found = "FALSE ALARM  " + "; ".join(f"{check['rung']} / {check['name']}" for check in row["failed"])
+    elif row["errors"]:
+        found = f"undecided  {row['errors'][0][:120]}"
+    else:
+        found = f"parity  nearest {row['nearest']['of_limit']:.0%} of its limit: {row['nearest']['check']}"
+    name = f"{row['experiment']} batch {row['batch_size']} {row['precision']}"
+    return f"seed {row['seed']:<4} {name:<52} {row['seconds']:>5.0f} s  {found}"
+
+
+def summary(alarms: int, undecided: int, runs: int, checks: int) -> str:
+    """Says how many false alarms there were, and how many there may be in truth."""
+    from scipy import stats
+
+    # Clopper-Pearson: the largest rate at which so few alarms have a probability of 1 - CONFIDENCE
+    rate = stats.beta.ppf(CONFIDENCE, alarms + 1, runs - alarms) if alarms < runs else 1.0
+    return (
+        f"{alarms} false alarms in {runs} runs ({checks:,} checks), {undecided} undecided; "
+        f"the rate of a run is below {rate:.1%} with {CONFIDENCE:.0%} confidence"
+    )

@@ -1,1 +1,0 @@
-"""Many seeds: their statistics, their store, and the processes that train them."""

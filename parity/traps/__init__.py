@@ -1,0 +1,1 @@
+"""The catalogue of traps, and the page made from it."""

@@ -1,0 +1,13 @@
+"""The catalogue of traps: what every cause that `parity.causes` can name is, with three numbers that show it.
+
+`docs/traps.md` is made from it: `python -m parity traps`.
+"""
+
+from parity.traps.catalogue import adam, data, model, optimizer, training
+from parity.traps.catalogue import initial_weights as initial
+from parity.traps.catalogue.trap import IMPORTS, Example, Trap
+
+__all__ = ["IMPORTS", "TRAPS", "Example", "Trap"]
+
+PARTS = (data, initial, model, adam, optimizer, training)
+TRAPS: dict[str, Trap] = {trap.id: trap for part in PARTS for trap in part.TRAPS}

@@ -1,0 +1,273 @@
+"""Traps in pixels, labels, batches and layers."""
+
+from parity.traps.catalogue.trap import Example, Numbers, Trap
+
+PIXELS = "Three pixels as MNIST's files hold them."
+THREE = ("x = 0", "x = 51", "x = 255")
+RIGHT = """
+    x = ops.array([0, 51, 255], dtype="uint8")
+    ops.cast(x, "float32") / 255
+"""
+RIGHT_GIVES = (0.0, 0.2, 1.0)
+SCALED = "float32(x) / 255"
+IMAGES = "`train images and labels` fails: the hashes of the images differ, and"
+
+
+def pixels(line: str) -> str:
+    """Returns the port's code that scales three pixels with `line`."""
+    return f"x = torch.tensor([0, 51, 255], dtype=torch.uint8)\n{line}"
+
+
+def scaling(id: str, title: str, what: str, other: str, shows: str, line: str, gives: Numbers) -> Trap:
+    """Returns a trap of another scaling of the pixels."""
+    example = Example(PIXELS, THREE, RIGHT, pixels(line), RIGHT_GIVES, gives)
+    return Trap(id, title, what, SCALED, other, "data", shows, example)
+
+
+TRAPS = [
+    scaling(
+        "pixels-unscaled",
+        "Pixels stay between 0 and 255",
+        """A port that builds its tensors from the raw files misses the division that `ToTensor` would have done.
+        Sigmoid and tanh layers saturate at once; the model learns slowly and says nothing. Remedy: divide by 255
+        where the data is loaded.""",
+        "float32(x)",
+        f"{IMAGES} the candidate's range ends at 255.",
+        "x.float()",
+        (0.0, 51.0, 255.0),
+    ),
+    scaling(
+        "pixels-256",
+        "Pixels divided by 256",
+        """A byte has 256 values, its largest is 255: dividing by the one instead of the other makes every image a
+        little darker: by 0.4 %, too little for any curve to show. Remedy: divide by 255.""",
+        "float32(x) / 256",
+        f"{IMAGES} the candidate's range ends below 1.",
+        "x.float() / 256",
+        (0.0, 0.19922, 0.99609),
+    ),
+    scaling(
+        "pixels-centred",
+        "Pixels centred between -1 and 1",
+        """`Normalize((0.5,), (0.5,))` came along with the code of another network. The model trains well, and is not
+        the one that was to be ported. Remedy: no normalisation after the division.""",
+        "(float32(x) / 255 - .5) / .5",
+        f"{IMAGES} the candidate's range is -1 to 1.",
+        "(x / 255 - 0.5) / 0.5",
+        (-1.0, -0.6, 1.0),
+    ),
+    scaling(
+        "pixels-standardised",
+        "Pixels standardised with MNIST's mean and deviation",
+        """`Normalize((0.1307,), (0.3081,))` stands in most PyTorch programs for MNIST, so it comes along when the
+        loading is copied. It changes every input and every gradient. Remedy: no normalisation after the
+        division.""",
+        "(float32(x) / 255 - .1307) / .3081",
+        f"{IMAGES} the candidate's range is no longer 0 to 1.",
+        "(x / 255 - 0.1307) / 0.3081",
+        (-0.42421, 0.22493, 2.8215),
+    ),
+    scaling(
+        "pixels-inverted",
+        "Black and white exchanged",
+        """MNIST's background is 0; pictures on paper are white. Code that was written for the latter inverts every
+        image, and the model still learns, from inputs of another mean. Remedy: leave MNIST as it is.""",
+        "1 - float32(x) / 255",
+        f"{IMAGES} the candidate's mean is 1 minus Keras's.",
+        "1 - x / 255",
+        (1.0, 0.8, 0.0),
+    ),
+    Trap(
+        id="pixels-reciprocal",
+        title="Pixels multiplied by 1/255 instead of divided by 255",
+        what="""1/255 is rounded once more before it multiplies, so many pixels end in another last bit. Nobody sees
+            it in a curve, but runs that should agree to the bit do not, and with Adam they part sooner. Remedy:
+            divide.""",
+        keras=SCALED,
+        other="float32(x) * float32(1 / 255)",
+        rung="data",
+        shows=f"{IMAGES} range and number of images agree.",
+        example=Example(
+            "Three pixels, with nine digits: float32 has no more.",
+            ("x = 7", "x = 14", "x = 28"),
+            """
+                x = ops.array([7, 14, 28], dtype="uint8")
+                ops.cast(x, "float32") / 255
+            """,
+            """
+                x = torch.tensor([7, 14, 28], dtype=torch.uint8)
+                x * (1 / 255)
+            """,
+            (0.0274509806, 0.0549019612, 0.109803922),
+            (0.0274509825, 0.054901965, 0.10980393),
+            digits=9,
+        ),
+    ),
+    Trap(
+        id="pixels-moved",
+        title="The same pixels at other places",
+        what="""Images read column by column (or with height and width exchanged) are flattened in another order. An
+            MLP does not care where a pixel is, learns just as well, and then fails on weights that were trained in
+            Keras. Remedy: `reshape(-1, 784)` of (N, 28, 28), row by row.""",
+        keras="x.reshape(N, 784): row by row",
+        other="x transposed, then reshaped: column by column",
+        rung="data",
+        shows=f"{IMAGES} number, range, mean and labels agree.",
+        example=Example(
+            "An image of two rows, (1, 2) and (3, 4), made flat.",
+            ("first value", "second value", "third value"),
+            """
+                image = ops.array([[1, 2], [3, 4]])
+                ops.reshape(image, (-1,))[:3]
+            """,
+            """
+                image = torch.tensor([[1, 2], [3, 4]])
+                image.T.reshape(-1)[:3]
+            """,
+            (1.0, 2.0, 3.0),
+            (1.0, 3.0, 2.0),
+        ),
+    ),
+    Trap(
+        id="labels-changed",
+        title="The same images with other labels",
+        what="""Labels are renumbered on the way, for example counted among those that occur in a part of the data; or a
+            few of them are wrong. The loss falls all the same, since the model learns whatever it is told. Remedy: take
+            the labels as the files have them.""",
+        keras="y",
+        other="y with other values",
+        rung="data",
+        shows="`train images and labels` fails: the images' hashes agree and the labels' do not.",
+        example=Example(
+            "The labels of MNIST's first three images.",
+            ("image 1", "image 2", "image 3"),
+            """
+                y = keras.utils.to_categorical([5, 0, 4], 10)
+                y.argmax(axis=1)
+            """,
+            """
+                y = torch.tensor([5, 0, 4])
+                torch.unique(y, return_inverse=True)[1]
+            """,
+            (5.0, 0.0, 4.0),
+            (2.0, 0.0, 1.0),
+        ),
+    ),
+    Trap(
+        id="own-order",
+        title="Another order, though the seed is the same",
+        what="""`fit` shuffles unless told otherwise, `DataLoader` does not; and where both shuffle, the same seed
+            means nothing: their generators have different streams. Two runs in different orders cannot be compared
+            step by step. Remedy: draw the order once, outside both frameworks, and give it to both.""",
+        keras="the prescribed order",
+        other="an order of its own",
+        rung="data",
+        shows="""`train images and labels` fails: images and labels hash otherwise, though number, range and the
+            count of every label agree.""",
+        example=Example(
+            "Ten samples, shuffled with seed 0; the first three that come.",
+            ("first", "second", "third"),
+            "keras.random.shuffle(ops.arange(10), seed=0)[:3]",
+            """
+                torch.manual_seed(0)
+                torch.randperm(10)[:3]
+            """,
+            (7.0, 0.0, 4.0),
+            (4.0, 1.0, 7.0),
+        ),
+    ),
+    Trap(
+        id="validation-data",
+        title="Validation on the training data",
+        what="""The wrong loader is passed on, often by copying a line. Validation then looks better than it is, and
+            overfitting can no longer be seen. Remedy: look at the number of validation images, not at the
+            accuracy.""",
+        keras="x_test",
+        other="x_train",
+        rung="data",
+        shows="""`test images and labels` fails: the candidate's validation images are as many as the training
+            images, and have their hash.""",
+        example=Example(
+            "Six samples, 1 to 6: three to train on, three to validate.",
+            ("first", "second", "third"),
+            """
+                x_train, x_test = ops.array([1, 2, 3]), ops.array([4, 5, 6])
+                list(tf.data.Dataset.from_tensor_slices(x_test))
+            """,
+            """
+                x_train, x_test = torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6])
+                list(DataLoader(x_train))
+            """,
+            (4.0, 5.0, 6.0),
+            (1.0, 2.0, 3.0),
+        ),
+    ),
+    Trap(
+        id="drop-last",
+        title="The last, smaller batch is dropped",
+        what="""`drop_last=True` leaves out what does not fill a batch; Keras trains on it. Some samples are missing
+            in every epoch, and the number of steps differs wherever the batch size does not divide the data. Remedy:
+            `drop_last=False`, the default.""",
+        keras="every sample, every epoch: ceil(N / batch) batches",
+        other="floor(N / batch) batches",
+        rung="data",
+        shows="`batches` fails, on epochs with an uneven last batch: the candidate trained fewer.",
+        example=Example(
+            "Seven samples in batches of three.",
+            ("batches", "samples seen", "size of the last batch"),
+            """
+                batches = list(tf.data.Dataset.range(7).batch(3))
+                [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]
+            """,
+            """
+                batches = list(DataLoader(torch.arange(7), batch_size=3, drop_last=True))
+                [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]
+            """,
+            (3.0, 7.0, 1.0),
+            (2.0, 6.0, 3.0),
+        ),
+    ),
+    Trap(
+        id="batch-order",
+        title="The right batches in another order",
+        what="""A sampler or several workers hand out the same batches in another order. The epoch's samples are
+            complete, so counts and sums agree, and every weight differs after the first exchanged batch. Remedy:
+            check the order at the training step, not at the sampler.""",
+        keras="batches in the prescribed order",
+        other="the same batches, some exchanged",
+        rung="data",
+        shows="""`batches` fails at the first exchanged batch: rows, labels and pixels are summed, batch by batch, as
+            they arrive at the training step.""",
+        example=Example(
+            "Samples 1 to 6 in batches of two; the sum of each batch.",
+            ("batch 1", "batch 2", "batch 3"),
+            "[sum(batch) for batch in tf.data.Dataset.range(1, 7).batch(2)]",
+            """
+                order = [[2, 3], [0, 1], [4, 5]]
+                [batch.sum() for batch in DataLoader(torch.arange(1, 7), batch_sampler=order)]
+            """,
+            (3.0, 7.0, 11.0),
+            (7.0, 3.0, 11.0),
+        ),
+    ),
+    Trap(
+        id="activation",
+        title="Another activation, perhaps of the same name",
+        what="""A layer gets ReLU out of habit, or an activation whose name is the same and whose numbers are not:
+            `LeakyReLU` is one. The model has the right sizes and the right number of parameters. Remedy: compare
+            activations by what they do to a few numbers.""",
+        keras="LeakyReLU(): max(z, .3 z)",
+        other="nn.LeakyReLU(): max(z, .01 z)",
+        rung="architecture",
+        shows="""`layers` fails and names the layer: activations are told by the values they give, not by their
+            names.""",
+        example=Example(
+            "What both layers called LeakyReLU make of three numbers.",
+            ("z = -2", "z = -1", "z = 1"),
+            "keras.layers.LeakyReLU()(ops.array([-2.0, -1.0, 1.0]))",
+            "nn.LeakyReLU()(torch.tensor([-2.0, -1.0, 1.0]))",
+            (-0.6, -0.3, 1.0),
+            (-0.02, -0.01, 1.0),
+        ),
+    ),
+]

@@ -1,0 +1,284 @@
+"""Traps in the forward pass, the loss and the gradients."""
+
+from parity.traps.catalogue.trap import Example, Trap
+
+CROSS_ENTROPY = "L = -1/N sum log softmax(z)_y"
+LOSS = "`batch loss` fails"
+
+
+def keras_loss(sizes: str, classes: int = 3) -> str:
+    """Returns Keras's code for the loss of three samples of class 0, whose logit 0 has these sizes."""
+    return f"""
+        z = ops.array({sizes})[:, None] * ops.one_hot([0, 0, 0], {classes})
+        y = ops.one_hot([0, 0, 0], {classes})
+        keras.losses.categorical_crossentropy(y, keras.activations.softmax(z))
+    """
+
+
+def torch_loss(sizes: str, line: str, classes: int = 3) -> str:
+    """Returns the port's code for the same, with `line` as its loss."""
+    return f"""
+        y = torch.tensor([0, 0, 0])
+        z = torch.tensor({sizes})[:, None] * F.one_hot(y, {classes})
+        {line}
+    """
+
+
+SIZES = "[4.0, 0.0, -4.0]"
+SAMPLES = "Three samples of class 0 with the logits (4, 0, 0), (0, 0, 0) and (-4, 0, 0)."
+SURE = ("sure and right", "undecided", "sure and wrong")
+PLAIN = (0.035976, 1.0986, 4.7023)
+
+PRECISION = "A product with the identity matrix: exact, if nothing is rounded."
+IDENTITY = """
+    x = ops.array([1.1, 2.4, 3.6])
+    ops.matmul(ops.eye(3), x)
+"""
+IDENTITY_GIVES = (1.1, 2.4, 3.6)
+
+TRAPS = [
+    Trap(
+        id="bfloat16",
+        title="Products in bfloat16",
+        what="""`precision="bf16-mixed"`, or an `autocast` somewhere, rounds what enters every matrix product to 8
+            bits of mantissa. Training goes on well, and no result has more than two or three right digits. Remedy:
+            `precision="32-true"`, Lightning's default.""",
+        keras="float32: 24 bits of mantissa",
+        other="8 bits",
+        rung="forward",
+        shows="""`probabilities` fails: the gap has the size of a rounding to 8 bits, on every case and without a
+            pattern.""",
+        example=Example(
+            PRECISION,
+            ("x = 1.1", "x = 2.4", "x = 3.6"),
+            IDENTITY,
+            """
+                x = torch.tensor([1.1, 2.4, 3.6])
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    y = torch.eye(3) @ x
+                y
+            """,
+            IDENTITY_GIVES,
+            (1.10156, 2.40625, 3.59375),
+            digits=6,
+        ),
+    ),
+    Trap(
+        id="float16-or-tf32",
+        title="Products in float16 or TF32",
+        what="""`precision="16-mixed"`, or `torch.set_float32_matmul_precision("high")` on a GPU, rounds what enters
+            every product to 11 bits of mantissa. Three to four digits remain, which no curve shows. Remedy: neither,
+            where numbers are compared.""",
+        keras="float32: 24 bits of mantissa",
+        other="11 bits",
+        rung="forward",
+        shows="""`probabilities` fails: the gap has the size of a rounding to 11 bits, on every case and without a
+            pattern.""",
+        example=Example(
+            PRECISION,
+            ("x = 1.1", "x = 2.4", "x = 3.6"),
+            IDENTITY,
+            """
+                x = torch.tensor([1.1, 2.4, 3.6])
+                torch.eye(3).half() @ x.half()
+            """,
+            IDENTITY_GIVES,
+            (1.09961, 2.40039, 3.59961),
+            digits=6,
+        ),
+    ),
+    Trap(
+        id="softmax-twice",
+        title="Softmax is applied twice",
+        what="""A Keras model ends in softmax; `F.cross_entropy` takes logits and applies its own. A port that keeps
+            the softmax layer trains, slowly, against a loss that cannot fall below 1.46 with ten classes. Remedy: no
+            softmax in the port's model, or `F.nll_loss` of its logarithm.""",
+        keras=CROSS_ENTROPY,
+        other="L = -1/N sum log softmax(softmax(z))_y",
+        rung="loss",
+        shows=f"""{LOSS} while `probabilities` passes; if the second softmax is a layer of its own, `layers` fails
+            before.""",
+        example=Example(
+            "Three samples of class 0 of ten; its logit is 10, 0 and -10, the others' are 0.",
+            SURE,
+            keras_loss("[10.0, 0.0, -10.0]", 10),
+            torch_loss("[10.0, 0.0, -10.0]", 'F.cross_entropy(z.softmax(dim=1), y, reduction="none")', 10),
+            (0.00040857, 2.3026, 12.197),
+            (1.4615, 2.3026, 2.4031),
+        ),
+    ),
+    Trap(
+        id="mse-loss",
+        title="Mean squared error in place of cross-entropy",
+        what="""`F.mse_loss` of probabilities and one-hot labels is a loss, too, and it falls. But a sample that is
+            wrong and sure of it gets hardly any gradient, so training is slower and ends elsewhere. Remedy:
+            `F.cross_entropy` of the logits.""",
+        keras=CROSS_ENTROPY,
+        other="L = mean((p - y)^2)",
+        rung="loss",
+        shows=f"{LOSS} on every case while `probabilities` passes.",
+        example=Example(
+            SAMPLES,
+            SURE,
+            keras_loss(SIZES),
+            torch_loss(SIZES, "(z.softmax(dim=1) - F.one_hot(y, 3)).square().mean(dim=1)"),
+            PLAIN,
+            (0.00062435, 0.22222, 0.49097),
+        ),
+    ),
+    Trap(
+        id="clipped-probabilities",
+        title="Probabilities are clipped before the logarithm",
+        what="""Whoever takes the logarithm of probabilities clips them, so that it stays finite: the loss then ends
+            at 16.118, and the samples that are most wrong get no gradient at all. Keras does it itself on its JAX
+            and torch backends; on TensorFlow it goes back to the logits. Remedy: `F.cross_entropy` of the logits.""",
+        keras=CROSS_ENTROPY,
+        other="L = -1/N sum log clip(p_y, 1e-7, 1 - 1e-7)",
+        rung="loss",
+        shows=f"{LOSS} on the cases whose output is saturated; the gradients fail there, too.",
+        example=Example(
+            "Three samples of class 0 of three; its logit is -5, -16 and -30, the others' are 0.",
+            ("z = -5", "z = -16", "z = -30"),
+            keras_loss("[-5.0, -16.0, -30.0]"),
+            torch_loss("[-5.0, -16.0, -30.0]", "-z.softmax(dim=1).clamp(1e-7, 1 - 1e-7).log()[:, 0]"),
+            (5.6965, 16.693, 30.693),
+            (5.6965, 16.118, 16.118),
+        ),
+    ),
+    Trap(
+        id="label-smoothing",
+        title="Smoothed labels",
+        what="""`label_smoothing=0.1` came along from another training script; the lab has none. The loss no longer
+            falls to 0, and a model that is sure and right is pushed back. Remedy: leave it out.""",
+        keras=CROSS_ENTROPY,
+        other="L = -1/N sum_k y'_k log softmax(z)_k, y' = y (1 - a) + a / K",
+        rung="loss",
+        shows=f"{LOSS} while `probabilities` passes; the smoothing a is fitted to the gap and printed.",
+        example=Example(
+            SAMPLES,
+            SURE,
+            keras_loss(SIZES),
+            torch_loss(SIZES, 'F.cross_entropy(z, y, label_smoothing=0.1, reduction="none")'),
+            PLAIN,
+            (0.30264, 1.0986, 4.4356),
+        ),
+    ),
+    Trap(
+        id="loss-sum",
+        title="The batch's loss is a sum, not a mean",
+        what="""`reduction="sum"` multiplies loss and gradients by the batch size, and with SGD that is a learning
+            rate as many times larger. With Adam the steps hardly change, so it can stay hidden. Remedy: the default,
+            `reduction="mean"`.""",
+        keras=CROSS_ENTROPY,
+        other="L = -sum log softmax(z)_y",
+        rung="loss",
+        shows=f"{LOSS}: the candidate's is Keras's times the number of images in the batch.",
+        example=Example(
+            "Batches of equal samples of two classes, all undecided.",
+            ("1 sample", "2 samples", "4 samples"),
+            """
+                loss = keras.losses.CategoricalCrossentropy()
+                [loss(ops.one_hot([0] * n, 2), ops.full((n, 2), 0.5)) for n in (1, 2, 4)]
+            """,
+            """
+                loss = nn.CrossEntropyLoss(reduction="sum")
+                [loss(torch.zeros(n, 2), torch.zeros(n, dtype=torch.long)) for n in (1, 2, 4)]
+            """,
+            (0.69315, 0.69315, 0.69315),
+            (0.69315, 1.3863, 2.7726),
+        ),
+    ),
+    Trap(
+        id="loss-scale",
+        title="The loss is multiplied by a constant",
+        what="""A cross-entropy written by hand with `mean()` over samples and classes is Keras's divided by the
+            number of classes. With SGD the learning rate is then ten times too small. Remedy: sum over the classes,
+            mean over the samples, or `F.cross_entropy`.""",
+        keras=CROSS_ENTROPY,
+        other="c L, for example L / K",
+        rung="loss",
+        shows=f"{LOSS}: loss and gradients are Keras's times one and the same factor, which is fitted and printed.",
+        example=Example(
+            SAMPLES,
+            SURE,
+            keras_loss(SIZES),
+            torch_loss(SIZES, "-(F.one_hot(y, 3) * z.log_softmax(dim=1)).mean(dim=1)"),
+            PLAIN,
+            (0.011992, 0.3662, 1.5674),
+        ),
+    ),
+    Trap(
+        id="l2-penalty",
+        title="A penalty on the weights in the loss",
+        what="""A regulariser that the reference does not have, or has on other tensors. Where it is wanted, mind the
+            factor: Keras's `l2(c)` adds c w^2 to the loss, so its gradient is 2 c w, and it counts in the printed
+            loss; PyTorch's `weight_decay=c` adds c w to the gradient and shows in no loss. Remedy: the same penalty
+            on the same tensors.""",
+        keras=CROSS_ENTROPY,
+        other="L + c sum w^2",
+        rung="loss",
+        shows=f"{LOSS} with the gradients of every tensor that is penalised; the factor c is fitted and printed.",
+        example=Example(
+            "One undecided sample of two classes, and one weight w; c = 0.01.",
+            ("w = 1", "w = 2", "w = 3"),
+            """
+                loss = keras.losses.CategoricalCrossentropy()
+                [loss(ops.array([[1.0, 0.0]]), ops.array([[0.5, 0.5]])) for w in (1.0, 2.0, 3.0)]
+            """,
+            """
+                loss = F.cross_entropy(torch.zeros(1, 2), torch.tensor([0]))
+                [loss + 0.01 * w**2 for w in (1.0, 2.0, 3.0)]
+            """,
+            (0.69315, 0.69315, 0.69315),
+            (0.70315, 0.73315, 0.78315),
+        ),
+    ),
+    Trap(
+        id="temperature",
+        title="Logits are divided by a temperature",
+        what="""A division of the logits that distillation or calibration left in the loss makes the model less sure
+            than it is, and its gradients smaller. The class of every image is still the same. Remedy: take it
+            out.""",
+        keras=CROSS_ENTROPY,
+        other="L = -1/N sum log softmax(z / T)_y",
+        rung="loss",
+        shows=f"{LOSS} while `probabilities` passes, if the division stands in the loss alone.",
+        example=Example(
+            SAMPLES,
+            SURE,
+            keras_loss(SIZES),
+            torch_loss(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),
+            PLAIN,
+            (0.23954, 1.0986, 2.7586),
+        ),
+    ),
+    Trap(
+        id="detached-layer",
+        title="No gradient reaches the first layers",
+        what="""A `detach()`, a detour through numpy or `torch.no_grad()` cuts the graph: the layers before it never
+            learn. The others make up for much of it, so the loss still falls. Remedy: check after one backward pass
+            that every parameter has a gradient.""",
+        keras="dL/dW of every layer",
+        other="none for the first layers",
+        rung="gradients",
+        shows="`gradients` fails on the first layers alone, while `probabilities` and `batch loss` pass.",
+        example=Example(
+            "y = w1 w2 w3 with the weights 2, 3 and 4; the derivative of y by each.",
+            ("dy/dw1", "dy/dw2", "dy/dw3"),
+            """
+                w = tf.Variable([2.0, 3.0, 4.0])
+                with tf.GradientTape() as tape:
+                    y = w[0] * w[1] * w[2]
+                tape.gradient(y, w)
+            """,
+            """
+                w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+                y = w[0].detach() * w[1] * w[2]
+                y.backward()
+                w.grad
+            """,
+            (12.0, 8.0, 6.0),
+            (0.0, 8.0, 6.0),
+        ),
+    ),
+]

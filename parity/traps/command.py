@@ -1,0 +1,104 @@
+"""`python -m parity traps`: writes `docs/traps.md` from the catalogue, or checks every number of it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlp_spec import flags
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from parity.traps.catalogue import IMPORTS, TRAPS, Trap
+
+PAGE = "docs/traps.md"
+PACKAGES = {"keras": "parity.traps.keras_snippets", "other": "parity.traps.torch_snippets"}
+SECONDS = 300.0  # for all snippets of a framework; they take a few
+
+
+@dataclass(frozen=True)
+class TrapFlags:
+    """What to do with the page of traps."""
+
+    check: bool = False
+    """Compute every number in both frameworks and compare the page with the catalogue; writes nothing."""
+    output: str = PAGE
+    """The page."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns 0, or 1 if the check finds a difference."""
+    given = flags.parse(TrapFlags, "python -m parity traps", "Writes the page of traps, or checks its numbers.", argv)
+    return command.run(lambda: run(given))
+
+
+def run(given: TrapFlags) -> int:
+    """Writes the page, or compares it and its numbers."""
+    from mlp_spec.support.files import write_text
+    from parity.traps.page import render
+
+    page = Path(given.output)
+    if not page.parent.is_dir():
+        raise UserError(f"--output {page}: there is no folder {page.parent}; run this in the project's folder")
+    if not given.check:
+        write_text(page, render(TRAPS.values()))
+        print(f"{len(TRAPS)} traps written to {page}")
+        return 0
+    wrong = differences(TRAPS.values(), {side: computed(side, TRAPS.values()) for side in PACKAGES})
+    if not page.is_file() or page.read_text(encoding="utf-8") != render(TRAPS.values()):
+        wrong.append(f"{page} is not what the catalogue gives; run python -m parity traps")
+    print("\n".join(wrong) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
+    return 1 if wrong else 0
+
+
+def computed(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
+    """Computes every example of one side in that framework's process; returns the numbers by the trap's id.
+
+    Args:
+        side: `keras` or `other`.
+        traps: whose examples.
+
+    Raises:
+        UserError: the process fails or is too slow.
+    """
+    codes = {trap.id: getattr(trap.example, f"{side}_code") for trap in traps}
+    asked = json.dumps({"imports": IMPORTS[side], "snippets": codes})
+    start = [sys.executable, "-m", PACKAGES[side]]
+    try:
+        done = subprocess.run(start, input=asked, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{PACKAGES[side]} took more than {SECONDS:g} s and was stopped") from None
+    if done.returncode:
+        last = "\n".join(done.stderr.strip().splitlines()[-1:])
+        raise UserError(f"{PACKAGES[side]} ended with exit status {done.returncode}: {last}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def differences(traps: Iterable[Trap], found: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Returns in words every stored number that is not the computed one, to its last printed digit.
+
+    Args:
+        traps: with the stored numbers.
+        found: by side and id, the computed ones.
+    """
+    wrong = []
+    for trap in traps:
+        for side in PACKAGES:
+            stored, numbers = getattr(trap.example, side), found[side][trap.id]
+            if len(numbers) != 3 or not all(
+                same(one, other, trap.example.digits) for one, other in zip(stored, numbers, strict=True)
+            ):
+                wrong.append(f"{trap.id}, {side}: stored {list(stored)}, computed {numbers}")
+    return wrong
+
+
+def same(stored: float, number: float, digits: int) -> bool:
+    """Says whether a number, rounded to so many significant digits, is the stored one.
+
+    Half a unit of the last digit and a little are allowed: a number in the middle may round either way.
+    """
+    if stored == 0:
+        return number == 0
+    unit = 10.0 ** (int(f"{stored:e}".split("e")[1]) - digits + 1)
+    return abs(number - stored) <= 0.501 * unit  # false for what is not a number
