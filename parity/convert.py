@@ -1,21 +1,27 @@
 """`python -m parity convert`: turns a `.keras` file into a Lightning checkpoint, or back, and checks the result."""
 
+from __future__ import annotations
+
 import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlp_spec import flags
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 
+if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
+    from parity.protocol.records import Contents
+    from parity.protocol.task import Task
+    from parity.protocol.tensors import Arrays
+    from parity.rungs.check import Check
+
 PROG = "python -m parity convert"
-# Who reads and writes a file, by its ending: a process each, this one imports no framework.
-EXCHANGES = {".keras": "parity.adapters.keras.convert", ".ckpt": "parity.adapters.torch.convert"}
+# Which framework reads and writes a file, by its ending: a process each, this one imports none.
+SIDES = {".keras": "keras", ".ckpt": "lightning"}
 RUNG = "convert"
-FRAMEWORKS = {".keras": "Keras", ".ckpt": "Lightning"}
 
 
 @dataclass(frozen=True)
@@ -44,31 +50,31 @@ class NotTheSame(Exception):
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0 if the target was written, 1 if it would not predict the same, 2 if it cannot be."""
     description = "Turns a .keras file into a Lightning checkpoint, or back, and checks that both predict the same."
-    given = flags.parse(ConvertFlags, PROG, description, argv)
-    return command.run(lambda: convert(given))
+    options = flags.parse(ConvertFlags, PROG, description, argv)
+    return command.run(lambda: convert(options))
 
 
-def convert(given: ConvertFlags) -> int:
+def convert(options: ConvertFlags) -> int:
     """Reads with one framework, writes with the other, compares, and only then puts the target in its place."""
     from mlp_spec.support.files import replacing
     from mlp_spec.support.values import positive_number
 
-    data_folder = flags.ExperimentFlags(dataset=given.dataset, data_dir=given.data_dir).data_folder
-    positive_number("stall_timeout", given.stall_timeout)
-    check_paths(given.source, given.target)
+    data_folder = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
+    positive_number("stall_timeout", options.stall_timeout)
+    check_paths(options.source, options.target)
     flags.check_folders(data_folder, None)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with replacing(given.target) as temporary:
-                source, target = cross(given, data_folder, str(temporary), Path(folder))
+            with replacing(options.target) as temporary:
+                source, target = cross(options, data_folder, str(temporary), Path(folder))
                 checks = judge(source, target)
-                show(given, source, checks)
+                show(options, source, checks)
                 if not all(check.status == "pass" for check in checks):
                     raise NotTheSame
         except NotTheSame:
-            print(f"NOT CONVERTED: the two would not be the same; {given.target} was not written.")
+            print(f"NOT CONVERTED: the two would not be the same; {options.target} was not written.")
             return 1
-    print(outcome(given, target))
+    print(outcome(options, target))
     return 0
 
 
@@ -79,7 +85,7 @@ def check_paths(source: str, target: str) -> None:
         UserError: they are not so.
     """
     endings = [Path(path).suffix for path in (source, target)]
-    if set(endings) != set(EXCHANGES):
+    if set(endings) != set(SIDES):
         raise UserError(
             f"{source} and {target}: one must end in .keras and the other in .ckpt, for example "
             f"{PROG} checkpoint.keras checkpoint.ckpt"
@@ -93,97 +99,99 @@ def check_paths(source: str, target: str) -> None:
         raise UserError(f"{target} cannot be written: {folder} is no folder that can be written to")
 
 
-def cross(given: ConvertFlags, data_folder: str | None, temporary: str, folder: Path) -> tuple:
+def cross(options: ConvertFlags, data_folder: str | None, temporary: str, folder: Path) -> tuple[Contents, Contents]:
     """Reads the source and writes the target, a process each.
 
     Returns:
-        what the source, and what the target, read again, hold and predict: two recordings.
+        what the source, and what the target, read again, hold and predict.
     """
-    from parity.protocol.contents import Task
+    from mlp_spec.experiment import Experiment
+    from parity.pair import Pair
+    from parity.protocol.task import CheckpointTask, Task, recording_path
 
-    read, written = folder / "read.npz", folder / "written.npz"
-    source = Task(given.source, str(read), None, given.dataset, data_folder, given.weights_only)
-    target = Task(temporary, str(written), str(read))
-    return tuple(
-        ask(ending, task, folder / str(place), given.stall_timeout)
-        for place, (ending, task) in enumerate(
-            ((Path(given.source).suffix, source), (Path(given.target).suffix, target))
-        )
+    reading = Task(
+        ("read",),
+        str(folder / "read"),
+        Pair(Experiment(), options.dataset, data_folder),
+        checkpoint=CheckpointTask(options.source, weights_only=options.weights_only),
     )
+    contents = str(recording_path(folder / "read", "read"))
+    writing = Task(("write",), str(folder / "write"), checkpoint=CheckpointTask(temporary, contents))
+    source = ask_for_contents(options.source, reading, "reads", options.stall_timeout)
+    return source, ask_for_contents(options.target, writing, "writes, and reads again", options.stall_timeout)
 
 
-def ask(ending: str, task, folder: Path, stall: float):
-    """Has a framework's process do a task; returns the recording that it leaves.
+def ask_for_contents(path: str, task: Task, doing: str, stall: float) -> Contents:
+    """Has a framework's process read or write a checkpoint; returns what it holds and predicts.
 
     Raises:
         UserError: it could not; says why.
     """
-    from parity import process as children
-    from parity.protocol import recording
+    from parity.process import ask
+    from parity.protocol.task import NAMES
 
+    name = SIDES[Path(path).suffix]
+    print(f"{NAMES[name]} {doing} ...", flush=True)
+    folder = Path(task.output_dir)
     folder.mkdir()
-    events, module = [], EXCHANGES[ending]
-    print(f"{FRAMEWORKS[ending]} {'reads' if task.contents is None else 'writes, and reads again'} ...", flush=True)
-    asking = [sys.executable, "-m", module]
-    wrong = children.run_probe(module.partition(".")[0], task, folder, stall, events.append, asking)
-    if failed := next((event["message"] for event in events if event["event"] == "failed"), wrong):
-        raise UserError(failed)
-    return recording.read(task.output)
+    side = ask(name, task, folder, stall)
+    if side.errors:
+        raise UserError(next(iter(side.errors.values())))
+    return next(iter(side.parts.values()))
 
 
-def judge(source, target) -> list:
-    """Checks that the target, read again, holds and predicts what the source does: pure function of two recordings."""
+def judge(source: Contents, target: Contents) -> list[Check]:
+    """Checks that the target, read again, holds and predicts what the source does."""
     from parity.protocol.contents import EXTREMES, IMAGES
-    from parity.rungs.check import MULTIPLE, Check, compare, judged, under, variants, worst
+    from parity.rungs.check import MULTIPLE, Check, compare, judged, worst
     from parity.rungs.interchange import check_classes
 
-    checks = [same_arrays("weights", source, target, "weights/", "weights, to the bit")]
-    if target.metadata["weights_only"] is None:
-        title = "the optimizer's moments, to the bit"
-        checks.append(same_arrays("moments", source, target, "moments/", title))
-        steps, runs = ([side.metadata[name] for side in (source, target)] for name in ("step", "run"))
-        detail = f"{steps[1]:,}" if steps[0] == steps[1] else f"{steps[1]:,}, not {steps[0]:,}"
-        checks.append(Check("updates-of-the-optimizer", RUNG, judged(steps[0] == steps[1]), steps[1], steps[0], detail))
-        detail = "the same" if runs[0] == runs[1] else "they differ"
-        title = "run: experiment and history"
-        checks.append(Check("run", RUNG, judged(runs[0] == runs[1]), detail=detail, title=title))
-    ours, theirs = (under(side.arrays, "probabilities/") for side in (source, target))
-    others = [under(one, "probabilities/") for one in variants(source.arrays)]
+    checks = [same_arrays("weights", source.weights, target.weights, "weights, to the bit")]
+    if target.weights_only is None:
+        moments = [
+            {f"{path}/{slot}": array for slot, arrays in contents.moments.items() for path, array in arrays.items()}
+            for contents in (source, target)
+        ]
+        checks.append(same_arrays("moments", *moments, "the optimizer's moments, to the bit"))
+        same = source.step == target.step
+        detail = f"{target.step:,}" if same else f"{target.step:,}, not {source.step:,}"
+        checks.append(Check("updates-of-the-optimizer", RUNG, judged(same), target.step, source.step, detail))
+        same, title = source.run == target.run, "run: experiment and history"
+        detail = "the same" if same else "they differ"
+        checks.append(Check("run", RUNG, judged(same), detail=detail, title=title))
     for name in (IMAGES, EXTREMES):
-        gap = compare(f"{name}: input, class", ours[name], theirs[name], [one[name] for one in others])
-        of = "-".join(name.split())
-        check = worst(f"probabilities-{of}", RUNG, [gap], f"{MULTIPLE} noise floors", f"probabilities, {name}")
-        classes = check_classes(f"classes-{of}", ours[name], theirs[name], check.limit, f"classes, {name}")
-        checks += [check, classes]
+        ours, theirs = source.probabilities[name], target.probabilities[name]
+        gap = compare(f"{name}: input, class", ours, theirs, [variant[name] for variant in source.variants])
+        subject = "-".join(name.split())
+        check = worst(f"probabilities-{subject}", RUNG, [gap], f"{MULTIPLE} noise floors", f"probabilities, {name}")
+        checks += [check, check_classes(f"classes-{subject}", ours, theirs, check.limit, f"classes, {name}")]
     return checks
 
 
-def same_arrays(subject: str, source, target, prefix: str, title: str):
-    """Checks that arrays under a prefix are the same, by name, shape, dtype and bit."""
-    from parity.rungs.check import Check, judged, missing, under
+def same_arrays(subject: str, ours: Arrays, theirs: Arrays, title: str) -> Check:
+    """Checks that arrays are the same, by name, shape, dtype and bit."""
+    from parity.rungs.check import Check, judged, missing
 
-    ours, theirs = under(source.arrays, prefix), under(target.arrays, prefix)
-    wrong = missing(set(ours), set(theirs))
+    wrong = missing(ours, theirs)
     for key in sorted(ours.keys() & theirs.keys()):
-        one, other = ours[key], theirs[key]
-        if one.shape != other.shape or one.dtype != other.dtype:
-            wrong.append(f"{key} is {other.shape} {other.dtype}, not {one.shape} {one.dtype}")
-        elif one.tobytes() != other.tobytes():
+        our, their = ours[key], theirs[key]
+        if our.shape != their.shape or our.dtype != their.dtype:
+            wrong.append(f"{key} is {their.shape} {their.dtype}, not {our.shape} {our.dtype}")
+        elif our.tobytes() != their.tobytes():
             wrong.append(f"{key} has other values")
     detail = "; ".join(wrong) or f"{len(ours)} arrays"
     return Check(subject, RUNG, judged(not wrong), len(wrong), 0, detail, title=title)
 
 
-def show(given: ConvertFlags, source, checks: list) -> None:
+def show(options: ConvertFlags, source: Contents, checks: list[Check]) -> None:
     """Prints what the source is, and every check."""
     from mlp_spec.digits.load import SAMPLE_NOTE
     from parity.report.build import shown
 
-    facts = source.metadata
-    if given.dataset == "auto" and facts["dataset"] == "mnist-sample":
+    if options.dataset == "auto" and source.dataset == "mnist-sample":
         print(SAMPLE_NOTE)
-    print(f"{given.source}: {described(facts)}")
-    print(f"checked on the test images of {facts['dataset']} ({facts['data_source']}):")
+    print(f"{options.source}: {describe(source)}")
+    print(f"checked on the test images of {source.dataset} ({source.data_source}):")
     for check in checks:
         numbers = (
             f"{shown(check.measured)}, limit {shown(check.limit)}" if check.noise_floor is not None else check.detail
@@ -191,28 +199,27 @@ def show(given: ConvertFlags, source, checks: list) -> None:
         print(f"  {check.status:<5} {check.name:<46} {numbers}")
 
 
-def described(facts: dict) -> str:
+def describe(contents: Contents) -> str:
     """Says which experiment, seed and data set a file's weights were trained with."""
     from mlp_spec.experiment import Experiment
 
-    experiment = Experiment.from_dict(facts["experiment"])
+    experiment = Experiment.from_dict(contents.experiment)
     sizes = "-".join(map(str, experiment.model.hidden_sizes))
-    if facts["run"] is None:
+    if contents.run is None:
         return f"mlp-{sizes}-{experiment.model.activation}, seed unknown, data set unknown"
     spec = experiment.training
-    done = f"{len(facts['run']['epoch_seconds'])} of {spec.epochs} epochs"
+    done = f"{len(contents.run['epoch_seconds'])} of {spec.epochs} epochs"
     return f"{experiment.name} [{experiment.hash}], seed {spec.seed}, data set {experiment.data.dataset}, {done}"
 
 
-def outcome(given: ConvertFlags, target) -> str:
+def outcome(options: ConvertFlags, target: Contents) -> str:
     """Says what was written, and what can be done with it."""
-    facts = target.metadata
-    if facts["weights_only"]:
+    if target.weights_only:
         return (
-            f"Written: {given.target}. It holds WEIGHTS ONLY ({facts['weights_only']}): it predicts, and --resume "
+            f"Written: {options.target}. It holds WEIGHTS ONLY ({target.weights_only}): it predicts, and --resume "
             "refuses it."
         )
-    spec, done = facts["experiment"]["training"], len(facts["run"]["epoch_seconds"])
-    rest = f"--resume goes on with epoch {done + 1}" if done < spec["epochs"] else "the run is finished"
-    state = f"{spec['optimizer']['name']} after {facts['step']:,} updates"
-    return f"Written: {given.target}. It holds the weights, {state}, and the run: {rest}."
+    training, done = target.experiment["training"], len(target.run["epoch_seconds"])
+    rest = f"--resume goes on with epoch {done + 1}" if done < training["epochs"] else "the run is finished"
+    state = f"{training['optimizer']['name']} after {target.step:,} updates"
+    return f"Written: {options.target}. It holds the weights, {state}, and the run: {rest}."

@@ -1,6 +1,7 @@
 """The MLP in numpy, in float64: forward, loss, gradients, optimizers, each with the ways in which it can be wrong.
 
-It decides no rung: there, the reference decides. It tells what a hypothesis about a difference would give.
+It decides no rung: there, the reference decides. It tells what a hypothesis about a difference would give. Weights
+are by path, each layer's kernel before its bias.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from parity.protocol.records import Answer
+from parity.protocol.tensors import Arrays
 
 
 def sigmoid(z):
@@ -21,15 +23,13 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "sigmoid": (sigmoid, lambda z, a: a * (1 - a)),
     "tanh": (np.tanh, lambda z, a: 1 - a * a),
     "relu": (lambda z: np.maximum(z, 0), lambda z, a: (z > 0) * 1.0),
-    "linear": (lambda z: z, lambda z, a: np.ones_like(z)),
-    "hard_sigmoid": (lambda z: np.clip(z + 3, 0, 6) / 6, lambda z, a: (np.abs(z) < 3) / 6),
-    "keras2_hard_sigmoid": (lambda z: np.clip(0.2 * z + 0.5, 0, 1), lambda z, a: (np.abs(z) < 2.5) * 0.2),
-    "leaky_relu_0.01": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z, a: np.where(z > 0, 1, 0.01)),
-    "leaky_relu_0.2": (lambda z: np.where(z > 0, z, 0.2 * z), lambda z, a: np.where(z > 0, 1, 0.2)),
-    "leaky_relu_0.3": (lambda z: np.where(z > 0, z, 0.3 * z), lambda z, a: np.where(z > 0, 1, 0.3)),
-    "softsign": (lambda z: z / (1 + np.abs(z)), lambda z, a: 1 / (1 + np.abs(z)) ** 2),
-    "elu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z, a: np.where(z > 0, 1, a + 1)),
 }
+
+
+def layers_of(weights: Arrays) -> list[tuple[str, str]]:
+    """Returns the paths of every layer's kernel and bias, from the input to the output, as the table orders them."""
+    paths = list(weights)
+    return list(zip(paths[::2], paths[1::2], strict=True))
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -80,20 +80,16 @@ class Model:
     detached: int = 0
     temperature: float = 1.0
 
-    def layers(self, weights: Arrays) -> int:
-        """Returns the number of layers."""
-        return sum(name.endswith("/kernel") for name in weights)
-
     def forward(self, weights: Arrays, images: np.ndarray) -> tuple[list, list]:
         """Returns what enters every layer and what leaves it before its activation; the last are the logits."""
         function = ACTIVATIONS[self.activation][0]
         entering, leaving = [images.astype(np.float64)], []
-        depth = self.layers(weights)
-        for index in range(depth):
-            kernel, bias = (weights[f"dense_{index}/{name}"].astype(np.float64) for name in ("kernel", "bias"))
+        layers = layers_of(weights)
+        for index, paths in enumerate(layers):
+            kernel, bias = (weights[path].astype(np.float64) for path in paths)
             product = self.cut(entering[-1]) @ self.cut(kernel) + self.cut(bias)
             leaving.append(self.cut(product))
-            if index + 1 < depth:
+            if index + 1 < len(layers):
                 entering.append(self.cut(function(leaving[-1])))
         leaving[-1] = leaving[-1] / self.temperature
         return entering, leaving
@@ -106,27 +102,24 @@ class Model:
         """Returns (batch, classes), as predicted: what is different about the loss is not seen there."""
         return softmax(self.forward(weights, images)[1][-1] * self.temperature)
 
-    def answer(self, weights: Arrays, images: np.ndarray, labels: np.ndarray) -> Arrays:
-        """Returns probabilities, loss (1,) and gradients, under the names of a recording."""
+    def answer(self, weights: Arrays, images: np.ndarray, labels: np.ndarray) -> Answer:
+        """Returns probabilities, loss (1,) and gradients; those that do not arrive are zeros."""
         entering, leaving = self.forward(weights, images)
         loss, delta = self.loss_of(leaving[-1], labels)
-        found = {"probabilities": self.probabilities(weights, images)}
-        penalty = 0.0
-        for index in reversed(range(len(leaving))):
-            kernel = weights[f"dense_{index}/kernel"].astype(np.float64)
-            gradients = {"kernel": entering[index].T @ delta, "bias": delta.sum(axis=0)}
-            for name, gradient in gradients.items():
-                value = weights[f"dense_{index}/{name}"].astype(np.float64)
-                if self.l2 and (name == "kernel" or self.l2_biases):
+        gradients, penalty = {}, 0.0
+        layers = layers_of(weights)
+        for index in reversed(range(len(layers))):
+            kernel, bias = layers[index]
+            for path, gradient in ((kernel, entering[index].T @ delta), (bias, delta.sum(axis=0))):
+                value = weights[path].astype(np.float64)
+                if self.l2 and (path == kernel or self.l2_biases):
                     penalty += self.l2 * float((value**2).sum())
                     gradient = gradient + 2 * self.l2 * value  # noqa: PLW2901
-                if index >= self.detached:
-                    found[f"gradients/dense_{index}/{name}"] = gradient
+                gradients[path] = gradient if index >= self.detached else np.zeros_like(value)
             if index:
                 slope = ACTIVATIONS[self.activation][1](leaving[index - 1], entering[index])
-                delta = (delta @ kernel.T) * slope
-        found["loss"] = np.array([loss + penalty])
-        return found
+                delta = (delta @ weights[kernel].astype(np.float64).T) * slope
+        return Answer(self.probabilities(weights, images), np.array([loss + penalty]), gradients)
 
     def loss_of(self, logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
         """Returns the mean loss and its derivative by the logits (batch, classes)."""
@@ -159,9 +152,9 @@ class Optimizer:
 
     Attributes:
         name: `sgd`, `adam`, `adamw`, `rmsprop`.
-        numbers: as an experiment has them, and `amsgrad`, `coupled` (weight decay in the gradient), `inside`
-            (Adam's epsilon as in PyTorch), `corrected` (bias correction), `clipnorm`, `clipvalue`, `rate_at` (a
-            factor of the rate from the step, from 0), `every` (batches an update takes).
+        numbers: as an experiment has them, and `amsgrad`, `coupled` (weight decay in the gradient), `outside`
+            (epsilon as in PyTorch), `corrected` (bias correction), `torch_momentum`, `dampening`, `clipnorm`,
+            `clipvalue`, `rate_at` (a factor of the rate from the step, from 0), `every` (batches an update takes).
     """
 
     name: str
@@ -170,12 +163,12 @@ class Optimizer:
     def __post_init__(self):
         self.t, self.state, self.waiting, self.seen = 0, {}, {}, 0
 
-    def load(self, step: int, moments: Arrays) -> None:
-        """Takes up moments, such as `dense_0/kernel/velocity`, after `step` updates."""
+    def load(self, step: int, moments: dict[str, Arrays]) -> None:
+        """Takes up moments, by slot and path, after `step` updates."""
         self.t = step
-        for key, array in moments.items():
-            name, slot = key.rsplit("/", 1)
-            self.state.setdefault(name, {})[slot] = array.astype(np.float64)
+        for slot, arrays in moments.items():
+            for path, array in arrays.items():
+                self.state.setdefault(path, {})[slot] = array.astype(np.float64)
 
     def step(self, weights: Arrays, gradients: Arrays) -> Arrays:
         """Returns the weights after one batch."""
@@ -191,11 +184,6 @@ class Optimizer:
         if n.get("clipnorm"):
             norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
             gradients = {name: g * min(1.0, n["clipnorm"] / (norm + 1e-6)) for name, g in gradients.items()}
-        if n.get("clipnorm_each"):
-            gradients = {
-                name: g * min(1.0, n["clipnorm_each"] / max(float(np.sqrt((g**2).sum())), 1e-300))
-                for name, g in gradients.items()
-            }
         if n.get("clipvalue"):
             gradients = {name: np.clip(g, -n["clipvalue"], n["clipvalue"]) for name, g in gradients.items()}
         rate = n["learning_rate"] * n.get("rate_at", lambda step: 1.0)(self.t)
@@ -207,8 +195,6 @@ class Optimizer:
         n, state = self.numbers, self.state.setdefault(name, {})
         w = w.astype(np.float64)
         decay = n.get("weight_decay") or 0.0
-        if decay and n.get("kernels_only") and name.endswith("bias"):
-            decay = 0.0
         if decay and n.get("coupled"):
             g = g + decay * w
         elif decay:
@@ -236,12 +222,8 @@ class Optimizer:
         m = state["momentum"] = state.get("momentum", zero) * b1 + g * (1 - b1)
         v = state["velocity"] = state.get("velocity", zero) * b2 + g * g * (1 - b2)
         c1, c2 = ((1 - b1**self.t), (1 - b2**self.t)) if n.get("corrected", True) else (1.0, 1.0)
-        if n.get("float32_constants"):
-            c1, c2 = (1 - float(np.float32(b)) ** self.t for b in (b1, b2))
         if n.get("amsgrad"):
             v = state["highest"] = np.maximum(state.get("highest", zero), v)
-        if n.get("nadam"):
-            m = b1 * m + (1 - b1) * g
         if n.get("outside"):  # PyTorch: epsilon after the bias correction
             return w - rate * (m / c1) / (np.sqrt(v / c2) + eps)
         return w - rate * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)
@@ -251,8 +233,7 @@ def train(model: Model, optimizer: Optimizer, weights: Arrays, batches: list) ->
     """Trains on batches (images, labels) and returns the loss of each, before its update: (batches,)."""
     losses = []
     for images, labels in batches:
-        found = model.answer(weights, images, labels)
-        losses.append(float(found["loss"][0]))
-        gradients = {name.removeprefix("gradients/"): g for name, g in found.items() if name.startswith("gradients/")}
-        weights = optimizer.step(weights, gradients)
+        answer = model.answer(weights, images, labels)
+        losses.append(float(answer.loss[0]))
+        weights = optimizer.step(weights, answer.gradients)
     return np.array(losses)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import queue
 import re
 import signal
@@ -11,101 +12,183 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
-from parity.protocol import task as job
+from parity.protocol.recording import BadRecordingError
+from parity.protocol.records import Record
+from parity.protocol.task import ADAPTERS, NAMES, Task, read_record, received, recording_path
 
 LAST_LINES = 15
 NOISE = re.compile(r"^[EWI]0000 .*\.cc:")  # what TensorFlow's C++ side says about devices and types
 KEPT_LINES = 10_000
-# Set when a sweep ends early: the threads that watch processes then stop them, and themselves.
+# Set when work in several threads ends early: those that watch processes then stop them, and themselves.
 STOPPING = threading.Event()
+
+Follow = Callable[[dict], None]
 
 
 class Stopped(Exception):
-    """The sweep that wanted a process's answers has ended."""
+    """The work that wanted a process's answers has ended."""
 
 
-def run_probe(
-    package: str,
-    task: job.Job,
+@dataclass
+class Side:
+    """What one framework's process has answered.
+
+    Attributes:
+        parts: its records by part.
+        errors: what went wrong, by part.
+    """
+
+    parts: dict[str, Record] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def ask(
+    name: str,
+    task: Task,
     folder: Path,
-    stall_seconds: float,
-    on_event: Callable[[dict], None],
-    command: list[str] | None = None,
-) -> str | None:
-    """Runs `python -m <package>.probe` on a job; returns None, or what went wrong with its last lines.
+    stall: float,
+    follow: Follow = lambda event: None,
+    arrived: Callable[[str], None] = lambda part: None,
+    side: Side | None = None,
+) -> Side:
+    """Runs a framework's process through a task's parts; one that ends early goes on behind the part it ended in.
 
     Args:
-        package: `keras_reference` or `lightning_mlp`.
-        task: the job.
-        folder: where the job and the process's log are written.
-        stall_seconds: how long the process may be silent.
+        name: `keras` or `lightning`.
+        task: what is asked; recordings that lie in its folder already are removed: nothing stale is read.
+        folder: where the task and the process's log are written.
+        stall: how many seconds the process may be silent.
+        follow: called with every event, for the display.
+        arrived: called with each part that was answered, when its record can be read.
+        side: is filled with the answers as they come; a new one unless given.
+    """  # fmt: skip
+    side, waiting = side or Side(), list(task.parts)
+    Path(task.output_dir).mkdir(parents=True, exist_ok=True)
+    for part in waiting:
+        recording_path(task.output_dir, part).unlink(missing_ok=True)
+
+    def on_event(event: dict) -> None:
+        kind, part = event["event"], event.get("part")
+        if kind == "part" and part in waiting:
+            waiting.remove(part)
+            if keep(part):
+                arrived(part)
+        elif kind == "failed" and part in waiting:
+            waiting.remove(part)
+            side.errors[part] = str(event["message"])
+        follow(event)
+
+    def keep(part: str) -> bool:
+        if part == "seeds":  # its results are in the store
+            return True
+        try:
+            side.parts[part] = read_record(task.output_dir, part)
+        except BadRecordingError as error:
+            side.errors[part] = str(error)
+        return part in side.parts
+
+    while waiting:
+        before = len(waiting)
+        message = run(name, replace(task, parts=tuple(waiting)), folder, stall, on_event)
+        if not waiting:
+            break
+        message = message or f"{NAMES[name]} ended without an answer"
+        if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
+            side.errors |= dict.fromkeys(waiting, message)
+            break
+        side.errors[waiting.pop(0)] = message
+    return side
+
+
+def run(
+    name: str, task: Task, folder: Path, stall: float, on_event: Follow, command: list[str] | None = None
+) -> str | None:
+    """Runs a framework's process on a task; returns None, or what went wrong with its last lines.
+
+    Args:
+        name: `keras` or `lightning`.
+        task: what is asked.
+        folder: where the task and the process's log are written.
+        stall: how many seconds the process may be silent.
         on_event: called with every event.
-        command: what to start instead; the job's path is appended.
+        command: what to start instead; the task's path is appended.
     """
-    task_path, log_path = folder / f"{package}.json", folder / f"{package}.log"
+    task_path, log_path = folder / f"{name}-task.json", folder / f"{name}.log"
     task.write(task_path)
-    command = command or [sys.executable, "-m", f"{package}.answer"]
-    status, lines = watch([*command, str(task_path)], stall_seconds, on_event)
-    log_path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    if status is None:
-        return with_last_lines(f"{package} was silent for {stall_seconds:g} s and was stopped", lines)
-    if status != 0:
-        ending = f"ended with exit status {status}" if status > 0 else f"was killed by signal {-status}"
-        return with_last_lines(f"{package} {ending}", lines)
-    return None
+    command = command or [sys.executable, "-m", ADAPTERS[name]]
+    ended = watch([*command, str(task_path)], stall, on_event)
+    log_path.write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
+    return ended.explain(NAMES[name], stall)
 
 
-def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], None]) -> tuple[int | None, list[str]]:
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended, or was stopped for its silence.
+
+    Attributes:
+        status: its exit status, negative where a signal killed it; None if it was stopped.
+        lines: the last lines that were no events.
+        peak_mb: the most memory it had, in MB (10^6 bytes).
+    """
+
+    status: int | None
+    lines: list[str]
+    peak_mb: float = 0.0
+
+    def explain(self, name: str, stall: float) -> str | None:
+        """Returns in words how the process ended, with its last lines; None if it ended well."""
+        if self.status == 0:
+            return None
+        if self.status is None:
+            return with_last_lines(f"{name} was silent for {stall:g} s and was stopped", self.lines)
+        user_errors = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
+        if self.status == 2 and user_errors:
+            return f"{name}: {user_errors[-1]}"
+        ending = f"ended with exit status {self.status}" if self.status > 0 else f"was killed by signal {-self.status}"
+        return with_last_lines(f"{name} {ending}", self.lines)
+
+
+def watch(command: list[str], stall: float, on_event: Follow, env: dict | None = None, terminal: bool = False) -> Ended:
     """Runs a command to its end, passing events on.
 
-    Returns:
-        its exit status, None if it was stopped for its silence, and the last lines that were no events.
+    Args:
+        command: what to start.
+        stall: seconds without an event after which it is stopped with all that it started.
+        on_event: called with every event.
+        env: added to the environment.
+        terminal: whether it runs on a pseudo-terminal of 100 columns, where progress is shown as a user sees it.
 
     Raises:
         Stopped: `STOPPING` was set meanwhile.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,  # Ctrl-C reaches us alone, and we stop the process with all it started
-    )
+    process, output = start(command, {"PYTHONUNBUFFERED": "1", **(env or {})}, terminal)
     arrived: queue.Queue[str | None] = queue.Queue(maxsize=KEPT_LINES)
-
-    def listen() -> None:
-        with process.stdout:
-            for line in process.stdout:
-                arrived.put(line.rstrip("\n"))
-        arrived.put(None)
-
-    listener = threading.Thread(target=listen, daemon=True)
+    listener = threading.Thread(target=_listen, args=(output, arrived), daemon=True)
     listener.start()
     lines: deque[str] = deque(maxlen=KEPT_LINES)
     try:
         heard = time.monotonic()
-        while time.monotonic() - heard <= stall_seconds:
+        while time.monotonic() - heard <= stall:
             if STOPPING.is_set():
                 raise Stopped
             try:
                 line = arrived.get(timeout=0.1)
             except queue.Empty:
-                if process.poll() is not None:  # it ended, and something it started holds its output open
-                    return process.returncode, list(lines)
+                if (peak := reap(process)) is not None:  # it ended, and something it started holds its output open
+                    return Ended(process.returncode, list(lines), peak)
                 continue
             if line is None:
-                return _wait(process, stall_seconds), list(lines)
-            if handled(line, on_event):
+                peak = reap(process, min(stall, 60.0))  # it closed its output, and may hang all the same
+                return Ended(process.returncode, list(lines), peak or 0.0)
+            if handle(line, on_event):
                 heard = time.monotonic()  # only an event is a sign of life: nonsense can go on for ever
             else:
                 lines.append(line)
-        return None, list(lines)
+        return Ended(None, list(lines))
     finally:
         stop(process)
         while listener.is_alive():  # it may wait for room in the queue
@@ -113,9 +196,32 @@ def watch(command: list[str], stall_seconds: float, on_event: Callable[[dict], N
                 arrived.get(timeout=0.05)
 
 
-def handled(line: str, on_event: Callable[[dict], None]) -> bool:
+def start(command: list[str], env: dict, terminal: bool) -> tuple[subprocess.Popen, BinaryIO]:
+    """Starts a command; returns its process, and what it prints."""
+    if terminal:
+        ours, theirs = pty.openpty()
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        env = {**env, "TERM": "xterm", "COLUMNS": "100"}
+    else:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # in a session of its own, Ctrl-C reaches us alone, and we stop the process with all it started
+    process = subprocess.Popen(command, **streams, env={**os.environ, **env}, start_new_session=True)
+    if not terminal:
+        return process, process.stdout
+    os.close(theirs)
+    return process, open(ours, "rb", buffering=0)
+
+
+def _listen(output: BinaryIO, arrived: queue.Queue) -> None:
+    with output, contextlib.suppress(OSError):  # Linux's way to say that a terminal's other end is closed
+        for line in output:
+            arrived.put(line.decode("utf-8", "replace").rstrip("\r\n"))
+    arrived.put(None)
+
+
+def handle(line: str, on_event: Follow) -> bool:
     """Passes a line on if it is an event; a malformed one is a line like any other."""
-    event = job.received(line)
+    event = received(line)
     if event is None:
         return False
     try:
@@ -125,12 +231,19 @@ def handled(line: str, on_event: Callable[[dict], None]) -> bool:
     return True
 
 
-def _wait(process: subprocess.Popen, seconds: float) -> int | None:
-    """Returns the exit status of a process that closed its output, None if it hangs all the same."""
-    try:
-        return process.wait(timeout=min(seconds, 60.0))
-    except subprocess.TimeoutExpired:
-        return None
+def reap(process: subprocess.Popen, seconds: float = 0.0) -> float | None:
+    """Returns the most memory that an ended process had, in MB (10^6 bytes); None if it runs on after some seconds."""
+    deadline = time.monotonic() + seconds
+    while process.returncode is None:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+            return usage.ru_maxrss * unit / 1e6
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.01)
+    return 0.0
 
 
 def stop(process: subprocess.Popen, patience: float = 5.0) -> None:

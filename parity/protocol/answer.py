@@ -1,16 +1,93 @@
-"""What both frameworks' probes do alike: fingerprint the data, report epochs, go through their parts."""
+"""What both adapters do alike: go through a task's parts, describe data and batches, report epochs."""
 
 import hashlib
+import os
+import sys
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import Results
+from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
-from parity.protocol import inputs as trials
-from parity.protocol import task as job
+from parity.protocol import inputs
+from parity.protocol.records import Record, stamped
+from parity.protocol.task import SeedsTask, Task, send, write_record
+from parity.protocol.tensors import Arrays
+
+Answers = dict[str, Callable[[], Record | None]]
+
+
+def main(prepare: Callable[[Task], tuple[Answers, Experiment | None]]) -> int:
+    """Answers the task that the process was started with; returns the exit status.
+
+    Args:
+        prepare: starts the framework; returns what `answer_parts` takes.
+    """
+
+    def run() -> None:
+        task = Task.read(sys.argv[1])
+        if task.seeds:
+            take_share(task.seeds)
+        answer_parts(task, *prepare(task))
+
+    return command.run(run)
+
+
+def answer_parts(task: Task, answers: Answers, experiment: Experiment | None) -> None:
+    """Answers a task's parts in their order; one that fails is reported, and the next ones go on.
+
+    Args:
+        task: what is asked.
+        answers: what answers each part: it returns the part's record, None if it leaves its results elsewhere.
+        experiment: that is trained, with the data set that was found; None where nothing is.
+    """
+    for part in task.parts:
+        send("begin", part=part)
+        started = time.monotonic()
+        try:
+            record = answers[part]()
+            if record is not None:
+                write_record(task.output_dir, part, stamped(record, experiment, time.monotonic() - started))
+            send("part", part=part)
+        except Exception as error:  # a user's own code may fail in any way; every rung that can run still does
+            send("failed", part=part, message=explain_error(error))
+
+
+def explain_error(error: Exception) -> str:
+    """Returns an error in a few lines: what was raised, and where in the user's or our code."""
+    if isinstance(error, UserError):
+        return str(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {str(error).strip()[:600]}{where}"
+
+
+def take_share(task: SeedsTask) -> None:
+    """Pins cores and thread counts (call before importing a framework) and exits when the parent process does."""
+    if task.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, task.cores)
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    os.environ |= dict.fromkeys((*names, "TORCHINDUCTOR_COMPILE_THREADS"), str(task.threads))
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _exit_with_parent(parent: int) -> None:
+    # A worker of a cluster can be killed; another one then does its seeds, and this process would do them, too.
+    while os.getppid() == parent:
+        time.sleep(0.3)
+    os._exit(1)
+
+
+def report_epoch(results: Results) -> None:
+    """Reports a finished epoch to the process that asked."""
+    metrics = {name: values[-1] for name, values in results.history.items()}
+    send("epoch", epoch=results.epochs, seconds=results.epoch_seconds[-1], metrics=metrics)
 
 
 def fingerprint(images: np.ndarray, labels: np.ndarray) -> dict:
@@ -33,65 +110,35 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
-def report_epoch(results: Results) -> None:
-    """Tells the parity process that an epoch is finished."""
-    metrics = {name: values[-1] for name, values in results.history.items()}
-    job.send("epoch", epoch=results.epochs, seconds=results.epoch_seconds[-1], metrics=metrics)
-
-
-def replayed(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def shorten(weights: Arrays) -> Arrays:
     """Shortens weights to what a replay keeps of a step: the first values of each tensor, and its sum.
 
     Gradients repeat along a tensor, so that the first values say what happens; the sum says that it happens
     everywhere.
     """
     return {
-        name: np.append(array.ravel()[: trials.REPLAY_PERIOD], array.sum(dtype=np.float64).astype(array.dtype))
-        for name, array in weights.items()
+        path: np.append(array.ravel()[: inputs.REPLAY_PERIOD], array.sum(dtype=np.float64).astype(array.dtype))
+        for path, array in weights.items()
     }
 
 
-def stacked(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Stacks equal arrays of several draws: (draws, ...) by name."""
-    return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
+def stack(steps: list[Arrays]) -> Arrays:
+    """Stacks equal arrays of several draws or steps: (steps, ...) by path."""
+    return {path: np.stack([step[path] for step in steps]) for path in steps[0]}
 
 
-def batch_sums(images: np.ndarray, labels: np.ndarray, batch_size: int) -> np.ndarray:
-    """Describes an epoch's batches in order: (batches, 4), see `batch_sum`."""
-    places = range(0, len(images), batch_size)
-    return np.array([batch_sum(images[at : at + batch_size], labels[at : at + batch_size]) for at in places])
+def describe_batches(images: np.ndarray, labels: np.ndarray, batch_size: int) -> np.ndarray:
+    """Describes an epoch's batches in order: (batches, 4), see `describe_batch`."""
+    starts = range(0, len(images), batch_size)
+    parts = [slice(start, start + batch_size) for start in starts]
+    return np.array([describe_batch(images[part], labels[part]) for part in parts])
 
 
-def batch_sum(images: np.ndarray, labels: np.ndarray) -> list[float]:
+def describe_batch(images: np.ndarray, labels: np.ndarray) -> list[float]:
     """Describes one batch by four numbers: rows, sums of labels and pixels, and one that knows the rows' order.
 
     Sums are taken over rounded pixels, so that they do not depend on the order of summation.
     """
     pixels = np.rint(images.reshape(len(images), -1).astype(np.float64) * 2**24).sum(axis=1)  # exact in float64
-    place = np.arange(1, len(images) + 1)
-    return [len(images), float(labels.sum()), float(pixels.sum()), float((place * (pixels % 65_521 + labels)).sum())]
-
-
-def go_through(probe) -> None:
-    """Goes through a job's parts in their order; one that fails is told, and the next ones go on.
-
-    Args:
-        probe: has `task`, and for every part a method that returns its arrays and metadata.
-    """
-    for part in probe.task.parts:
-        job.send("begin", part=part)
-        started = time.monotonic()
-        try:
-            arrays, metadata = getattr(probe, part)()
-            probe.task.leave(part, arrays, {"seconds": time.monotonic() - started, **metadata})
-        except Exception as error:  # a user's own code may fail in any way; every rung that can run still does
-            job.send("failed", part=part, message=explained(error))
-
-
-def explained(error: Exception) -> str:
-    """Returns an error in a few lines: what was raised, and where in the user's or our code."""
-    if isinstance(error, UserError):
-        return str(error)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
-    return f"{type(error).__name__}: {str(error).strip()[:600]}{where}"
+    weight = np.arange(1, len(images) + 1)
+    return [len(images), float(labels.sum()), float(pixels.sum()), float((weight * (pixels % 65_521 + labels)).sum())]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlp_spec.experiment import Experiment, ModelSpec
-from parity.protocol import start as canonical
+from mlp_spec.experiment import Experiment
+from parity.protocol.start import epoch_order
+from parity.protocol.tensors import BIAS, KERNEL, Arrays, Table
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
 VARIANTS = ("nudged", "nudged", "permuted")
@@ -43,12 +44,15 @@ class Variant:
     kind: str
     number: int
 
-    def weights(self, weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-        """Returns the start: one unit in the last place away where the variant is `nudged`."""
+    def weights(self, table: Table, weights: Arrays, seed: int) -> Arrays:
+        """Returns the start: kernels one unit in the last place away where the variant is `nudged`."""
         if self.kind != "nudged":
             return weights
         generator = np.random.default_rng([seed, STREAMS["nudge"], self.number])
-        return {name: nudged(array, generator) if name.endswith("kernel") else array for name, array in weights.items()}
+        return {
+            tensor.path: nudge(weights[tensor.path], generator) if tensor.role == KERNEL else weights[tensor.path]
+            for tensor in table
+        }
 
     def order(self, order: np.ndarray, batch_size: int, seed: int, epoch: int = 0) -> np.ndarray:
         """Returns the order (samples,): rows of each batch change places where the variant is `permuted`."""
@@ -64,7 +68,7 @@ def variants() -> list[Variant]:
     return [Variant(kind, number) for number, kind in enumerate(VARIANTS)]
 
 
-def nudged(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def nudge(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Moves every value by one unit in the last place, up or down."""
     upwards = generator.random(array.shape) < 0.5
     away = np.where(upwards, np.array(np.inf, array.dtype), np.array(-np.inf, array.dtype))
@@ -99,12 +103,12 @@ class Plan:
 
     def order(self, seed: int, epoch: int, samples: int) -> np.ndarray:
         """Draws the epoch's order: (self.samples,) indices of the data set's `samples`."""
-        return canonical.epoch_order(seed, epoch, samples)[: self.samples]
+        return epoch_order(seed, epoch, samples)[: self.samples]
 
 
-def initial_draws(model: ModelSpec) -> int:
+def initial_draws(table: Table) -> int:
     """Returns how many models are initialised, so that the smallest kernel shows 1 % of scale."""
-    smallest = min(inputs * outputs for inputs, outputs in model.layer_sizes)
+    smallest = min(math.prod(tensor.shape) for tensor in table if tensor.role == KERNEL)
     return max(FEWEST_DRAWS, min(MOST_DRAWS, math.ceil(INITIAL_VALUES / smallest)))
 
 
@@ -113,59 +117,58 @@ class Case:
     """One batch under one set of weights, for the rungs forward, loss and gradients.
 
     Attributes:
-        name: what is special about it.
-        weights: canonical arrays.
+        weights: by path.
         images: (CASE_BATCH, inputs) float32.
         labels: (CASE_BATCH,) int64.
     """
 
-    name: str
-    weights: dict[str, np.ndarray]
+    weights: Arrays
     images: np.ndarray
     labels: np.ndarray
 
 
-def cases(model: ModelSpec, start: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray) -> list[Case]:
-    """Returns the batches: ordinary ones, saturated ones and extreme ones.
+def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -> dict[str, Case]:
+    """Returns batches by what is special about them: ordinary ones, saturated ones and extreme ones.
 
     Args:
-        model: the sizes.
-        start: canonical weights.
+        table: the tensors.
+        start: weights by path.
         images: (N, inputs) float32 in [0, 1]; N at least CASE_BATCH.
         labels: (N,) int64.
     """
     generator = np.random.default_rng(STREAMS["cases"])
     images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
-    last = f"dense_{len(model.layer_sizes) - 1}"
+    roles = {tensor.path: tensor.role for tensor in table}
+    *_, last = (tensor.path for tensor in table if tensor.role == KERNEL)
     biased = {
-        name: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if name.endswith("bias") else array)
-        for name, array in start.items()
+        path: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if roles[path] == BIAS else array)
+        for path, array in start.items()
     }
-    wide = {name: array * (8 if name.endswith("kernel") else 1) for name, array in biased.items()}
+    wide = {path: array * (8 if roles[path] == KERNEL else 1) for path, array in biased.items()}
     # logits up to some 60: -log p beyond 30, where a clipped probability would show
-    sharp = {name: array * (60 if name == f"{last}/kernel" else 1) for name, array in biased.items()}
+    sharp = {path: array * (60 if path == last else 1) for path, array in biased.items()}
     ramp = np.linspace(-1, 1, images.size, dtype=np.float32).reshape(images.shape)
     noise = generator.standard_normal(images.shape).astype(np.float32)
     alike = np.full_like(labels, labels[0])
-    return [
-        Case("the start", start, images, labels),
-        Case("with biases", biased, images, labels),
-        Case("eight times the weights", wide, images, labels),
-        Case("saturated output", sharp, images, labels),
-        Case("negative and large inputs", biased, ramp * 4 + noise, labels),
-        Case(
-            "one class, empty images", biased, images * (np.arange(len(images)) % 2)[:, None].astype(np.float32), alike
-        ),
-    ]
+    every_second = (np.arange(len(images)) % 2)[:, None].astype(np.float32)
+    return {
+        "the start": Case(start, images, labels),
+        "with biases": Case(biased, images, labels),
+        "eight times the weights": Case(wide, images, labels),
+        "saturated output": Case(sharp, images, labels),
+        "negative and large inputs": Case(biased, ramp * 4 + noise, labels),
+        "one class, empty images": Case(biased, images * every_second, alike),
+    }
 
 
-def replay_start(start: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def replay_start(table: Table, start: Arrays) -> Arrays:
     """Returns the replay's start: every second weight is 0, so that its steps show with all their digits."""
     weights = {}
-    for name, array in start.items():
-        flat = array.copy().ravel() if name.endswith("kernel") else np.full(array.size, 0.05, array.dtype)
+    for tensor in table:
+        array = start[tensor.path]
+        flat = array.copy().ravel() if tensor.role == KERNEL else np.full(array.size, 0.05, array.dtype)
         flat[::2] = 0
-        weights[name] = flat.reshape(array.shape)
+        weights[tensor.path] = flat.reshape(array.shape)
     return weights
 
 

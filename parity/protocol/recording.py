@@ -1,11 +1,12 @@
-"""Recordings: named arrays and JSON metadata in one file, without pickle.
+"""Recordings: named arrays and JSON metadata in one file, without pickle; and dataclasses as recordings.
 
-A recording is what a framework's process leaves for `parity` to read, and the only thing that crosses
-between them.
+A recording is what a framework's process leaves for `parity` to read, and the only thing that crosses between them.
 """
 
 import json
-from dataclasses import dataclass
+import types
+import typing
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from mlp_spec.support.files import replacing
 
 METADATA = "metadata.json"
+ARRAY = "@array"  # stands in a document where an array was; its value is the array's name
 
 
 class BadRecordingError(Exception):
@@ -50,3 +52,59 @@ def read(path: str | Path) -> Recording:
     if not isinstance(metadata, dict):
         raise BadRecordingError(f"{path}: the metadata is not an object")
     return Recording(arrays, metadata)
+
+
+def to_document(value, arrays: dict[str, np.ndarray], name: str = ""):
+    """Returns a value as plain JSON values; its arrays are put aside under names that say where they stood.
+
+    Args:
+        value: dataclasses, dictionaries, lists, arrays and plain values, nested; a class with `to_dict` writes itself.
+        arrays: is filled.
+        name: where the value stands.
+    """
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {ARRAY: name}
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: to_document(item, arrays, f"{name}/{key}".lstrip("/")) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_document(item, arrays, f"{name}/{place}") for place, item in enumerate(value)]
+    return value
+
+
+def from_document(kind, document, arrays: dict[str, np.ndarray]):
+    """Builds a value of a kind from what `to_document` returned.
+
+    Args:
+        kind: a dataclass, `dict[str, ...]`, `list[...]`, `tuple[..., ...]`, an array, one of these or None, or plain.
+        document: plain JSON values.
+        arrays: what stands aside, by name.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document is not of this kind, or an array is missing.
+    """
+    origin, parameters = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(kind, types.UnionType):  # something, or None
+        return None if document is None else from_document(parameters[0], document, arrays)
+    if kind is np.ndarray:
+        return arrays[document[ARRAY]]
+    if hasattr(kind, "from_dict"):
+        return kind.from_dict(document)
+    return _from_parts(kind, origin, parameters, document, arrays)
+
+
+def _from_parts(kind, origin, parameters, document, arrays: dict[str, np.ndarray]):
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        if document.keys() != hints.keys():
+            raise ValueError(f"a {kind.__name__} has the fields {sorted(hints)}, not {sorted(document)}")
+        return kind(**{name: from_document(hints[name], item, arrays) for name, item in document.items()})
+    if origin is dict:
+        return {key: from_document(parameters[1], item, arrays) for key, item in document.items()}
+    if origin in (list, tuple):
+        return origin(from_document(parameters[0], item, arrays) for item in document)
+    return document

@@ -1,4 +1,4 @@
-"""A study of many seeds: what a framework's process is asked, and the one small file it leaves for each seed.
+"""A study of many seeds: each seed is trained by a framework's process, which leaves one small file for it.
 
 The store of a study:
 
@@ -12,9 +12,6 @@ raised, or go on elsewhere, and nothing is lost or counted twice.
 
 import json
 import math
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,52 +21,9 @@ from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.support import files
 from mlp_spec.support.errors import UserError
-from parity.protocol import task as job
+from parity.protocol.task import Task, send
 
 SCHEMA = 1
-SIDES = ("keras", "lightning")
-
-
-@dataclass(frozen=True)
-class StudyJob:
-    """What a framework's process is asked: `python -m <package>.study <job as JSON>`.
-
-    Attributes:
-        side: `keras` or `lightning`.
-        experiment: what to train; its seed does not count.
-        seeds: which ones; none asks only which data set there is.
-        dataset: `auto`, `mnist` or `mnist-sample`.
-        data_dir: folder with MNIST's files, or None.
-        store: the store's folder.
-        threads: how many threads it may use.
-        cores: the processor cores it is pinned to; none leaves it where it is.
-        target: what is put in place of our module, or None.
-        datamodule: what is put in place of our data module, or None.
-        compiled: whether Lightning's whole steps are compiled.
-    """
-
-    side: str
-    experiment: Experiment
-    seeds: tuple[int, ...]
-    dataset: str
-    data_dir: str | None
-    store: str
-    threads: int = 1
-    cores: tuple[int, ...] = ()
-    target: str | None = None
-    datamodule: str | None = None
-    compiled: bool = False
-
-    def to_text(self) -> str:
-        """Returns the job as JSON; `from_text` is its inverse."""
-        return json.dumps({**vars(self), "experiment": self.experiment.to_dict()})
-
-    @classmethod
-    def from_text(cls, text: str) -> "StudyJob":
-        """Reads a job written by `to_text`."""
-        fields = json.loads(text)
-        fields |= {"seeds": tuple(fields["seeds"]), "cores": tuple(fields["cores"])}
-        return cls(**{**fields, "experiment": Experiment.from_dict(fields["experiment"])})
 
 
 @dataclass(frozen=True)
@@ -129,9 +83,9 @@ def read(store: str | Path, side: str, experiment: Experiment, seed: int) -> See
     path = path_of(store, side, seed)
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        belongs = [fields.pop(key) for key in ("schema", "experiment_hash", "side")]
+        stamp = [fields.pop(key) for key in ("schema", "experiment_hash", "side")]
         result = SeedResult(**fields)
-        history = curves(result.history, experiment.training.epochs)
+        history = check_curves(result.history, experiment.training.epochs)
         if not isinstance(result.environment, dict):
             raise ValueError("its environment is no table")
         result = replace(result, history=history, epoch_seconds=[float(value) for value in result.epoch_seconds])
@@ -142,67 +96,51 @@ def read(store: str | Path, side: str, experiment: Experiment, seed: int) -> See
         raise UserError(
             f"{path} is damaged ({type(error).__name__}: {error}); remove it, and the seed is trained again"
         ) from error
-    if belongs != [SCHEMA, experiment.hash, side] or result.seed != seed:
+    if stamp != [SCHEMA, experiment.hash, side] or result.seed != seed:
         raise UserError(
-            f"{path} is of experiment {belongs[1]}, side {belongs[2]}, seed {result.seed} (schema {belongs[0]}), and "
+            f"{path} is of experiment {stamp[1]}, side {stamp[2]}, seed {result.seed} (schema {stamp[0]}), and "
             f"this is {experiment.hash}, {side}, seed {seed} (schema {SCHEMA}); give another --store"
         )
     return replace(result, seconds=seconds)
 
 
-def curves(history: dict, epochs: int) -> dict[str, list[float]]:
+def check_curves(history: dict, epochs: int) -> dict[str, list[float]]:
     """Checks four curves as JSON has them, and returns them; null is no number.
 
     Raises:
         KeyError, TypeError, ValueError: they are none.
     """
-    found = {name: [math.nan if value is None else float(value) for value in history[name]] for name in CURVES}
-    if any(len(curve) != epochs for curve in found.values()):
-        raise ValueError(f"its curves have {sorted({len(curve) for curve in found.values()})} epochs, not {epochs}")
-    if any(not 0 <= value <= 1 for name in ("acc", "val_acc") for value in found[name] if not math.isnan(value)):
+    checked = {name: [math.nan if value is None else float(value) for value in history[name]] for name in CURVES}
+    if any(len(curve) != epochs for curve in checked.values()):
+        raise ValueError(f"its curves have {sorted({len(curve) for curve in checked.values()})} epochs, not {epochs}")
+    if any(not 0 <= value <= 1 for name in ("acc", "val_acc") for value in checked[name] if not math.isnan(value)):
         raise ValueError("an accuracy lies outside 0 to 1")
-    return found
+    return checked
 
 
-def settle(task: StudyJob) -> None:
-    """Takes the process's share of the machine, before any framework is imported; ends it with its parent."""
-    if task.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, task.cores)
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    os.environ |= dict.fromkeys((*names, "TORCHINDUCTOR_COMPILE_THREADS"), str(task.threads))
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-
-
-def _end_with_parent(parent: int) -> None:
-    # A worker of a cluster can be killed; another one then does its seeds, and this process would do them, too.
-    while os.getppid() == parent:
-        time.sleep(0.3)
-    os._exit(1)
-
-
-def train_all(task: StudyJob, environment: dict, train_one: Callable[[Experiment, Callable], Results]) -> None:
+def train_all(
+    task: Task, side: str, dataset: str, environment: dict, train_one: Callable[[Experiment, Callable], Results]
+) -> None:
     """Trains every seed that has no result yet, and stores each as it is finished.
 
     Args:
-        task: what is asked; its experiment's data set is the one that is used.
+        task: what is asked.
+        side: `keras` or `lightning`.
+        dataset: that was found.
         environment: versions and machine, for the results.
         train_one: trains an experiment from its seed; calls its second argument after every epoch.
     """
-    job.send("start", dataset=task.experiment.data.dataset)
-    for seed in task.seeds:
-        if path_of(task.store, task.side, seed).exists():
+    send("start", dataset=dataset)
+    experiment = task.pair.on(dataset).experiment
+    for seed in task.seeds.seeds:
+        if path_of(task.seeds.store, side, seed).exists():
             continue
-        experiment = replace(task.experiment, training=replace(task.experiment.training, seed=seed))
+        seeded = replace(experiment, training=replace(experiment.training, seed=seed))
         started = time.monotonic()
-        results = train_one(experiment, lambda: job.send("alive"))
+        results = train_one(seeded, lambda: send("alive"))
         seconds = time.monotonic() - started
-        if results.epochs != experiment.training.epochs:
-            raise UserError(f"seed {seed} trained {results.epochs} epochs, and not {experiment.training.epochs}")
+        if results.epochs != seeded.training.epochs:
+            raise UserError(f"seed {seed} trained {results.epochs} epochs, and not {seeded.training.epochs}")
         result = SeedResult(seed, results.history, results.epoch_seconds, seconds, environment)
-        write(task.store, task.side, experiment, result)
-        job.send("seed", seed=seed)
-
-
-def started_with(argv: list[str] | None) -> StudyJob:
-    """Returns the job that a process was started with."""
-    return StudyJob.from_text((sys.argv[1:] if argv is None else argv)[0])
+        write(task.seeds.store, side, seeded, result)
+        send("seed", seed=seed)

@@ -1,82 +1,114 @@
-"""The job a parity run hands to a framework's process, and the events that process sends back.
+"""The task that a framework's process is given, and the events that the process sends back.
 
-The process is started as `python -m <package>.probe job.json`. It goes through the job's parts, one after
-the other; after each it leaves a recording `<part>.npz` in its folder and says so in an event line.
+The process is started as `python -m parity.adapters.keras TASK.json` (or `.torch`). It answers the task's parts, one
+after the other; after each it leaves a recording `<part>.npz` in its folder and says so in an event line.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from mlp_spec.experiment import Experiment
 from mlp_spec.support import files
+from parity.pair import Pair
 from parity.protocol import recording
+from parity.protocol.recording import from_document, to_document
+from parity.protocol.records import PARTS, Record
 
 EVENT = "@parity "
 
-# What a process is asked, from cause to effect; each part answers one or more rungs of the ladder.
-PARTS = ("facts", "initial", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange")
-# The reference's own: after its free run `floor` trains the runs that differ in rounding only. What the candidate
-# reads is recorded before, so that it need not wait for the rest.
-REFERENCE_PARTS = (*PARTS[: PARTS.index("lockstep") + 1], "interchange", "floor", "restarts")
-LEVELS = ("quick", "full")
-BACKENDS = ("tensorflow", "jax", "torch")
+KERAS, LIGHTNING = "keras", "lightning"
+ADAPTERS = {KERAS: "parity.adapters.keras", LIGHTNING: "parity.adapters.torch"}
+NAMES = {KERAS: "Keras", LIGHTNING: "Lightning"}
+
+# What a candidate is asked, from cause to effect.
+CANDIDATE_PARTS = (
+    "facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange",
+)  # fmt: skip
+# The reference trains the runs of its noise floor last: what the candidate reads is recorded before, so that it need
+# not wait.
+REFERENCE_PARTS = (
+    "facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "interchange", "floor", "restarts",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Job:
+class SeedsTask:
+    """Which seeds are trained, and where their results go.
+
+    Attributes:
+        seeds: which ones; none asks only which data set there is.
+        store: the store's folder.
+        threads: how many threads the process may use.
+        cores: the processor cores it is pinned to; none leaves it where it is.
+    """
+
+    seeds: tuple[int, ...]
+    store: str
+    threads: int = 1
+    cores: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckpointTask:
+    """Which checkpoint is read or written.
+
+    Attributes:
+        path: of the checkpoint.
+        contents: the recording of what is to be written; None to read.
+        weights_only: whether the optimizer and the run are left behind.
+    """
+
+    path: str
+    contents: str | None = None
+    weights_only: bool = False
+
+
+@dataclass(frozen=True)
+class SnippetsTask:
+    """Which pieces of code are evaluated: `imports` come first, the pieces stand by name."""
+
+    imports: str
+    snippets: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Task:
     """What a framework's process is asked.
 
     Attributes:
-        experiment: what to train; its data set may still be `auto`'s to choose, see `dataset`.
-        dataset: `auto`, `mnist` or `mnist-sample`.
-        data_dir: folder with MNIST's files, or None.
-        accelerator: `auto`, `cpu` or `gpu`.
+        parts: which, in their order: of `CANDIDATE_PARTS` or `REFERENCE_PARTS`; or `seeds`, `read`, `write`,
+            `snippets`, each with its own section below.
         output_dir: the process's folder: its recordings go there.
-        parts: which of `PARTS`, or of `REFERENCE_PARTS`, in their order.
+        pair: what is compared; None for snippets.
+        accelerator: `auto`, `cpu` or `gpu`.
         level: `quick` or `full`.
         backend: Keras's backend.
         reference_dir: folder of the reference's recordings, for the process that answers second.
-        target: what is put in place of our model: `package.module:Name` or `file.py:Name`, or None.
-        datamodule: what is put in place of our data module, or None.
     """
 
-    experiment: Experiment
-    dataset: str
-    data_dir: str | None
-    accelerator: str
+    parts: tuple[str, ...]
     output_dir: str
-    parts: tuple[str, ...] = PARTS
+    pair: Pair | None = None
+    accelerator: str = "cpu"
     level: str = "full"
     backend: str = "tensorflow"
     reference_dir: str | None = None
-    target: str | None = None
-    datamodule: str | None = None
-    steps_per_execution: int | None = None
-    compiled: bool = False
+    seeds: SeedsTask | None = None
+    checkpoint: CheckpointTask | None = None
+    snippets: SnippetsTask | None = None
 
     def write(self, path: Path) -> None:
-        """Writes the job as JSON."""
-        files.write_json(path, {**vars(self), "experiment": self.experiment.to_dict()})
+        """Writes the task as JSON."""
+        files.write_json(path, to_document(self, {}))
 
     @classmethod
-    def read(cls, path: str | Path) -> "Job":
-        """Reads a job written by `write`."""
-        fields = json.loads(Path(path).read_text(encoding="utf-8"))
-        fields["parts"] = tuple(fields["parts"])
-        return cls(**{**fields, "experiment": Experiment.from_dict(fields["experiment"])})
+    def read(cls, path: str | Path) -> "Task":
+        """Reads a task written by `write`."""
+        return from_document(cls, json.loads(Path(path).read_text(encoding="utf-8")), {})
 
-    def reference(self, part: str) -> recording.Recording:
+    def reference(self, part: str) -> Record:
         """Reads what the reference recorded for a part."""
-        return recording.read(recording_path(self.reference_dir, part))
-
-    def leave(self, part: str, arrays: dict[str, np.ndarray], metadata: dict) -> None:
-        """Writes a part's recording, stamped with the experiment, and says so."""
-        stamp = {"part": part, "experiment_hash": self.experiment.hash, "run_id": self.experiment.run_id}
-        recording.write(recording_path(self.output_dir, part), arrays, {**stamp, **metadata})
-        send("part", part=part)
+        return read_record(self.reference_dir, part)
 
 
 def recording_path(folder: str | Path, part: str) -> Path:
@@ -84,8 +116,23 @@ def recording_path(folder: str | Path, part: str) -> Path:
     return Path(folder) / f"{part}.npz"
 
 
+def read_record(folder: str | Path, part: str) -> Record:
+    """Reads the record of a part.
+
+    Raises:
+        BadRecordingError: it is missing, damaged or another one.
+    """
+    return PARTS[part].from_recording(recording.read(recording_path(folder, part)))
+
+
+def write_record(folder: str | Path, part: str, record: Record) -> None:
+    """Writes the record of a part; the file appears whole or not at all."""
+    parts = record.to_recording()
+    recording.write(recording_path(folder, part), parts.arrays, parts.metadata)
+
+
 def send(event: str, **fields) -> None:
-    """Prints one event for the parity process."""
+    """Prints one event for the process that asked."""
     print(EVENT + json.dumps({"event": event, **fields}), flush=True)
 
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from mlp_spec.experiment import Experiment
 from mlp_spec.runs import environment
 from mlp_spec.runs.folder import CURVES
-from parity.ladder.climb import Climb, Side
+from parity.ladder.climb import Climb
+from parity.process import Side
 from parity.rungs.check import Check
 
 SCHEMA = 1
@@ -20,21 +20,22 @@ def verdict_of(checks: list[Check]) -> str:
     return "pass" if "pass" in statuses and "error" not in statuses else "could-not-run"
 
 
-def build(experiment: Experiment, climb: Climb, level: str, created: datetime) -> dict:
+def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> dict:
     """Builds the report.
 
     Args:
-        experiment: what was asked for; its data set is the one that was used.
-        climb: both sides, and the checks from cause to effect.
+        climb: both sides, and the experiment that was asked for, on the data set that was used.
+        checks: from cause to effect, the first failed one with its cause.
         level: `quick` or `full`.
         created: when.
     """
-    sides = {"keras": climb.keras, "lightning": climb.lightning}
+    sides = {"keras": climb.reference, "lightning": climb.candidate}
     facts = {name: side.parts.get("facts") for name, side in sides.items()}
-    keras = facts["keras"]
+    keras, lightning = facts.values()
+    experiment = climb.asked
     return {
         "schema": SCHEMA,
-        "verdict": verdict_of(climb.checks),
+        "verdict": verdict_of(checks),
         "created": created.astimezone().isoformat(timespec="seconds"),
         "level": level,
         "experiment": {
@@ -45,27 +46,29 @@ def build(experiment: Experiment, climb: Climb, level: str, created: datetime) -
         },
         "environment": {
             **environment.describe("keras", "tensorflow", "jax", "lightning", "torch", "torchvision", "numpy"),
-            "keras_backend": keras and keras.metadata["backend"],
-            "devices": {name: found and found.metadata["device"] for name, found in facts.items()},
+            "keras_backend": keras and keras.backend,
+            "devices": {name: side_facts and side_facts.device for name, side_facts in facts.items()},
         },
         "candidate": {
-            key: facts["lightning"] and facts["lightning"].metadata[key]
-            for key in ("candidate", "candidate_datamodule")
+            "candidate": lightning and lightning.candidate,
+            "candidate_datamodule": lightning and lightning.candidate_datamodule,
         },
-        "sides": {name: told(side) for name, side in sides.items()},
-        "checks": [check.to_dict() for check in climb.checks],
+        "sides": {name: describe_side(side) for name, side in sides.items()},
+        "checks": [check.to_dict() for check in checks],
     }
 
 
-def told(side: Side) -> dict | None:
+def describe_side(side: Side) -> dict | None:
     """Returns what the report says about a side; None if it has not trained."""
     if not {"facts", "lockstep"} <= set(side.parts):
         return None
     facts, trained = side.parts["facts"], side.parts["lockstep"]
     return {
-        **{key: facts.metadata[key] for key in ("device", "parameters", "layers")},
-        "history": {name: trained.arrays[f"curve/{name}"].tolist() for name in CURVES},
-        "epoch_seconds": trained.metadata["epoch_seconds"],
+        "device": facts.device,
+        "parameters": facts.parameters,
+        "layers": [vars(layer) for layer in facts.layers],
+        "history": {name: trained.curves[name].tolist() for name in CURVES},
+        "epoch_seconds": trained.epoch_seconds,
     }
 
 

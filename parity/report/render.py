@@ -66,14 +66,14 @@ def read(folder: Path) -> dict:
 
 
 def recorded(folder: Path) -> dict:
-    """Reads a side's recordings by part; one that is missing or damaged is left out, and said so in the reports."""
-    from parity.protocol import recording
-    from parity.protocol.task import REFERENCE_PARTS, recording_path
+    """Reads a side's records by part; one that is missing or damaged is left out, and said so in the reports."""
+    from parity.protocol.recording import BadRecordingError
+    from parity.protocol.task import REFERENCE_PARTS, read_record
 
-    found = {}
+    records = {}
     for part in REFERENCE_PARTS:
         try:
-            found[part] = recording.read(recording_path(folder, part))
-        except recording.BadRecordingError:
+            records[part] = read_record(folder, part)
+        except BadRecordingError:
             continue
-    return found
+    return records

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from mlp_spec.support.files import write_json, write_text
-from parity.protocol.recording import Recording
+from parity.protocol.records import Record
 
 
-def write(report: dict, keras: dict[str, Recording], lightning: dict[str, Recording], folder: Path) -> None:
+def write(report: dict, keras: dict[str, Record], lightning: dict[str, Record], folder: Path) -> None:
     """Writes `report.json`, the page, the Markdown report and (if both trained) the picture of the curves.
 
     Args:
         report: what `parity.report.build` returned, or what `report.json` holds.
-        keras, lightning: each side's recordings by part.
+        keras, lightning: each side's records by part.
         folder: the run's.
     """
     from parity.report import curves, markdown

@@ -1,48 +1,98 @@
-"""The ladder's rungs: pure functions from the recordings of a part to checks.
+"""The ladder's rungs, from cause to effect: pure functions of two records to checks.
 
-Each takes the reference's and the candidate's recording of its part, and the reference's facts.
+Each rung names the parts that it is judged from, and the function that judges each: it takes the reference's and the
+candidate's record of that part, and the context.
 """
 
-from parity.rungs import facts, interchange, lockstep, metrics
-from parity.rungs import forward as numbers
-from parity.rungs import initial_weights as initial
-from parity.rungs import optimizer as replay
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-JUDGES = {
-    "facts": facts.judge,
-    "initial": initial.judge,
-    "cases": numbers.judge,
-    "optimizer": replay.judge,
-    "metrics": metrics.judge,
-    "lockstep": lockstep.judge_free,
-    "restarts": lockstep.judge_restarts,
-    "interchange": interchange.judge,
-}
-# The rungs a part answers, so that one that could not run names what it leaves open.
-RUNGS = {
-    "facts": ("experiment", "data", "architecture"),
-    "initial": ("initial weights",),
-    "cases": ("forward", "loss", "gradients"),
-    "optimizer": ("optimizer",),
-    "metrics": ("metrics",),
-    "lockstep": ("lockstep",),
-    "restarts": ("lockstep",),
-    "interchange": ("interchange",),
-}
-# What each rung asks, in plain words, from cause to effect.
-QUESTIONS = {
-    "experiment": "Do both run the same experiment?",
-    "data": "Do both frameworks' own pipelines give the same images, labels and batches?",
-    "architecture": "Have both models the same layers, activations, numbers of parameters and start?",
-    "initial weights": "Does each framework's own initialiser draw from the same law?",
-    "forward": "With the same weights, do both predict the same for the same images?",
-    "loss": "Do both compute the same loss from that?",
-    "gradients": "Do both compute the same gradients?",
-    "optimizer": "Given the same gradients, does the optimizer leave the same weights?",
-    "metrics": "Are an epoch's loss and accuracy the same averages?",
-    "lockstep": "From the same start, in the same order: do the two training runs stay together, step by step?",
-    "interchange": "Do weights that were trained in one framework predict the same in the other?",
-    "independent": "From own starts and in own orders: are the results the same over many seeds?",
-    "published": "Do the results agree with what the lab printed?",
-    "speed": "How fast is each? (It informs, and never decides.)",
-}
+from parity.rungs import (
+    architecture,
+    data,
+    experiment,
+    forward,
+    gradients,
+    initial_weights,
+    interchange,
+    lockstep,
+    loss,
+    metrics,
+    optimizer,
+    speed,
+)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder.
+
+    Attributes:
+        name: as reports show it.
+        question: what it asks, in plain words.
+        judges: by part, what judges it; empty where another command judges.
+    """
+
+    name: str
+    question: str
+    judges: dict[str, Callable] = field(default_factory=dict)
+
+
+RUNGS = (
+    Rung("experiment", "Do both run the same experiment?", {"facts": experiment.judge}),
+    Rung(
+        "data",
+        "Do both frameworks' own pipelines give the same images, labels and batches?",
+        {"facts": data.judge_arrays, "metrics": data.judge_batches},
+    ),
+    Rung(
+        "architecture",
+        "Have both models the same layers, activations, numbers of parameters and start?",
+        {"facts": architecture.judge},
+    ),
+    Rung(
+        "initial weights",
+        "Does each framework's own initialiser draw from the same law?",
+        {"initial_weights": initial_weights.judge},
+    ),
+    Rung(
+        "forward",
+        "With the same weights, do both predict the same for the same images?",
+        {"cases": forward.judge},
+    ),
+    Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}),
+    Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}),
+    Rung(
+        "optimizer",
+        "Given the same gradients, does the optimizer leave the same weights?",
+        {"optimizer": optimizer.judge},
+    ),
+    Rung("metrics", "Are an epoch's loss and accuracy the same averages?", {"metrics": metrics.judge}),
+    Rung(
+        "lockstep",
+        "From the same start, in the same order: do the two training runs stay together, step by step?",
+        {"lockstep": lockstep.judge_free_run, "restarts": lockstep.judge_restarts},
+    ),
+    Rung(
+        "interchange",
+        "Do weights that were trained in one framework predict the same in the other?",
+        {"interchange": interchange.judge},
+    ),
+    Rung("independent", "From own starts and in own orders: are the results the same over many seeds?"),
+    Rung("published", "Do the results agree with what the lab printed?"),
+    Rung("speed", "How fast is each? (It informs, and never decides.)", {"lockstep": speed.judge}),
+)
+QUESTIONS = {rung.name: rung.question for rung in RUNGS}
+# What a part's judges need of the reference beside the part itself and its facts.
+NEEDED = {"lockstep": ("floor",), "interchange": ("floor",)}
+
+
+def rungs_of(part: str) -> list[Rung]:
+    """Returns the rungs that a part is judged on, from cause to effect."""
+    return [rung for rung in RUNGS if part in rung.judges]
+
+
+def own_rung(part: str) -> Rung:
+    """Returns the rung that is left open where a part is not answered: the first whose main part it is."""
+    rungs = rungs_of(part)
+    return next((rung for rung in rungs if next(iter(rung.judges)) == part), rungs[0])

@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from mlp_spec.experiment import Experiment
+from parity.protocol.records import Facts, Floor
+
 # A gap of this many times the noise floor fails. Measured on the full MNIST, two frameworks stay below one floor;
 # the worst of many thousand steps in float32 and float64 stayed below three.
 MULTIPLE = 10
@@ -57,6 +60,21 @@ class Check:
         more = fields.pop("more")
         del fields["subject"], fields["title"]
         return {"id": self.id, "name": self.name, **fields, **more}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every rung may look at beside the two records that it judges.
+
+    Attributes:
+        facts: the reference's.
+        floor: the runs that measure the noise floor of its free run; None where they are not needed.
+        asked: the experiment that was asked for.
+    """
+
+    facts: Facts
+    floor: Floor | None = None
+    asked: Experiment | None = None
 
 
 def judged(passed: bool) -> str:
@@ -171,19 +189,9 @@ def finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def missing(reference: set[str], candidate: set[str]) -> list[str]:
+def missing(reference: Iterable[str], candidate: Iterable[str]) -> list[str]:
     """Says which names one side lacks."""
+    reference, candidate = set(reference), set(candidate)
     return [f"{name} is missing" for name in sorted(reference - candidate)] + [
         f"{name} is extra" for name in sorted(candidate - reference)
     ]
-
-
-def under(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Takes the arrays whose names start with a prefix, without it."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def variants(arrays: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Returns the arrays of each run that differs from the reference in rounding only."""
-    names = sorted({name.split("/", 1)[0] for name in arrays if name.startswith("variant_")})
-    return [under(arrays, f"{name}/") for name in names]

@@ -9,40 +9,38 @@ import math
 import numpy as np
 from scipy import stats
 
-from parity.protocol.recording import Recording
-from parity.rungs.check import Check, judged, missing
+from parity.protocol.records import Draws
+from parity.rungs.check import Check, Context, judged, missing
 
 RUNG = "initial weights"
 # Probability that a sound initialiser fails one test; a run makes fewer than 50 tests.
 FALSE_ALARM = 1e-6
 
 
-def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
-    """Checks scales, shapes and biases of all layers, of both frameworks, against the reference's law."""
-    if words := missing(set(reference.arrays), set(candidate.arrays)):
+def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
+    """Checks the scale and the distribution of every tensor, of both frameworks, against the reference's law."""
+    ours, theirs = reference.weights, candidate.weights
+    if words := missing(ours, theirs):
         return [Check("draws", RUNG, "fail", len(words), 0, "; ".join(words))]
-    for name, drawn in reference.arrays.items():
-        if candidate.arrays[name].shape[1:] != drawn.shape[1:]:
-            detail = f"{name} has the shape {candidate.arrays[name].shape[1:]}, not {drawn.shape[1:]}"
+    for path, draws in ours.items():
+        if theirs[path].shape[1:] != draws.shape[1:]:
+            detail = f"{path} has the shape {theirs[path].shape[1:]}, not {draws.shape[1:]}"
             return [Check("draws", RUNG, "fail", None, 0, detail)]
-    scales, shapes, biases = [], [], []
-    for index, law in enumerate(facts.metadata["initializers"]):
-        for kind in ("kernel", "bias"):
-            name = f"dense_{index}/{kind}"
-            for side, found in (("Keras", reference), ("Lightning", candidate)):
-                draws = found.arrays[name].astype(np.float64)
-                if not np.isfinite(draws).all():
-                    return [Check("draws", RUNG, "fail", "not a number", 0, f"{side} drew no numbers for {name}")]
-                label = f"{side}, {name}"
-                if kind == "bias" and law[kind]["name"] == "Zeros":
-                    biases.append((float(np.abs(draws).max()), label))
-                    continue
-                known = law_of(law[kind], draws.shape[1:])
-                scales.append(scale(draws.ravel(), known, reference.arrays[name], label))
-                shapes.append(shape(draws.ravel(), known, reference.arrays[name], label))
+    scales, shapes, zeros = [], [], []
+    for path, described in context.facts.initializers.items():
+        for side, weights in (("Keras", ours), ("Lightning", theirs)):
+            draws, label = weights[path].astype(np.float64), f"{side}, {path}"
+            if not np.isfinite(draws).all():
+                return [Check("draws", RUNG, "fail", "not a number", 0, f"{side} drew no numbers for {path}")]
+            if described["name"] == "Zeros":
+                zeros.append((float(np.abs(draws).max()), label))
+                continue
+            law = law_of(described, draws.shape[1:])
+            scales.append(scale_probability(draws.ravel(), law, ours[path], label))
+            shapes.append(shape_probability(draws.ravel(), law, ours[path], label))
     checks = [worst_of("scale", scales, SCALE), worst_of("distribution", shapes, SHAPE)]
-    if biases:
-        largest, label = max(biases)
+    if zeros:
+        largest, label = max(zeros)
         detail = f"largest bias of all draws ({label}); Keras starts them at 0"
         checks.append(Check("biases", RUNG, judged(largest <= 0.0), largest, 0.0, detail))
     return checks
@@ -52,11 +50,11 @@ SCALE = f"-log10 of the probability of a scale like this; a sound initialiser fa
 SHAPE = f"-log10 p of Kolmogorov-Smirnov; a sound initialiser fails in {FALSE_ALARM:g} of all tests"
 
 
-def worst_of(subject: str, found: list[tuple[float, str]], detail: str) -> Check:
+def worst_of(subject: str, tests: list[tuple[float, str]], detail: str) -> Check:
     """Judges the least probable of many tests."""
-    if not found:
+    if not tests:
         return Check(subject, RUNG, "error", None, None, "nothing was drawn")
-    probability, label = min(found)
+    probability, label = min(tests)
     measured = -math.log10(max(probability, 1e-300)) + 0.0
     limit = -math.log10(FALSE_ALARM)
     return Check(
@@ -64,21 +62,21 @@ def worst_of(subject: str, found: list[tuple[float, str]], detail: str) -> Check
     )
 
 
-def law_of(described: dict, shape_: tuple[int, ...]):
+def law_of(described: dict, shape: tuple[int, ...]):
     """Returns the law of one of Keras's initialisers as scipy's distribution; None if it is not known here.
 
     Source: `keras/src/initializers/random_initializers.py`.
     """
     name = described["name"]
-    if name in VARIANCE_SCALING and len(shape_) == 2:
-        scale_, mode, kind = VARIANCE_SCALING[name]
-        fan_in, fan_out = shape_
+    if name in VARIANCE_SCALING and len(shape) == 2:
+        factor, mode, kind = VARIANCE_SCALING[name]
+        fan_in, fan_out = shape
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
         if kind == "uniform":  # limit = sqrt(3 scale / fan)
-            limit = math.sqrt(3 * scale_ / fan)
+            limit = math.sqrt(3 * factor / fan)
             return stats.uniform(-limit, 2 * limit)
         # truncated at two standard deviations, and widened so that sqrt(scale / fan) remains
-        return stats.truncnorm(-2, 2, scale=math.sqrt(scale_ / fan) / TRUNCATED_STD)
+        return stats.truncnorm(-2, 2, scale=math.sqrt(factor / fan) / TRUNCATED_STD)
     if name == "RandomUniform":
         return stats.uniform(described["minval"], described["maxval"] - described["minval"])
     if name == "RandomNormal":
@@ -99,7 +97,7 @@ VARIANCE_SCALING = {
 }
 
 
-def scale(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
+def scale_probability(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
     """Returns the probability of draws as wide or narrow as these: by their widest if the law ends sharply."""
     count = len(draws)
     if law is not None and law.dist.name == "uniform":
@@ -117,7 +115,7 @@ def scale(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[fl
     return float(2 * stats.norm.sf(abs(ratio - 1) / error)), f"{label}, spread over the law's: {ratio:.5f}"
 
 
-def shape(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
+def shape_probability(draws: np.ndarray, law, reference: np.ndarray, label: str) -> tuple[float, str]:
     """Returns the Kolmogorov-Smirnov p-value of draws against the law, or against the reference's draws."""
-    found = stats.ks_2samp(draws, reference.ravel()) if law is None else stats.kstest(draws, law.cdf, method="asymp")
-    return float(found.pvalue), f"{label}, distance {found.statistic:.4f}"
+    test = stats.ks_2samp(draws, reference.ravel()) if law is None else stats.kstest(draws, law.cdf, method="asymp")
+    return float(test.pvalue), f"{label}, distance {test.statistic:.4f}"

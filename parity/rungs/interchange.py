@@ -4,31 +4,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.protocol import inputs as trials
-from parity.protocol.recording import Recording
-from parity.rungs.check import Check, compare, judged, variants, worst
+from parity.protocol.inputs import HORIZON
+from parity.protocol.records import Predictions
+from parity.rungs.check import Check, Context, compare, judged, worst
 from parity.rungs.forward import limit_text
 
 RUNG = "interchange"
 OWN, OWN_TITLE = "classes-own-weights", "classes, each its own weights"
 
 
-def judge(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+def judge(reference: Predictions, candidate: Predictions, context: Context) -> list[Check]:
     """Checks the probabilities and classes of all test images."""
-    ours, theirs = reference.arrays["probabilities"], candidate.arrays["probabilities"]
-    runs = [run["probabilities"] for run in variants(reference.arrays)]
-    gaps = [compare("image, class", ours, theirs, runs)]
-    check = worst("probabilities-keras-weights", RUNG, gaps, limit_text(len(runs)), "probabilities, Keras's weights")
+    ours, theirs, variants = reference.probabilities, candidate.probabilities, reference.variants
+    gaps = [compare("image, class", ours, theirs, variants)]
+    detail, title = limit_text(len(variants)), "probabilities, Keras's weights"
+    check = worst("probabilities-keras-weights", RUNG, gaps, detail, title)
     checks = [check, check_classes("classes-keras-weights", ours, theirs, check.limit, "classes, Keras's weights")]
-    if "own_probabilities" not in candidate.arrays:
+    if candidate.own_probabilities is None:
         detail = "Lightning has no trained weights of its own"
-        checks.append(Check(OWN, RUNG, "error", None, None, detail, title=OWN_TITLE))
-    else:
-        own = check_classes(OWN, ours, candidate.arrays["own_probabilities"], trials.HORIZON, OWN_TITLE)
-        if reference.metadata["horizon_reached"]:
-            own = replace(own, status="info", limit=None, detail=f"{own.detail}; the free runs passed the horizon")
-        checks.append(own)
-    return checks
+        return [*checks, Check(OWN, RUNG, "error", None, None, detail, title=OWN_TITLE)]
+    own = check_classes(OWN, ours, candidate.own_probabilities, HORIZON, OWN_TITLE)
+    if context.floor.horizon_reached:
+        own = replace(own, status="info", limit=None, detail=f"{own.detail}; the free runs passed the horizon")
+    return [*checks, own]
 
 
 def check_classes(subject: str, ours: np.ndarray, theirs: np.ndarray, tie: float | None, title: str = "") -> Check:

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from mlp_spec.runs.folder import CURVES
-from parity.protocol import inputs as trials
-from parity.protocol.recording import Recording
-from parity.rungs.check import MULTIPLE, ULPS, Check, distance, epsilon, judged, missing, under, variants
+from parity.protocol.inputs import HORIZON
+from parity.protocol.records import Restarts, Steps
+from parity.rungs.check import MULTIPLE, ULPS, Check, Context, distance, epsilon, judged, missing
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"
@@ -22,14 +22,12 @@ FEWEST_STEPS = 100
 FINAL_DEVIATIONS = 5
 
 
-def judge_free(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+def judge_free_run(reference: Steps, candidate: Steps, context: Context) -> list[Check]:
     """Checks the free run: every step up to the horizon, the curves, the final accuracy."""
-    plan = trials.Plan(**facts.metadata["plan"])
-    ours, runs = reference.arrays["losses"], [run["losses"] for run in variants(reference.arrays)]
-    theirs = candidate.arrays["losses"]
+    ours, theirs, plan = reference.losses, candidate.losses, context.facts.plan
     if wrong := wrong_steps(ours, theirs):
         return [wrong]
-    floor = running_floor(ours, runs)
+    floor = running_floor(ours, [run.losses for run in context.floor.variants])
     horizon = horizon_of(floor)
     gaps = distance(ours, theirs)
     ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
@@ -42,8 +40,8 @@ def judge_free(reference: Recording, candidate: Recording, facts: Recording) -> 
     epochs = min(plan.epochs, horizon // steps)
     return [
         check,
-        *check_curves(reference, candidate, facts, epochs),
-        check_final(reference, candidate, facts, epochs),
+        *check_curves(reference, candidate, context, epochs),
+        check_final(reference, candidate, context, epochs),
         check_weights(reference, candidate),
     ]
 
@@ -68,7 +66,7 @@ def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
     for run in runs:
         departures[: len(run)] = np.maximum(departures[: len(run)], distance(ours[: len(run)], run))
         if len(run) < len(ours):
-            departures[len(run) - 1] = max(departures[len(run) - 1], trials.HORIZON)
+            departures[len(run) - 1] = max(departures[len(run) - 1], HORIZON)
     smallest = ULPS * epsilon(ours) * np.maximum.accumulate(np.abs(ours).astype(np.float64))
     # A loss far below 1 is log(1 + small): the sum under the logarithm is rounded at 1, however small the loss.
     smallest = np.maximum(smallest, epsilon(ours))
@@ -77,7 +75,7 @@ def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
 
 def horizon_of(floor: np.ndarray) -> int:
     """Returns how many steps lie before the chaos horizon."""
-    beyond = np.flatnonzero(~(floor < trials.HORIZON))
+    beyond = np.flatnonzero(~(floor < HORIZON))
     return int(beyond[0]) if len(beyond) else len(floor)
 
 
@@ -107,25 +105,24 @@ def of_steps(subject: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, de
     return Check(subject, RUNG, status, measured, limit, detail, floor_there, more=more, title=title)
 
 
-def judge_restarts(reference: Recording, candidate: Recording, facts: Recording) -> list[Check]:
+def judge_restarts(reference: Restarts, candidate: Restarts, context: Context) -> list[Check]:
     """Checks every epoch from the reference's snapshot, step by step up to the epoch's own horizon.
 
     Args:
         reference: the restarted runs of the reference, with its own losses from the free run.
         candidate: the restarted run.
-        facts: the reference's.
+        context: the reference's facts.
     """
-    epochs = trials.Plan(**facts.metadata["plan"]).epochs
-    ours, theirs = reference.arrays["losses"], candidate.arrays["losses"]
+    epochs = context.facts.plan.epochs
+    ours, theirs = reference.losses, candidate.losses
     if wrong := wrong_steps(ours, theirs):
         return [wrong]
     steps = len(ours) // epochs
-    runs = [run["losses"] for run in variants(reference.arrays)]
     gaps = distance(ours, theirs)
     floor, judged_here = np.zeros(len(ours)), np.zeros(len(ours), bool)
     for epoch in range(epochs):
         part = slice(epoch * steps, (epoch + 1) * steps)
-        floor[part] = running_floor(ours[part], [run[part] for run in runs])
+        floor[part] = running_floor(ours[part], [losses[part] for losses in reference.variants])
         judged_here[part][: horizon_of(floor[part])] = True
     count = int(judged_here.sum())
     if count < FEWEST_STEPS:
@@ -139,13 +136,12 @@ def judge_restarts(reference: Recording, candidate: Recording, facts: Recording)
     return [replace(check, detail=detail, more=more)]
 
 
-def check_curves(reference: Recording, candidate: Recording, facts: Recording, epochs: int) -> list[Check]:
+def check_curves(reference: Steps, candidate: Steps, context: Context, epochs: int) -> list[Check]:
     """Checks the four curves in the epochs that end before the horizon."""
-    plan, data = trials.Plan(**facts.metadata["plan"]), facts.metadata["data"]
-    runs = variants(reference.arrays)
+    plan, data = context.facts.plan, context.facts.data
     checks = []
     for name in CURVES:
-        ours, theirs = reference.arrays[f"curve/{name}"], candidate.arrays.get(f"curve/{name}", np.empty(0))
+        ours, theirs = reference.curves[name], candidate.curves.get(name, np.empty(0))
         subject = f"curve-{name}"
         if len(theirs) != plan.epochs or not np.isfinite(theirs).all():
             what = "not a number" if len(theirs) == plan.epochs else f"{len(theirs)} epochs"
@@ -154,22 +150,22 @@ def check_curves(reference: Recording, candidate: Recording, facts: Recording, e
         if not epochs:
             checks.append(Check(subject, RUNG, "info", None, None, "no epoch ends before the chaos horizon"))
             continue
-        others = [run[f"curve/{name}"][:epochs] for run in runs]
+        variants = [run.curves[name][:epochs] for run in context.floor.variants]
         if name.endswith("acc"):
             count = data["test"]["samples"] if name.startswith("val_") else plan.samples
-            checks.append(check_images(subject, RUNG, ours[:epochs], theirs[:epochs], others, np.full(epochs, count)))
+            checks.append(check_images(subject, RUNG, ours[:epochs], theirs[:epochs], variants, np.full(epochs, count)))
             continue
-        dtype = facts.metadata["experiment"]["training"]["precision"]
-        floor = running_floor(ours[:epochs].astype(dtype), others)
+        precision = context.facts.experiment["training"]["precision"]
+        floor = running_floor(ours[:epochs].astype(precision), variants)
         detail = f"{epochs} of {plan.epochs} epochs judged"
         checks.append(of_steps(subject, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
     return checks
 
 
-def check_final(reference: Recording, candidate: Recording, facts: Recording, judged_epochs: int) -> Check:
+def check_final(reference: Steps, candidate: Steps, context: Context, judged_epochs: int) -> Check:
     """Checks the last epoch's val_acc beyond the horizon: as of two independent runs."""
-    samples, epochs = facts.metadata["data"]["test"]["samples"], facts.metadata["plan"]["epochs"]
-    ours, theirs = (side.arrays["curve/val_acc"] for side in (reference, candidate))
+    samples, epochs = context.facts.data["test"]["samples"], context.facts.plan.epochs
+    ours, theirs = (steps.curves["val_acc"] for steps in (reference, candidate))
     subject = "final-val_acc"
     if len(ours) != len(theirs) or not np.isfinite([ours[-1], theirs[-1]]).all():
         return Check(subject, RUNG, "fail", None, None, "a final val_acc is missing or not a number")
@@ -184,10 +180,10 @@ def check_final(reference: Recording, candidate: Recording, facts: Recording, ju
     return Check(subject, RUNG, judged(measured <= limit), measured, limit, detail)
 
 
-def check_weights(reference: Recording, candidate: Recording) -> Check:
+def check_weights(reference: Steps, candidate: Steps) -> Check:
     """Checks that the trained weights are all there, and numbers; what they predict is judged at interchange."""
-    ours, theirs = under(reference.arrays, "final/"), under(candidate.arrays, "final/")
-    wrong = missing(set(ours), set(theirs)) + [
+    ours, theirs = reference.final, candidate.final
+    wrong = missing(ours, theirs) + [
         f"{key} has the shape {theirs[key].shape}, not {ours[key].shape}"
         if theirs[key].shape != ours[key].shape
         else f"{key} is not a number everywhere"
@@ -199,28 +195,3 @@ def check_weights(reference: Recording, candidate: Recording) -> Check:
         return Check("trained-weights", RUNG, "error", None, None, "Keras recorded none")
     detail = "; ".join(sorted(wrong)) or f"all {len(ours)} tensors are there, finite; judged at interchange"
     return Check("trained-weights", RUNG, judged(not wrong), len(wrong), 0, detail)
-
-
-def compare_speed(reference: Recording, candidate: Recording, facts: Recording) -> Check:
-    """Compares the median seconds of an epoch, without the first; informs, never decides."""
-    taken = [side.metadata.get("epoch_seconds", []) for side in (reference, candidate)]
-    seconds = [epochs[1:] or epochs for epochs in taken]
-    if not all(seconds) or not min(map(min, seconds)) > 0:
-        return Check("seconds-an-epoch", "speed", "info", None, None, "an epoch's seconds are missing")
-    ours, theirs = (float(np.median(value)) for value in seconds)
-    detail = (
-        f"median epoch: Keras {ours:.2f} s, Lightning {theirs:.2f} s, both listened to, Lightning's beside Keras's "
-        f"noise floor; measured = Lightning / Keras{path_of(candidate)}"
-    )
-    return Check("seconds-an-epoch", "speed", "info", round(theirs / ours, 3), None, detail)
-
-
-def path_of(candidate: Recording) -> str:
-    """Says on which path the candidate trained, unless it is the default one."""
-    path = candidate.metadata.get("path") or {}
-    if not path.get("steps_per_execution"):
-        return ""
-    said = f"; Lightning with {path['steps_per_execution']} steps per execution"
-    if path.get("why_not"):
-        return f"{said}, not compiled ({path['why_not']})"
-    return said + (", compiled" if path.get("compiled") else "")

@@ -1,16 +1,23 @@
 """`python -m parity seeds`: trains both frameworks from many seeds of their own and asks whether the results agree."""
 
+from __future__ import annotations
+
 import errno
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlp_spec import flags
 from mlp_spec.experiment import DataSpec, Experiment
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.values import positive_number, whole_number
+from parity.pair import Pair
 from parity.protocol import targets
+
+if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
+    from parity.seeds.store import Store
 
 PROG = "python -m parity seeds"
 MARGINS = {"val_acc": "margin", "val_loss": "margin_loss", "area": "margin_area"}
@@ -21,7 +28,7 @@ class SeedFlags(flags.ExperimentFlags):
     """The flags of a study."""
 
     seed: int | None = None
-    """The first seed; 0 unless given. A study takes it and the following ones."""
+    """The first seed; 0 unless options. A study takes it and the following ones."""
     seeds: int = 20
     """How many trainings a side, 3 at least."""
     against: str = "keras"
@@ -41,17 +48,17 @@ class SeedFlags(flags.ExperimentFlags):
     """The same of the area under val_acc (its mean over the epochs), in percentage points."""
     store: str | None = None
     """Folder of the finished seeds. Give that of an interrupted study to go on, also with more --seeds; a folder in
-    the output folder unless given."""
+    the output folder unless options."""
     record: str | None = None
     """Train the Keras reference alone and write its reference points to this file."""
     jobs: int | None = None
-    """Trainings at once, each on its share of the cores; as many as there are cores unless given."""
+    """Trainings at once, each on its share of the cores; as many as there are cores unless options."""
     backend: Literal["loky", "dask", "ray"] = "loky"
     """What spreads the seeds: processes on this machine, or a cluster that sees the store's folder."""
     scheduler: str | None = None
     """Address of the cluster, for example tcp://10.0.0.1:8786."""
     output_dir: str | None = None
-    """Folder of the report, new or empty; runs/<time>-seeds-<name> unless given."""
+    """Folder of the report, new or empty; runs/<time>-seeds-<name> unless options."""
     stall_timeout: float = 600.0
     """Seconds without a sign of life (an epoch) after which a process is stopped."""
 
@@ -63,14 +70,14 @@ class SeedFlags(flags.ExperimentFlags):
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0 if the results are equivalent, 1 if not, 2 if that cannot be told."""
-    given = flags.parse(SeedFlags, PROG, "Trains both frameworks from many seeds; are their results the same?", argv)
-    return command.run(lambda: guarded(given))
+    options = flags.parse(SeedFlags, PROG, "Trains both frameworks from many seeds; are their results the same?", argv)
+    return command.run(lambda: guarded(options))
 
 
-def guarded(given: SeedFlags) -> int:
+def guarded(options: SeedFlags) -> int:
     """Runs the study; a full disk is a user's to mend."""
     try:
-        return study(given)
+        return study(options)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
@@ -79,40 +86,40 @@ def guarded(given: SeedFlags) -> int:
         ) from error
 
 
-def study(given: SeedFlags) -> int:
+def study(options: SeedFlags) -> int:
     """Trains, judges, writes the reports; returns the exit status."""
-    from mlp_spec.runs import folder as runs
+    from mlp_spec.runs.folder import RunFolder
     from parity.seeds import records
-    from parity.seeds.store import Store, described
+    from parity.seeds.store import Store, describe_candidate
 
-    asked = check(given)
-    record_path = None if given.against == "keras" else records.path_of(given.against, asked, given.preset)
+    asked = check(options)
+    record_path = None if options.against == "keras" else records.path_of(options.against, asked, options.preset)
     if record_path is not None:
-        asked = replace(asked, data=DataSpec("mnist")) if given.dataset == "auto" else asked
+        asked = replace(asked, data=DataSpec("mnist")) if options.dataset == "auto" else asked
         recorded = records.read(record_path, asked)
-    experiment = asked if record_path else with_data(given, asked)
-    if given.record and given.store:
+    experiment = asked if record_path else with_data(options, asked)
+    if options.record and options.store:
         folder = None  # a record has no report
     else:
-        folder = runs.RunFolder.create(given.output_dir, f"seeds-{asked.name}").path
-    candidate = described(given.candidate, given.candidate_datamodule, given.compiled)
-    store = Store.open(Path(given.store or folder / "store"), experiment, candidate)
-    seeds = list(range(asked.training.seed, asked.training.seed + given.seeds))
+        folder = RunFolder.create(options.output_dir, f"seeds-{asked.name}").path
+    candidate = describe_candidate(options.candidate, options.candidate_datamodule, options.compiled)
+    store = Store.open(Path(options.store or folder / "store"), experiment, candidate)
+    seeds = list(range(asked.training.seed, asked.training.seed + options.seeds))
     sides = [] if record_path else ["keras"]
-    sides += [] if given.record else ["lightning"]
-    found = train(given, store, dict.fromkeys(sides, seeds))
-    if given.record:
-        return keep_record(given, store, found["keras"])
+    sides += [] if options.record else ["lightning"]
+    results = train(options, store, dict.fromkeys(sides, seeds))
+    if options.record:
+        return keep_record(options, store, results["keras"])
     if record_path:
         source = {"kind": "recorded", "created": recorded.created, "environment": recorded.environment}
         source["text"] = f"recorded {recorded.created[:10]}, {record_path.name}"
-        found = {"keras": recorded.seeds, **found}
+        results = {"keras": recorded.seeds, **results}
     else:
         source = {"kind": "trained", "text": "trained here"}
-    return conclude(given, experiment, candidate, source, found, folder)
+    return conclude(options, experiment, candidate, source, results, folder)
 
 
-def check(given: SeedFlags) -> Experiment:
+def check(options: SeedFlags) -> Experiment:
     """Checks what can be checked before anything starts; returns the experiment that is asked for.
 
     Raises:
@@ -120,111 +127,96 @@ def check(given: SeedFlags) -> Experiment:
     """
     from mlp_spec.optimizers import LIGHTNING_ONLY
 
-    experiment = given.experiment()
-    whole_number("seeds", given.seeds, 3, 100_000)
-    whole_number("seed", experiment.training.seed + given.seeds, 0, 2**32 - 1)
+    experiment = options.experiment()
+    whole_number("seeds", options.seeds, 3, 100_000)
+    whole_number("seed", experiment.training.seed + options.seeds, 0, 2**32 - 1)
     for name in MARGINS.values():
-        if (value := getattr(given, name)) is not None:
+        if (value := getattr(options, name)) is not None:
             positive_number(name, value)
-    if given.jobs is not None:
-        whole_number("jobs", given.jobs, 1, 4096)
-    positive_number("stall_timeout", given.stall_timeout)
+    if options.jobs is not None:
+        whole_number("jobs", options.jobs, 1, 4096)
+    positive_number("stall_timeout", options.stall_timeout)
     for flag in ("candidate", "candidate_datamodule"):
-        targets.check("--" + flag.replace("_", "-"), getattr(given, flag))
-    if (given.backend == "loky") != (given.scheduler is None):
+        targets.check("--" + flag.replace("_", "-"), getattr(options, flag))
+    if (options.backend == "loky") != (options.scheduler is None):
         raise UserError(
-            f"--backend {given.backend} {'takes no' if given.backend == 'loky' else 'needs a'} --scheduler; "
+            f"--backend {options.backend} {'takes no' if options.backend == 'loky' else 'needs a'} --scheduler; "
             "dask and ray need the address of a cluster that runs, and loky uses this machine"
         )
-    if given.record and (given.against != "keras" or given.candidate or given.candidate_datamodule):
+    if options.record and (options.against != "keras" or options.candidate or options.candidate_datamodule):
         raise UserError("--record trains the Keras reference alone; leave out --against and the candidate")
     if experiment.training.optimizer.name in LIGHTNING_ONLY:
         raise UserError(f"--optimizer {experiment.training.optimizer.name}: the reference, Keras, does not have it")
-    flags.check_folders(given.data_folder, given.output_dir)
+    flags.check_folders(options.data_folder, options.output_dir)
     return experiment
 
 
-def with_data(given: SeedFlags, asked: Experiment) -> Experiment:
+def with_data(options: SeedFlags, asked: Experiment) -> Experiment:
     """Returns the experiment with the data set that is there; MNIST is downloaded now, by one process alone.
 
     Raises:
         UserError: there is none.
     """
-    import sys
-
     from mlp_spec.digits.load import SAMPLE_NOTE
-    from parity.protocol.seeds import StudyJob
+    from parity.protocol.task import KERAS, LIGHTNING, SeedsTask, Task
     from parity.seeds import work
 
-    if given.dataset != "auto" or given.data_folder is not None:
-        return replace(asked, data=DataSpec("mnist" if given.dataset == "auto" else given.dataset))
-    seen = []
-    for side in ("keras",) if given.record else ("keras", "lightning"):
-        task = StudyJob(side, asked, (), "auto", None, store="")  # without seeds, nothing is stored
-        message = work.ask(
-            task, given.stall_timeout, lambda event: seen.append(event.get("dataset")) if "dataset" in event else None
+    if options.dataset != "auto" or options.data_folder is not None:
+        return replace(asked, data=DataSpec("mnist" if options.dataset == "auto" else options.dataset))
+    datasets = []
+    for side in (KERAS,) if options.record else (KERAS, LIGHTNING):
+        task = Task(("seeds",), "", Pair(asked), seeds=SeedsTask((), store=""))  # without seeds, nothing is stored
+        message = work.train_seeds(
+            side, task, options.stall_timeout, lambda event: datasets.append(event.get("dataset"))
         )
         if message:
             raise UserError(message)
-    dataset = "mnist-sample" if "mnist-sample" in seen else "mnist"
+    dataset = "mnist-sample" if "mnist-sample" in datasets else "mnist"
     if dataset == "mnist-sample":
         print(SAMPLE_NOTE, file=sys.stderr, flush=True)
     return replace(asked, data=DataSpec(dataset))
 
 
-def train(given: SeedFlags, store, sides: dict[str, list[int]]) -> dict:
+def train(options: SeedFlags, store: Store, sides: dict[str, list[int]]) -> dict:
     """Trains the seeds that are not in the store yet; returns the results by side.
 
     Raises:
         Interrupted: Ctrl-C.
         UserError: a process failed; says which seeds are missing and how to go on.
     """
-    from parity.protocol.seeds import StudyJob
+    from parity.protocol.task import SeedsTask, Task
     from parity.seeds import work
     from parity.seeds.progress import StudyProgress
 
-    target = {"target": given.candidate, "datamodule": given.candidate_datamodule, "compiled": given.compiled}
-    data_dir = given.data_folder and str(Path(given.data_folder).resolve())
-    tasks = [
-        StudyJob(
-            side,
-            store.experiment,
-            tuple(seeds),
-            store.experiment.data.dataset,
-            data_dir,
-            str(store.path.resolve()),
-            **(target if side == "lightning" else {}),
-        )
-        for side, seeds in sides.items()
-    ]
+    pair = Pair(
+        store.experiment,
+        dataset=store.experiment.data.dataset,
+        data_dir=options.data_folder and str(Path(options.data_folder).resolve()),
+        candidate=options.candidate,
+        candidate_datamodule=options.candidate_datamodule,
+        compiled=options.compiled,
+    )
+    path = str(store.path.resolve())
+    tasks = {side: Task(("seeds",), "", pair, seeds=SeedsTask(tuple(seeds), path)) for side, seeds in sides.items()}
     for side, seeds in sides.items():  # a damaged or foreign result is told before hours of training
         store.read(side, sorted(store.finished(side, seeds)))
     messages = []
     go_on = f"go on with the same command and --store {store.path}"
-    if any(len(store.finished(side, seeds)) < len(seeds) for side, seeds in sides.items()):
+    if store.lacks(sides):
         try:
             with StudyProgress(tasks):
-                messages = work.run_all(tasks, given.jobs, given.backend, given.scheduler, given.stall_timeout)
+                messages = work.run_all(tasks, options.jobs, options.backend, options.scheduler, options.stall_timeout)
         except KeyboardInterrupt:
-            raise command.Interrupted(f"{counted(store, sides)} are kept; {go_on}") from None
+            raise command.Interrupted(f"{store.count(sides)} are kept; {go_on}") from None
         except UserError as error:
-            raise UserError(f"{error}\n{counted(store, sides)} are kept; {go_on}") from error
-    if any(len(store.finished(side, seeds)) < len(seeds) for side, seeds in sides.items()):
+            raise UserError(f"{error}\n{store.count(sides)} are kept; {go_on}") from error
+    if store.lacks(sides):
         why = "\n".join(dict.fromkeys(messages)) or "the processes ended without an answer"
-        raise UserError(f"{why}\n{counted(store, sides)} are kept; {go_on}")
+        raise UserError(f"{why}\n{store.count(sides)} are kept; {go_on}")
     return {side: store.read(side, seeds) for side, seeds in sides.items()}
 
 
-def counted(store, sides: dict[str, list[int]]) -> str:
-    """Says how many seeds are finished."""
-    from parity.seeds.work import NAMES
-
-    return " and ".join(
-        f"{len(store.finished(side, seeds))} of {len(seeds)} seeds of {NAMES[side]}" for side, seeds in sides.items()
-    )
-
-
-def keep_record(given: SeedFlags, store, seeds: list) -> int:
+def keep_record(options: SeedFlags, store, seeds: list) -> int:
     """Writes the reference points.
 
     Raises:
@@ -237,24 +229,28 @@ def keep_record(given: SeedFlags, store, seeds: list) -> int:
     bad = [one.seed for one in seeds if not all(math.isfinite(v) for curve in one.history.values() for v in curve)]
     if bad:
         raise UserError(f"seeds {bad} left the numbers; they are no reference")
-    records.write(Path(given.record), store.experiment, seeds)
-    print(f"Recorded {len(seeds)} seeds of {store.experiment.name} on {store.experiment.data.dataset}: {given.record}")
+    records.write(Path(options.record), store.experiment, seeds)
+    print(
+        f"Recorded {len(seeds)} seeds of {store.experiment.name} on {store.experiment.data.dataset}: {options.record}"
+    )
     return 0
 
 
-def conclude(given: SeedFlags, experiment: Experiment, candidate: dict, source: dict, found: dict, folder: Path) -> int:
+def conclude(
+    options: SeedFlags, experiment: Experiment, candidate: dict, source: dict, results: dict, folder: Path
+) -> int:
     """Judges the seeds, writes and prints the reports; returns the exit status."""
     from mlp_spec.support.files import write_json, write_text
     from parity.report.build import EXIT_STATUS
     from parity.seeds import judge, report
-    from parity.seeds.store import told
+    from parity.seeds.store import name_candidate
 
     scale = {"val_acc": 0.01, "val_loss": 1.0, "area": 0.01}  # flags are percentage points
     margins = {
-        name: value * scale[name] for name, flag in MARGINS.items() if (value := getattr(given, flag)) is not None
+        name: value * scale[name] for name, flag in MARGINS.items() if (value := getattr(options, flag)) is not None
     }
-    checks = judge.judge(experiment, found["keras"], found["lightning"], margins, source["kind"] == "recorded")
-    result = report.build(experiment, candidate | {"text": told(candidate)}, source, found, checks)
+    checks = judge.judge(experiment, results["keras"], results["lightning"], margins, source["kind"] == "recorded")
+    result = report.build(experiment, candidate | {"text": name_candidate(candidate)}, source, results, checks)
     write_json(folder / "seeds.json", result)
     write_text(folder / "seeds.md", report.markdown(result))
     report.show(result, str(folder))
@@ -262,6 +258,4 @@ def conclude(given: SeedFlags, experiment: Experiment, candidate: dict, source: 
 
 
 if __name__ == "__main__":
-    import sys
-
     sys.exit(main())

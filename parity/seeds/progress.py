@@ -1,51 +1,33 @@
 """Progress of a study: how many seeds are finished, and when it will end; watched from its store."""
 
-import sys
 import threading
-import time
 
-from parity.protocol.seeds import StudyJob, path_of
-from parity.seeds.work import NAMES
+from parity.ladder.progress import Progress
+from parity.protocol.seeds import path_of
+from parity.protocol.task import NAMES, Task
 
 
-class StudyProgress:
-    """Shows the finished seeds of every side while a block runs; a bar each on a terminal, plain lines elsewhere.
+class StudyProgress(Progress):
+    """Shows the finished seeds of every side while a block runs.
 
     It looks at the store, so that seeds are seen wherever they are trained.
 
     Args:
-        tasks: one a side, with all of its seeds.
+        tasks: by side, with all of its seeds.
     """
 
-    def __init__(self, tasks: list[StudyJob]):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.live, self.tasks, self.ended = sys.stdout.isatty(), tasks, threading.Event()
-        self.progress = Progress(
-            TextColumn("{task.description:<9}"),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            disable=not self.live,
-        )
-        self.done = {task.side: self.finished(task) for task in tasks}
-        self.before = sum(map(len, self.done.values()))
-        self.total = sum(len(task.seeds) for task in tasks)
-        self.bars = {
-            task.side: self.progress.add_task(
-                NAMES[task.side], total=len(task.seeds), completed=len(self.done[task.side]), left=""
-            )
-            for task in tasks
-        }
+    def __init__(self, tasks: dict[str, Task]):
+        super().__init__()
+        self.tasks, self.ended = tasks, threading.Event()
+        self.finished = {side: finished_seeds(side, task) for side, task in tasks.items()}
+        for side, task in tasks.items():
+            self.add_row(NAMES[side], len(task.seeds.seeds), len(self.finished[side]))
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
     def __enter__(self):
-        self.started = time.monotonic()
-        self.progress.start()
-        for task in self.tasks:
-            count = f"{len(self.done[task.side])} of {len(task.seeds)} seeds"
-            self.progress.console.print(f"{NAMES[task.side]}: {count} are in the store", highlight=False)
+        super().__enter__()
+        for row in self.rows.values():
+            self.print(f"{row.name}: {row.completed} of {row.total} seeds are in the store")
         self.thread.start()
         return self
 
@@ -53,7 +35,7 @@ class StudyProgress:
         self.ended.set()
         self.thread.join()
         self.look()
-        self.progress.stop()
+        super().__exit__()
 
     def watch(self) -> None:
         """Looks at the store, twice a second."""
@@ -62,37 +44,15 @@ class StudyProgress:
 
     def look(self) -> None:
         """Shows what has been finished since the last look."""
-        for task in self.tasks:
-            found = self.finished(task)
-            new, self.done[task.side] = found - self.done[task.side], found
-            left = self.left()
-            self.progress.update(self.bars[task.side], completed=len(found), left=left)
-            for seed in sorted(new) if not self.live else ():
-                print(
-                    f"{NAMES[task.side]:<9}  seed {seed} finished, {len(found)} of {len(task.seeds)}  {left}",
-                    flush=True,
-                )
-
-    def left(self) -> str:
-        """Says when everything will be finished, from the seeds that were finished since the start."""
-        done = sum(map(len, self.done.values()))
-        if done in (self.before, self.total):
-            return ""
-        seconds = (time.monotonic() - self.started) / (done - self.before) * (self.total - done)
-        return f"about {duration(seconds)} left, until {time.strftime('%H:%M', time.localtime(time.time() + seconds))}"
-
-    @staticmethod
-    def finished(task: StudyJob) -> set[int]:
-        """Returns the seeds that have a result."""
-        return {seed for seed in task.seeds if path_of(task.store, task.side, seed).exists()}
+        for side, task in self.tasks.items():
+            finished, row = finished_seeds(side, task), self.rows[NAMES[side]]
+            new, self.finished[side] = finished - self.finished[side], finished
+            row.completed = len(finished)
+            for seed in sorted(new):
+                count = f"{row.completed} of {row.total}"
+                self.print_plain(f"{row.name:<9}  seed {seed} finished, {count}  {self.time_left()}")
 
 
-def duration(seconds: float) -> str:
-    """Returns a duration as people say it."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )
+def finished_seeds(side: str, task: Task) -> set[int]:
+    """Returns the seeds of a task that have a result."""
+    return {seed for seed in task.seeds.seeds if path_of(task.seeds.store, side, seed).exists()}

@@ -11,7 +11,7 @@ from mlp_spec.experiment import Experiment, differences
 from mlp_spec.runs.folder import CURVES
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.files import write_text
-from parity.protocol.seeds import SeedResult, curves
+from parity.protocol.seeds import SeedResult, check_curves
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent.parent / "reference_points"
@@ -110,7 +110,7 @@ def read(path: Path, experiment: Experiment) -> Record:
         seeds = [
             SeedResult(
                 int(row["seed"]),
-                curves(row, recorded.training.epochs),
+                check_curves(row, recorded.training.epochs),
                 [float(value) for value in row["epoch_seconds"]],
                 float(row["seconds"]),
                 fields["environment"],

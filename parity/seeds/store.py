@@ -8,7 +8,8 @@ from pathlib import Path
 from mlp_spec.experiment import Experiment, differences
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.files import write_json
-from parity.protocol import seeds as study
+from parity.protocol.seeds import SeedResult, read, stored_seeds
+from parity.protocol.task import NAMES
 
 SCHEMA = 1
 
@@ -32,22 +33,22 @@ class Store:
         Args:
             path: the folder.
             experiment: what is trained.
-            candidate: what stands in Lightning's place; see `described`.
+            candidate: what stands in Lightning's place; see `describe_candidate`.
 
         Raises:
             UserError: the folder cannot be used, or holds something else than this study.
         """
         mark = path / "study.json"
-        asked = {"schema": SCHEMA, "experiment": experiment.to_dict(), "candidate": candidate}
+        study = {"schema": SCHEMA, "experiment": experiment.to_dict(), "candidate": candidate}
         try:
             if not mark.exists():
                 if path.exists() and any(path.iterdir()):
                     raise UserError(f"--store {path} is not empty and no store of a study; give another folder")
                 path.mkdir(parents=True, exist_ok=True)
-                write_json(mark, asked)
-            found = json.loads(mark.read_text(encoding="utf-8"))
-            theirs = Experiment.from_dict(found["experiment"])
-            schema, their_candidate = found["schema"], found["candidate"]
+                write_json(mark, study)
+            stored = json.loads(mark.read_text(encoding="utf-8"))
+            theirs = Experiment.from_dict(stored["experiment"])
+            schema, their_candidate = stored["schema"], stored["candidate"]
         except OSError as error:
             raise UserError(
                 f"--store {path} cannot be used ({error.strerror or error}); give another folder"
@@ -58,25 +59,35 @@ class Store:
         if schema != SCHEMA:
             changed.append(f"schema {schema}, not {SCHEMA}")
         if their_candidate != candidate:
-            changed.append(f"candidate: {told(their_candidate)}, not {told(candidate)}")
+            changed.append(f"candidate: {name_candidate(their_candidate)}, not {name_candidate(candidate)}")
         if changed:
             raise UserError(f"--store {path} belongs to another study ({'; '.join(changed)}); give another --store")
         return cls(path, experiment)
 
     def finished(self, side: str, seeds: list[int]) -> set[int]:
         """Returns which of these seeds have a result."""
-        return study.stored_seeds(self.path, side) & set(seeds)
+        return stored_seeds(self.path, side) & set(seeds)
 
-    def read(self, side: str, seeds: list[int]) -> list[study.SeedResult]:
+    def lacks(self, sides: dict[str, list[int]]) -> bool:
+        """Says whether any of these seeds, by side, has no result."""
+        return any(len(self.finished(side, seeds)) < len(seeds) for side, seeds in sides.items())
+
+    def count(self, sides: dict[str, list[int]]) -> str:
+        """Says how many of these seeds, by side, are finished."""
+        return " and ".join(
+            f"{len(self.finished(side, seeds))} of {len(seeds)} seeds of {NAMES[side]}" for side, seeds in sides.items()
+        )
+
+    def read(self, side: str, seeds: list[int]) -> list[SeedResult]:
         """Reads the results of seeds, in order.
 
         Raises:
             UserError: one is missing, damaged or foreign.
         """
-        return [study.read(self.path, side, self.experiment, seed) for seed in seeds]
+        return [read(self.path, side, self.experiment, seed) for seed in seeds]
 
 
-def described(target: str | None, datamodule: str | None, compiled: bool) -> dict:
+def describe_candidate(target: str | None, datamodule: str | None, compiled: bool) -> dict:
     """Describes what stands in Lightning's place, with the content of its files.
 
     A class that is named by its module is known by that name only.
@@ -86,7 +97,7 @@ def described(target: str | None, datamodule: str | None, compiled: bool) -> dic
     return {"candidate": target, "candidate_datamodule": datamodule, "files": content, "compiled": compiled}
 
 
-def told(candidate: dict) -> str:
+def name_candidate(candidate: dict) -> str:
     """Says what stands in Lightning's place."""
     named = [one for one in (candidate.get("candidate"), candidate.get("candidate_datamodule")) if one]
     files = ", ".join(f"{name} with SHA-256 {sha[:8]}..." for name, sha in candidate.get("files", {}).items())

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,12 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlp_spec.support.errors import UserError
-from parity import process as children
-from parity.protocol.seeds import StudyJob, path_of
-
-PACKAGES = {"keras": "parity.adapters.keras", "lightning": "parity.adapters.torch"}
-NAMES = {"keras": "Keras", "lightning": "Lightning"}
-BACKENDS = ("loky", "dask", "ray")
+from parity.process import Follow, ask
+from parity.protocol.seeds import path_of
+from parity.protocol.task import NAMES, Task
 
 
 def cores_here() -> list[int]:
@@ -25,11 +21,11 @@ def cores_here() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
-def run_all(tasks: list[StudyJob], jobs: int | None, backend: str, scheduler: str | None, stall: float) -> list[str]:
+def run_all(tasks: dict[str, Task], jobs: int | None, backend: str, scheduler: str | None, stall: float) -> list[str]:
     """Trains all seeds of the tasks that have no result; returns what went wrong, a message a process.
 
     Args:
-        tasks: one a side, with all of its seeds.
+        tasks: by side, with all of its seeds.
         jobs: processes at once; every core of the machine, or every slot of the cluster, unless given.
         backend: joblib's: `loky`, `dask` or `ray`.
         scheduler: address of the cluster.
@@ -43,13 +39,13 @@ def run_all(tasks: list[StudyJob], jobs: int | None, backend: str, scheduler: st
     with engine(backend, scheduler):
         jobs = jobs or (len(cores_here()) if backend == "loky" else joblib.effective_n_jobs(-1))
         threads = max(1, len(cores_here()) // jobs) if backend == "loky" else 1
-        parts = [replace(part, threads=threads) for task in tasks for part in shared(task, jobs)]
-        call = joblib.delayed(run_part)
+        shares = [(side, share) for side, task in tasks.items() for share in share_out(side, task, jobs, threads)]
+        call = joblib.delayed(train_share)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             try:
-                found = joblib.Parallel(n_jobs=min(jobs, len(parts)) or 1, batch_size=1, pre_dispatch="all")(
-                    call(part, stall, os.getpid()) for part in parts
+                messages = joblib.Parallel(n_jobs=min(jobs, len(shares)) or 1, batch_size=1, pre_dispatch="all")(
+                    call(side, share, stall, os.getpid()) for side, share in shares
                 )
             except (UserError, KeyboardInterrupt):
                 raise
@@ -57,16 +53,18 @@ def run_all(tasks: list[StudyJob], jobs: int | None, backend: str, scheduler: st
                 raise UserError(
                     f"the {backend} workers were lost ({type(error).__name__}: {first_line(error)})"
                 ) from error
-    return [message for message in found if message]
+    return [message for message in messages if message]
 
 
-def shared(task: StudyJob, jobs: int) -> list[StudyJob]:
+def share_out(side: str, task: Task, jobs: int, threads: int) -> list[Task]:
     """Shares the seeds that have no result among processes; one process trains several, and loads its data once."""
-    waiting = [seed for seed in task.seeds if not path_of(task.store, task.side, seed).exists()]
-    return [replace(task, seeds=tuple(waiting[start::jobs])) for start in range(min(jobs, len(waiting)))]
+    section = task.seeds
+    waiting = [seed for seed in section.seeds if not path_of(section.store, side, seed).exists()]
+    shares = [tuple(waiting[start::jobs]) for start in range(min(jobs, len(waiting)))]
+    return [replace(task, seeds=replace(section, seeds=seeds, threads=threads)) for seeds in shares]
 
 
-def run_part(task: StudyJob, stall: float, parent: int) -> str | None:
+def train_share(side: str, task: Task, stall: float, parent: int) -> str | None:
     """Runs one framework's process on its seeds, on its share of the cores; returns None, or what went wrong.
 
     It runs in a worker of the engine, perhaps for the second time, after another worker was lost: seeds that have a
@@ -75,24 +73,17 @@ def run_part(task: StudyJob, stall: float, parent: int) -> str | None:
     if os.getpid() != parent:
         with contextlib.suppress(ValueError):  # raised in a thread of a cluster's worker
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which stops us
-    with share_of_cores(task.threads) as cores:
-        return ask(replace(task, cores=tuple(cores)), stall, lambda event: None)
+    with share_of_cores(task.seeds.threads) as cores:
+        return train_seeds(side, replace(task, seeds=replace(task.seeds, cores=tuple(cores))), stall)
 
 
-def ask(task: StudyJob, stall: float, on_event) -> str | None:
-    """Starts a framework's process on a job; returns None, or what went wrong."""
-    package = PACKAGES[task.side]
-    status, lines = children.watch([sys.executable, "-m", f"{package}.seeds", task.to_text()], stall, on_event)
-    name = NAMES[task.side]
-    if status is None:
-        return children.with_last_lines(f"{name} was silent for {stall:g} s and was stopped", lines)
-    if status == 0:
-        return None
-    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if status == 2 and told:
-        return f"{name}: {told[-1]}"
-    ending = f"ended with exit status {status}" if status > 0 else f"was killed by signal {-status}"
-    return children.with_last_lines(f"{name} {ending}", lines)
+def train_seeds(side: str, task: Task, stall: float, follow: Follow = lambda event: None) -> str | None:
+    """Has a framework's process train seeds; returns None, or what went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        message = ask(side, replace(task, output_dir=folder), Path(folder), stall, follow).errors.get("seeds")
+    if message is None or message.startswith(NAMES[side]):
+        return message
+    return f"{NAMES[side]}: {message}"
 
 
 @contextmanager

@@ -28,29 +28,35 @@ class AlarmFlags(SweepFlags):
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0 without a false alarm, 1 with one, 2 if a run could not be decided."""
-    given = flags.parse(AlarmFlags, "python -m parity alarms", "Counts the false alarms of the sound pair.", argv)
-    return command.run(lambda: sweep(given))
+    options = flags.parse(AlarmFlags, "python -m parity alarms", "Counts the false alarms of the sound pair.", argv)
+    return command.run(lambda: sweep(options))
 
 
-def sweep(given: AlarmFlags) -> int:
+def sweep(options: AlarmFlags) -> int:
     """Puts every experiment through the quick ladder; writes the results as they come."""
-    from mlp_spec.runs import folder as runs
+    from mlp_spec.runs.folder import RunFolder
     from mlp_spec.support.files import write_json
     from mlp_spec.support.values import whole_number
+    from parity.ladder.progress import Progress
 
-    data_folder = sweeps.check(given)
-    whole_number("runs", given.runs, 1, 100_000)
-    whole_number("first_seed", given.first_seed, 0, 2**31)
-    folder = runs.RunFolder.create(given.output_dir, "alarms").path
-    seeds = range(given.first_seed, given.first_seed + given.runs)
+    data_folder = sweeps.check(options)
+    whole_number("runs", options.runs, 1, 100_000)
+    whole_number("first_seed", options.first_seed, 0, 2**31)
+    folder = RunFolder.create(options.output_dir, "alarms").path
+    seeds = list(range(options.first_seed, options.first_seed + options.runs))
     rows = []
     try:
-        for row in sweeps.side_by_side(given.jobs, lambda seed: attempt(seed, data_folder, given, folder), list(seeds)):
-            rows.append(row)
-            write_json(folder / "alarms.json", {"schema": 1, "runs": rows})
-            print(f"{len(rows):>4}/{given.runs}  {line(row)}", flush=True)
+        with Progress() as progress:
+            bar = progress.add_row("runs", len(seeds))
+            for row in sweeps.run_side_by_side(
+                options.jobs, lambda seed: attempt(seed, data_folder, options, folder), seeds
+            ):
+                rows.append(row)
+                bar.completed = len(rows)
+                write_json(folder / "alarms.json", {"schema": 1, "runs": rows})
+                progress.print(f"{len(rows):>4}/{options.runs}  {line(row)}")
     except KeyboardInterrupt:
-        raise command.Interrupted(f"{len(rows)} of {given.runs} runs are in {folder}.") from None
+        raise command.Interrupted(f"{len(rows)} of {options.runs} runs are in {folder}.") from None
     alarms, undecided = (sum(bool(row[key]) for row in rows) for key in ("failed", "errors"))
     print(summary(alarms, undecided, len(rows), sum(row["checks"] for row in rows)), f"Results: {folder}", sep="\n")
     return 1 if alarms else 2 if undecided else 0
@@ -84,22 +90,21 @@ def experiment(seed: int) -> Experiment:
     )
 
 
-def attempt(seed: int, data_folder: str | None, given: AlarmFlags, folder: Path) -> dict:
+def attempt(seed: int, data_folder: str | None, options: AlarmFlags, folder: Path) -> dict:
     """Puts one pair through the ladder; returns its row."""
-    from parity.ladder import climb as ladder
+    from parity.ladder.climb import climb_with
 
     own, asked = folder / f"seed-{seed}", experiment(seed)
     started = time.monotonic()
-    keras, task = sweeps.record(asked, data_folder, given, own)
-    job = replace(task, output_dir=str(own / "lightning"))
-    climb = ladder.climb_with(keras, job, own, given.stall_timeout, lambda event: None, task.experiment)
+    reference, task = sweeps.record(asked, data_folder, options, own)
+    climb = climb_with(reference, replace(task, output_dir=str(own / "lightning")), own, options.stall_timeout)
     if not any(check.status in ("fail", "error") for check in climb.checks):
         shutil.rmtree(own)  # only what is to be looked at is kept
     spec = asked.training
     return {
         "seed": seed,
         "experiment": asked.name,
-        "dataset": task.experiment.data.dataset,
+        "dataset": task.pair.experiment.data.dataset,
         "batch_size": spec.batch_size,
         "precision": spec.precision,
         "checks": len(climb.checks),
@@ -124,13 +129,13 @@ def nearest(checks: list) -> dict:
 def line(row: dict) -> str:
     """Returns a run as people read it."""
     if row["failed"]:
-        found = "FALSE ALARM  " + "; ".join(f"{check['rung']} / {check['name']}" for check in row["failed"])
+        result = "FALSE ALARM  " + "; ".join(f"{check['rung']} / {check['name']}" for check in row["failed"])
     elif row["errors"]:
-        found = f"undecided  {row['errors'][0][:120]}"
+        result = f"undecided  {row['errors'][0][:120]}"
     else:
-        found = f"parity  nearest {row['nearest']['of_limit']:.0%} of its limit: {row['nearest']['check']}"
+        result = f"parity  nearest {row['nearest']['of_limit']:.0%} of its limit: {row['nearest']['check']}"
     name = f"{row['experiment']} batch {row['batch_size']} {row['precision']}"
-    return f"seed {row['seed']:<4} {name:<52} {row['seconds']:>5.0f} s  {found}"
+    return f"seed {row['seed']:<4} {name:<52} {row['seconds']:>5.0f} s  {result}"
 
 
 def summary(alarms: int, undecided: int, runs: int, checks: int) -> str:

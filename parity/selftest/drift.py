@@ -14,11 +14,12 @@ from mlp_spec.optimizers import Adam, TorchAdam
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.values import positive_number
+from parity.pair import Pair
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
     import numpy as np
 
-    from parity.ladder.climb import Side
+    from parity.process import Side
 
 PROG = "python -m parity drift"
 EPOCHS = 3
@@ -32,7 +33,7 @@ class DriftFlags(flags.ExperimentFlags):
     preset: Literal[tuple(PRESETS)] | None = None
     """The lab's models; 'bigger' unless named."""
     optimizer: Literal["adam"] | None = None
-    """It is Adam that drifts."""
+    """Only 'adam' is supported here."""
     epochs: int | None = None
     """3 unless given."""
     output_dir: str | None = None
@@ -87,109 +88,114 @@ def contenders(adam: Adam) -> list[Contender]:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0 if the reimplemented Adam stays with Keras's, 1 if not, 2 if it could not run."""
     description = "Trains with three Adams beside Keras's, and draws how they leave each other."
-    given = flags.parse(DriftFlags, PROG, description, argv)
-    return command.run(lambda: drift(given))
+    options = flags.parse(DriftFlags, PROG, description, argv)
+    return command.run(lambda: drift(options))
 
 
-def drift(given: DriftFlags) -> int:
+def drift(options: DriftFlags) -> int:
     """Trains all, measures, writes picture and numbers."""
-    from mlp_spec.runs import folder as runs
+    from mlp_spec.runs.folder import RunFolder
     from mlp_spec.support.files import write_json
 
-    experiment = given.experiment()
-    positive_number("stall_timeout", given.stall_timeout)
-    flags.check_folders(given.data_folder, given.output_dir)
-    run = runs.RunFolder.create(given.output_dir, f"drift-{experiment.name}")
+    experiment = options.experiment()
+    positive_number("stall_timeout", options.stall_timeout)
+    flags.check_folders(options.data_folder, options.output_dir)
+    run = RunFolder.create(options.output_dir, f"drift-{experiment.name}")
     try:
-        keras, sides = train(given, experiment, run.path)
+        reference, sides = train(options, experiment, run.path)
     except KeyboardInterrupt:
         raise command.Interrupted(f"No picture was drawn; what was recorded is in {run.path}.") from None
-    found = measure(keras, sides, datetime.now())
-    write_json(run.path / "drift.json", found["told"])
-    draw(found, run.path / "drift.png")
-    show(found["told"], run.path)
-    return 0 if found["told"]["lines"]["keras-adam"]["leaves_the_floor_at"] is None else 1
+    measured = measure(reference, sides, datetime.now())
+    write_json(run.path / "drift.json", measured["summary"])
+    draw(measured, run.path / "drift.png")
+    show(measured["summary"], run.path)
+    return 0 if measured["summary"]["lines"]["keras-adam"]["leaves_the_floor_at"] is None else 1
 
 
-def train(given: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Side, dict[str, Side]]:
+def train(options: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Side, dict[str, Side]]:
     """Trains Keras with its noise floor, then each contender from the same start in the same order.
 
     Raises:
         UserError: a side could not answer.
     """
     from mlp_spec.digits.load import SAMPLE_NOTE
-    from parity.ladder import climb as ladder
-    from parity.protocol.task import Job
-    from parity.selftest.bars import TrainingBars
+    from parity.ladder.progress import Progress
+    from parity.process import ask
+    from parity.protocol.task import KERAS, LIGHTNING, Task
 
-    task = Job(experiment, given.dataset, given.data_folder, "cpu", str(folder / "keras"), REFERENCE_PARTS)
-    sides = {}
-    with TrainingBars(experiment.training.epochs, SAMPLE_NOTE if given.dataset == "auto" else "") as progress:
-        keras = answered(ladder.ask("keras", task, folder, given.stall_timeout, progress.follow("Keras")), "Keras")
-        ran = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
-        for one in contenders(ran.training.optimizer):
-            job = replace(
+    task = Task(REFERENCE_PARTS, str(folder / KERAS), Pair(experiment, options.dataset, options.data_folder))
+    epochs, stall, sides = experiment.training.epochs, options.stall_timeout, {}
+    with Progress(sample_note=SAMPLE_NOTE if options.dataset == "auto" else "") as progress:
+        reference = checked(ask(KERAS, task, folder, stall, progress.follow("Keras", epochs)), "Keras")
+        pair = task.pair.for_candidate(reference.parts["facts"].experiment)
+        training = pair.experiment.training
+        for contender in contenders(training.optimizer):
+            own = replace(pair.experiment, training=replace(training, optimizer=contender.optimizer))
+            candidate = replace(
                 task,
-                experiment=replace(ran, training=replace(ran.training, optimizer=one.optimizer)),
-                dataset=ran.data.dataset,
-                output_dir=str(folder / one.key),
                 parts=PARTS,
+                pair=replace(pair, experiment=own),
+                output_dir=str(folder / contender.key),
                 reference_dir=task.output_dir,
             )
-            (folder / one.key).mkdir()
-            side = ladder.ask("lightning", job, folder / one.key, given.stall_timeout, progress.follow(one.short))
-            sides[one.key] = answered(side, one.label)
-    return keras, sides
+            (folder / contender.key).mkdir()
+            follow = progress.follow(contender.short, epochs)
+            side = ask(LIGHTNING, candidate, folder / contender.key, stall, follow)
+            sides[contender.key] = checked(side, contender.label)
+    return reference, sides
 
 
-def answered(side: Side, name: str) -> Side:
+def checked(side: Side, name: str) -> Side:
     """Checks that a process answered everything."""
     if side.errors:
         raise UserError(f"{name} could not be trained: " + "; ".join(side.errors.values()))
     return side
 
 
-def measure(keras: Side, sides: dict[str, Side], created: datetime) -> dict:
+def measure(reference: Side, sides: dict[str, Side], created: datetime) -> dict:
     """Measures how far each contender's batch loss has been from Keras's so far.
 
     Returns:
-        `told`: what `drift.json` holds; `floor` and `gaps` by contender: every step's numbers, (steps,).
+        `summary`: what `drift.json` holds; `floor` and `gaps` by contender: every step's numbers, (steps,).
     """
     from mlp_spec.runs import environment
-    from parity.rungs.check import MULTIPLE, variants
+    from parity.rungs.check import MULTIPLE
     from parity.rungs.lockstep import horizon_of, running_floor
 
-    facts, ours = keras.parts["facts"].metadata, keras.parts["lockstep"].arrays["losses"]
-    floor = running_floor(ours, [run["losses"] for run in variants(keras.parts["floor"].arrays)])
+    facts, lockstep = reference.parts["facts"], reference.parts["lockstep"]
+    floor = running_floor(lockstep.losses, [run.losses for run in reference.parts["floor"].variants])
     horizon = horizon_of(floor)
-    experiment, gaps, lines = Experiment.from_dict(facts["experiment"]), {}, {}
-    steps = shown_steps(len(ours))
-    for one in contenders(experiment.training.optimizer):
-        gaps[one.key], lines[one.key] = line_of(one, sides[one.key], ours, floor, horizon)
-    told = {
+    experiment, gaps, lines = Experiment.from_dict(facts.experiment), {}, {}
+    steps = shown_steps(len(lockstep.losses))
+    for contender in contenders(experiment.training.optimizer):
+        key = contender.key
+        gaps[key], lines[key] = line_of(contender, sides[key], lockstep.losses, floor, horizon)
+    summary = {
         "schema": 1,
         "created": created.astimezone().isoformat(timespec="seconds"),
         "experiment": {"name": experiment.name, "hash": experiment.hash, **experiment.to_dict()},
         "seed": experiment.training.seed,
         "dataset": experiment.data.dataset,
-        "data_source": facts["data_source"],
+        "data_source": facts.data_source,
         "environment": environment.describe("keras", "tensorflow", "lightning", "torch", "numpy"),
         "measured": "largest difference of the batch loss from Keras's so far",
         "steps": steps,
         "floor": [float(floor[step - 1]) for step in steps],
         "floors_that_count": MULTIPLE,
-        "chaos_horizon": horizon if horizon < len(ours) else None,
+        "chaos_horizon": horizon if horizon < len(lockstep.losses) else None,
         "lines": lines,
-        "val_acc_of_keras": float(keras.parts["lockstep"].arrays["curve/val_acc"][-1]),
+        "val_acc_of_keras": float(lockstep.curves["val_acc"][-1]),
     }
-    return {"told": {**told, "sentence": sentence(told)}, "floor": floor, "gaps": gaps}
+    return {"summary": {**summary, "sentence": sentence(summary)}, "floor": floor, "gaps": gaps}
 
 
-def line_of(one: Contender, side: Side, ours: np.ndarray, floor: np.ndarray, horizon: int) -> tuple[np.ndarray, dict]:
+def line_of(
+    contender: Contender, side: Side, ours: np.ndarray, floor: np.ndarray, horizon: int
+) -> tuple[np.ndarray, dict]:
     """Measures one contender.
 
     Args:
-        one: which.
+        contender: which.
         side: what it recorded.
         ours: Keras's batch losses, (steps,).
         floor: the noise floor so far, (steps,).
@@ -202,15 +208,15 @@ def line_of(one: Contender, side: Side, ours: np.ndarray, floor: np.ndarray, hor
 
     from parity.rungs.check import MULTIPLE, distance
 
-    arrays = side.parts["lockstep"].arrays
-    gap = np.maximum.accumulate(distance(ours, arrays["losses"]))
+    trained = side.parts["lockstep"]
+    gap = np.maximum.accumulate(distance(ours, trained.losses))
     beyond = np.flatnonzero(~(gap <= MULTIPLE * floor)[:horizon])
     return gap, {
-        "label": one.label,
-        "epsilon": one.optimizer.epsilon,
+        "label": contender.label,
+        "epsilon": contender.optimizer.epsilon,
         "gap": [float(gap[step - 1]) for step in shown_steps(len(ours))],
         "leaves_the_floor_at": int(beyond[0]) + 1 if len(beyond) else None,
-        "val_acc": float(arrays["curve/val_acc"][-1]),
+        "val_acc": float(trained.curves["val_acc"][-1]),
     }
 
 
@@ -219,16 +225,18 @@ def shown_steps(steps: int) -> list[int]:
     return [*(10**power for power in range(9) if 10**power < steps), steps]
 
 
-def sentence(told: dict) -> str:
+def sentence(summary: dict) -> str:
     """Says what the picture shows, with its numbers."""
-    ours = told["lines"]["keras-adam"]
-    allowed = f"{told['floors_that_count']} times the {told['floor'][-1]:.1e} by which rounding moves Keras itself"
+    ours = summary["lines"]["keras-adam"]
+    allowed = (
+        f"{summary['floors_that_count']} times the {summary['floor'][-1]:.1e} by which rounding moves Keras itself"
+    )
     within = "within" if ours["leaves_the_floor_at"] is None else "NOT within"
-    others = [line for key, line in told["lines"].items() if key != "keras-adam"]
+    others = [line for key, line in summary["lines"].items() if key != "keras-adam"]
     apart = " and ".join(f"{line['gap'][-1]:.1e} (epsilon {line['epsilon']:g}, {left(line)})" for line in others)
     return (
-        f"After {told['steps'][-1]:,} steps the reimplemented Adam's batch loss has been at most {ours['gap'][-1]:.1e} "
-        f"from Keras's, {within} {allowed}; PyTorch's own Adam has been {apart}."
+        f"After {summary['steps'][-1]:,} steps the reimplemented Adam's batch loss has been at most "
+        f"{ours['gap'][-1]:.1e} from Keras's, {within} {allowed}; PyTorch's own Adam has been {apart}."
     )
 
 
@@ -238,7 +246,7 @@ def left(line: dict) -> str:
     return "within it" if step is None else f"beyond it from step {step:,} on"
 
 
-def draw(found: dict, path: Path) -> None:
+def draw(measured: dict, path: Path) -> None:
     """Draws every gap so far against the step, with the noise floor of Keras itself as a band."""
     import numpy as np
     from matplotlib.figure import Figure
@@ -246,25 +254,25 @@ def draw(found: dict, path: Path) -> None:
 
     from mlp_spec.support.files import replacing
 
-    told, floor = found["told"], found["floor"]
+    summary, floor = measured["summary"], measured["floor"]
     steps = np.arange(1, len(floor) + 1)
     figure = Figure(figsize=(10, 6.2), layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="Step", ylabel="Largest gap of the batch loss so far")
     figure.suptitle("How far from Keras's Adam?", fontsize=16)
-    axes.set_title(subtitle(told), fontsize=10.5, color="0.3")
-    positive = [gap[gap > 0] for gap in found["gaps"].values()]
+    axes.set_title(subtitle(summary), fontsize=10.5, color="0.3")
+    positive = [gap[gap > 0] for gap in measured["gaps"].values()]
     lowest = min([floor.min(), *(gap.min() for gap in positive if len(gap))]) / 3
     highest = max([floor.max(), *(gap[np.isfinite(gap)].max() for gap in positive if np.isfinite(gap).any())])
-    allowed = told["floors_that_count"] * floor
+    allowed = summary["floors_that_count"] * floor
     axes.fill_between(steps, lowest, floor, color="0.80", label="Keras from itself, one rounding apart (noise floor)")
     axes.fill_between(
-        steps, floor, allowed, color="0.92", label=f"up to {told['floors_that_count']} times that: parity"
+        steps, floor, allowed, color="0.92", label=f"up to {summary['floors_that_count']} times that: parity"
     )
-    for one in contenders(Experiment.from_dict(told["experiment"]).training.optimizer):
-        gap = found["gaps"][one.key]
-        axes.plot(steps[gap > 0], gap[gap > 0], label=f"{one.label}: {gap[-1]:.1e}", **one.style)
-    if told["chaos_horizon"]:
-        axes.axvline(told["chaos_horizon"], color="0.4", lw=1, ls=":", label="chaos horizon: Keras has left itself")
+    for contender in contenders(Experiment.from_dict(summary["experiment"]).training.optimizer):
+        gap = measured["gaps"][contender.key]
+        axes.plot(steps[gap > 0], gap[gap > 0], label=f"{contender.label}: {gap[-1]:.1e}", **contender.style)
+    if summary["chaos_horizon"]:
+        axes.axvline(summary["chaos_horizon"], color="0.4", lw=1, ls=":", label="chaos horizon: Keras has left itself")
     axes.set(xlim=(1, len(floor)), ylim=(lowest, highest * 50))  # room for the legend
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.tick_params(labelsize=11)
@@ -276,33 +284,33 @@ def draw(found: dict, path: Path) -> None:
         figure.savefig(temporary, dpi=100)
 
 
-def subtitle(told: dict) -> str:
+def subtitle(summary: dict) -> str:
     """Says what was trained."""
-    versions = told["environment"]["packages"]
+    versions = summary["environment"]["packages"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("keras", "torch", "lightning"))
-    experiment = told["experiment"]
+    experiment = summary["experiment"]
     return (
-        f"{experiment['name']} on {told['dataset']}, seed {told['seed']}, batches of "
+        f"{experiment['name']} on {summary['dataset']}, seed {summary['seed']}, batches of "
         f"{experiment['training']['batch_size']}, {experiment['training']['precision']}; {named}"
     )
 
 
-def show(told: dict, folder: Path) -> None:
+def show(summary: dict, folder: Path) -> None:
     """Prints the numbers as a table, and the sentence last."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("step", "noise of Keras", *told["lines"]):
+    for name in ("step", "noise of Keras", *summary["lines"]):
         table.add_column(name, justify="right")
-    for place, step in enumerate(told["steps"]):
-        gaps = [told["floor"][place], *(line["gap"][place] for line in told["lines"].values())]
+    for index, step in enumerate(summary["steps"]):
+        gaps = [summary["floor"][index], *(line["gap"][index] for line in summary["lines"].values())]
         table.add_row(f"{step:,}", *(f"{gap:.1e}" if gap else "0" for gap in gaps))
     console = Console(highlight=False)
-    console.print(f"\n{subtitle(told)}; {told['measured']}:", soft_wrap=True)
+    console.print(f"\n{subtitle(summary)}; {summary['measured']}:", soft_wrap=True)
     console.print(table)
     console.print(f"Picture: {folder / 'drift.png'}\nNumbers: {folder / 'drift.json'}", soft_wrap=True)
-    console.print(told["sentence"], soft_wrap=True)
+    console.print(summary["sentence"], soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -75,35 +75,40 @@ class FaultFlags(SweepFlags):
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0 if every fault was caught, 1 if one was missed, 2 if no reference could be had."""
-    given = flags.parse(FaultFlags, "python -m parity faults", "Plants faults and shows which are caught.", argv)
-    return command.run(lambda: sweep(given))
+    options = flags.parse(FaultFlags, "python -m parity faults", "Plants faults and shows which are caught.", argv)
+    return command.run(lambda: sweep(options))
 
 
-def sweep(given: FaultFlags) -> int:
+def sweep(options: FaultFlags) -> int:
     """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
-    from mlp_spec.runs import folder as runs
+    from mlp_spec.runs.folder import RunFolder
     from mlp_spec.support.files import write_json
     from mlp_spec.support.values import one_of
+    from parity.ladder.progress import Progress
 
-    data_folder = sweeps.check(given)
-    for name in given.only:
+    data_folder = sweeps.check(options)
+    for name in options.only:
         one_of("only", name, [fault.name for fault in FAULTS])
-    faults = [fault for fault in FAULTS if not given.only or fault.name in given.only]
-    folder = runs.RunFolder.create(given.output_dir, "faults").path
+    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
+    folder = RunFolder.create(options.output_dir, "faults").path
     references, rows = {}, []
     try:
-        for preset in dict.fromkeys(fault.preset for fault in faults):
-            print(f"recording Keras's {preset} ...", flush=True)
-            references[preset] = sweeps.record(PRESETS[preset], data_folder, given, folder / f"reference-{preset}")
-            if errors := references[preset][0].errors:
-                raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
-        tried = sweeps.side_by_side(
-            given.jobs, lambda fault: attempt(fault, *references[fault.preset], given, folder), faults
-        )
-        for row in tried:
-            rows.append(row)
-            write_json(folder / "faults.json", {"schema": 1, "faults": rows})
-            print(line(row), flush=True)
+        with Progress() as progress:
+            for preset in dict.fromkeys(fault.preset for fault in faults):
+                progress.print(f"recording Keras's {preset} ...")
+                references[preset] = sweeps.record(
+                    PRESETS[preset], data_folder, options, folder / f"reference-{preset}"
+                )
+                if errors := references[preset][0].errors:
+                    raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
+            bar = progress.add_row("faults", len(faults))
+            for row in sweeps.run_side_by_side(
+                options.jobs, lambda fault: attempt(fault, *references[fault.preset], options, folder), faults
+            ):
+                rows.append(row)
+                bar.completed = len(rows)
+                write_json(folder / "faults.json", {"schema": 1, "faults": rows})
+                progress.print(line(row))
     except KeyboardInterrupt:
         raise command.Interrupted(f"{len(rows)} of {len(faults)} faults are in {folder}.") from None
     caught, named = (sum(row[key] for row in rows) for key in ("caught", "named"))
@@ -111,23 +116,20 @@ def sweep(given: FaultFlags) -> int:
     return 0 if caught == len(rows) else 1
 
 
-def attempt(fault: Fault, keras, task, given: FaultFlags, folder: Path) -> dict:
+def attempt(fault: Fault, reference, task, options: FaultFlags, folder: Path) -> dict:
     """Puts one candidate through the ladder; returns its row of the matrix."""
-    from parity.causes import search as diagnosis
-    from parity.ladder import climb as ladder
+    from parity.causes.search import explain
+    from parity.ladder.climb import climb_with
 
     own = folder / fault.name
     own.mkdir()
-    target = {"datamodule": fault.target} if fault.data else {"target": fault.target}
+    target = {"candidate_datamodule": fault.target} if fault.data else {"candidate": fault.target}
+    task = replace(task, output_dir=str(own / "lightning"), pair=replace(task.pair, **target))
     started = time.monotonic()
-    job = replace(task, output_dir=str(own / "lightning"), **target)
-    climb = ladder.climb_with(
-        keras, job, own, given.stall_timeout, lambda event: None, task.experiment, stop_early=True
-    )
+    climb = climb_with(reference, task, own, options.stall_timeout, stop_early=True)
     climbed = time.monotonic()
-    checks = diagnosis.explain(climb)
+    checks = explain(climb)
     failed = next((check for check in checks if check.status == "fail"), None)
-    errors = [f"{check.rung}: {check.detail}" for check in checks if check.status == "error"]
     cause = failed.cause["id"] if failed and failed.cause else None
     return {
         "fault": fault.name,
@@ -140,7 +142,7 @@ def attempt(fault: Fault, keras, task, given: FaultFlags, folder: Path) -> dict:
         "named": cause in fault.causes,
         "explained": failed.cause["explained"] if cause else 0.0,
         "title": failed.cause["title"] if failed and failed.cause else "",
-        "errors": errors,
+        "errors": [f"{check.rung}: {check.detail}" for check in checks if check.status == "error"],
         "seconds": round(climbed - started, 1),
         "diagnosis_seconds": round(time.monotonic() - climbed, 1),
     }
@@ -150,6 +152,7 @@ def line(row: dict) -> str:
     """Returns a row of the matrix as people read it."""
     state = "caught" if row["caught"] else "MISSED"
     named = "named" if row["named"] else ("wrong: " if row["cause"] else "no cause")
-    what = row["cause"] or ""
-    extra = f"  {row['errors'][0][:120]}" if row["errors"] else ""
-    return f"{state}  {row['fault']:<22}{row['preset']:<7} {row['rung'] or '-':<16}{named:<9}{what}{extra}"
+    error = f"  {row['errors'][0][:120]}" if row["errors"] else ""
+    return (
+        f"{state}  {row['fault']:<22}{row['preset']:<7} {row['rung'] or '-':<16}{named:<9}{row['cause'] or ''}{error}"
+    )

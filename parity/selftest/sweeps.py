@@ -1,14 +1,20 @@
 """What the sweeps over many candidates or many seeds share: a reference that is recorded once, jobs side by side."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlp_spec import flags
 from mlp_spec.experiment import Experiment
-from parity import process as children
+from parity.pair import Pair
+
+if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
+    from parity.process import Side
+    from parity.protocol.task import Task
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class SweepFlags:
     """Seconds without a sign of life after which a process is stopped."""
 
 
-def check(given: SweepFlags) -> str | None:
+def check(options: SweepFlags) -> str | None:
     """Checks the flags; returns the data folder.
 
     Raises:
@@ -34,35 +40,34 @@ def check(given: SweepFlags) -> str | None:
     """
     from mlp_spec.support.values import positive_number, whole_number
 
-    whole_number("jobs", given.jobs, 1, 64)
-    positive_number("stall_timeout", given.stall_timeout)
-    data_folder = flags.ExperimentFlags(dataset=given.dataset, data_dir=given.data_dir).data_folder
-    flags.check_folders(data_folder, given.output_dir)
+    whole_number("jobs", options.jobs, 1, 64)
+    positive_number("stall_timeout", options.stall_timeout)
+    data_folder = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
+    flags.check_folders(data_folder, options.output_dir)
     return data_folder
 
 
-def record(experiment: Experiment, data_folder: str | None, given: SweepFlags, folder: Path) -> tuple:
-    """Records an experiment's reference at the quick level; returns it with the candidates' job."""
-    from parity.ladder import climb as ladder
-    from parity.protocol.task import PARTS, REFERENCE_PARTS, Job
+def record(experiment: Experiment, data_folder: str | None, options: SweepFlags, folder: Path) -> tuple[Side, Task]:
+    """Records an experiment's reference at the quick level; returns it with the candidates' task."""
+    from parity.ladder.climb import record_reference
+    from parity.protocol.task import KERAS, Task
 
     folder.mkdir()
-    task = Job(experiment, given.dataset, data_folder, "cpu", str(folder / "keras"), REFERENCE_PARTS, "quick")
-    keras = ladder.ask("keras", task, folder, given.stall_timeout, lambda event: None)
-    if "facts" in keras.parts:
-        found = Experiment.from_dict(keras.parts["facts"].metadata["experiment"])
-        task = replace(task, experiment=found, dataset=found.data.dataset, reference_dir=task.output_dir, parts=PARTS)
-    return keras, task
+    pair = Pair(experiment, options.dataset, data_folder)
+    task = Task((), str(folder / KERAS), pair, level="quick")
+    return record_reference(task, folder, options.stall_timeout)
 
 
-def side_by_side(jobs: int, work: Callable, items: list) -> Iterator:
+def run_side_by_side(jobs: int, work: Callable, items: list) -> Iterator:
     """Yields `work(item)` in the order of the items, several at once; stops them all if the caller ends early."""
+    from parity import process
+
     pool = ThreadPoolExecutor(jobs)
     try:
         yield from pool.map(work, items)
     except BaseException:
-        children.STOPPING.set()
+        process.STOPPING.set()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        children.STOPPING.clear()
+        process.STOPPING.clear()

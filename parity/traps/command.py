@@ -1,8 +1,6 @@
 """`python -m parity traps`: writes `docs/traps.md` from the catalogue, or checks every number of it."""
 
-import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +8,12 @@ from pathlib import Path
 from mlp_spec import flags
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
+from parity.process import ask
+from parity.protocol.task import KERAS, LIGHTNING, SnippetsTask, Task
 from parity.traps.catalogue import IMPORTS, TRAPS, Trap
 
 PAGE = "docs/traps.md"
-PACKAGES = {"keras": "parity.traps.keras_snippets", "other": "parity.traps.torch_snippets"}
+FRAMEWORKS = {"keras": KERAS, "other": LIGHTNING}
 SECONDS = 300.0  # for all snippets of a framework; they take a few
 
 
@@ -45,7 +45,7 @@ def run(given: TrapFlags) -> int:
         write_text(page, render(TRAPS.values()))
         print(f"{len(TRAPS)} traps written to {page}")
         return 0
-    wrong = differences(TRAPS.values(), {side: computed(side, TRAPS.values()) for side in PACKAGES})
+    wrong = differences(TRAPS.values(), {side: computed(side, TRAPS.values()) for side in FRAMEWORKS})
     if not page.is_file() or page.read_text(encoding="utf-8") != render(TRAPS.values()):
         wrong.append(f"{page} is not what the catalogue gives; run python -m parity traps")
     print("\n".join(wrong) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
@@ -63,16 +63,12 @@ def computed(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
         UserError: the process fails or is too slow.
     """
     codes = {trap.id: getattr(trap.example, f"{side}_code") for trap in traps}
-    asked = json.dumps({"imports": IMPORTS[side], "snippets": codes})
-    start = [sys.executable, "-m", PACKAGES[side]]
-    try:
-        done = subprocess.run(start, input=asked, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{PACKAGES[side]} took more than {SECONDS:g} s and was stopped") from None
-    if done.returncode:
-        last = "\n".join(done.stderr.strip().splitlines()[-1:])
-        raise UserError(f"{PACKAGES[side]} ended with exit status {done.returncode}: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        task = Task(("snippets",), folder, snippets=SnippetsTask(IMPORTS[side], codes))
+        answers = ask(FRAMEWORKS[side], task, Path(folder), SECONDS)
+    if answers.errors:
+        raise UserError(answers.errors["snippets"])
+    return answers.parts["snippets"].numbers
 
 
 def differences(traps: Iterable[Trap], found: dict[str, dict[str, list[float]]]) -> list[str]:
@@ -84,7 +80,7 @@ def differences(traps: Iterable[Trap], found: dict[str, dict[str, list[float]]])
     """
     wrong = []
     for trap in traps:
-        for side in PACKAGES:
+        for side in FRAMEWORKS:
             stored, numbers = getattr(trap.example, side), found[side][trap.id]
             if len(numbers) != 3 or not all(
                 same(one, other, trap.example.digits) for one, other in zip(stored, numbers, strict=True)

@@ -1,12 +1,28 @@
-"""Small pieces of code that are evaluated in a framework's own process: `docs/traps.md` shows them.
+"""Evaluates small pieces of code in a framework's own process: `docs/traps.md` shows them.
 
-Each framework's package has a `snippets` module that answers on standard output what it is asked on standard input.
+This is the one place that runs code from a text, and it runs the catalogue's alone.
 """
 
 import ast
-import json
-import sys
-from typing import TextIO
+
+from parity.protocol.records import Numbers
+from parity.protocol.task import SnippetsTask
+
+
+def evaluate_snippets(task: SnippetsTask) -> Numbers:
+    """Returns the numbers of every snippet.
+
+    Raises:
+        ValueError: a snippet fails; the message names it.
+    """
+    names, numbers = {}, {}
+    exec(task.imports, names)
+    for name, code in task.snippets.items():
+        try:
+            numbers[name] = value_of(code, names)
+        except Exception as error:
+            raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
+    return Numbers(numbers=numbers)
 
 
 def value_of(code: str, names: dict) -> list[float]:
@@ -25,22 +41,3 @@ def value_of(code: str, names: dict) -> list[float]:
     space = dict(names)
     exec(compile(ast.Module(statements, []), "<snippet>", "exec"), space)
     return [float(number) for number in eval(compile(ast.Expression(last.value), "<snippet>", "eval"), space)]
-
-
-def answer(asked: TextIO = sys.stdin) -> None:
-    """Prints the numbers of every snippet that is asked for, as the last line of standard output.
-
-    Args:
-        asked: JSON, `{"imports": "code", "snippets": {"name": "code", ...}}`.
-
-    Raises:
-        ValueError: a snippet fails; the message names it.
-    """
-    task, names, found = json.load(asked), {}, {}
-    exec(task["imports"], names)
-    for name, code in task["snippets"].items():
-        try:
-            found[name] = value_of(code, names)
-        except Exception as error:
-            raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
-    print(json.dumps(found))

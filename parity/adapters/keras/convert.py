@@ -1,6 +1,5 @@
 """Reads and writes `.keras` files for `python -m parity convert`."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,15 @@ from mlp_spec import optimizers
 from mlp_spec.experiment import Experiment, ModelSpec, TrainingSpec
 from mlp_spec.runs import resume
 from mlp_spec.runs.resume import Stamp
-from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
-from parity.protocol import contents as exchange
-from parity.protocol.contents import Arrays, Contents, Task
-from parity.protocol.recording import Recording
+from parity.protocol import contents as crossing
+from parity.protocol.recording import read as read_recording
+from parity.protocol.records import Contents
+from parity.protocol.task import CheckpointTask, Task
+from parity.protocol.tensors import Arrays, Table
 
 
-def read(task: Task) -> Recording:
+def read(task: Task) -> Contents:
     """Reads a `.keras` file: our training command's, or any MLP for MNIST.
 
     Raises:
@@ -24,81 +24,99 @@ def read(task: Task) -> Recording:
     """
     from keras_reference import backend, checkpoint
 
-    members = checkpoint.read_members(task.path)
-    check_layers(members, task.path)
-    backend.start("cpu", precision_of(members), backend.chosen())
+    path = task.checkpoint.path
+    members = checkpoint.read_members(path)
+    check_layers(members, path)
+    backend.start("cpu", precision_in(members), backend.chosen())
 
     from keras_reference import data
 
-    model = checkpoint.load(task.path)
-    found = contents(model, members, task)
-    return exchange.asked(found, data.load(task.dataset, task.data_dir), predictor(model))
+    model = checkpoint.load(path)
+    contents = contents_of(model, members, task.checkpoint)
+    digits = data.load(task.pair.dataset, task.pair.data_dir)
+    return crossing.with_source_predictions(contents, digits, predictor_of(model, contents.tensors))
 
 
-def write(task: Task, given: Recording) -> Recording:
+def write(task: Task) -> Contents:
     """Writes a `.keras` file, reads it again, and predicts with what was read."""
     from keras_reference import backend, checkpoint
 
-    wanted = Contents.from_recording(given)
-    backend.start("cpu", wanted.experiment.training.precision, backend.chosen())
+    source = Contents.from_recording(read_recording(task.checkpoint.contents))
+    experiment = Experiment.from_dict(source.experiment)
+    backend.start("cpu", experiment.training.precision, backend.chosen())
 
     from keras_reference import train
-    from parity.adapters.keras import record as listen
-    from parity.adapters.keras import tensors as layers
+    from parity.adapters.keras import tensors
 
-    model = train.build(wanted.experiment)
-    layers.load_weights(model, wanted.weights)
-    if not wanted.weights_only:
+    model = train.build(experiment)
+    tensors.load_weights(model, source.tensors, source.weights)
+    if not source.weights_only:
         model.optimizer.build(model.trainable_variables)
-        listen.load_moments(model, wanted.moments, wanted.step)
-    checkpoint.save(model, wanted.stamp, task.path, resume.converted(wanted.source, wanted.weights_only))
-    model = checkpoint.load(task.path)
-    found = contents(model, checkpoint.read_members(task.path), task)
-    return exchange.answered(found, given, predictor(model))
+        tensors.load_moments(model, source.tensors, source.moments, source.step)
+    path, stamp = task.checkpoint.path, source.run and Stamp.from_dict(source.run, source.source)
+    checkpoint.save(model, stamp, path, resume.converted(source.source, source.weights_only))
+    model = checkpoint.load(path)
+    contents = contents_of(model, checkpoint.read_members(path), task.checkpoint, source.tensors)
+    return crossing.with_target_predictions(contents, source, predictor_of(model, contents.tensors))
 
 
-def contents(model, members: dict, task: Task) -> Contents:
+def contents_of(model, members: dict, task: CheckpointTask, table: Table | None = None) -> Contents:
     """Takes out of a model what crosses.
+
+    Args:
+        model: that was loaded.
+        members: the file's own, by name.
+        task: which file.
+        table: by whose paths; by the model's own unless given.
 
     Raises:
         UserError: Lightning's side lacks a layer, an activation or the optimizer.
     """
     from keras_reference import checkpoint
-    from parity.adapters.keras import describe as own
-    from parity.adapters.keras import record as listen
-    from parity.adapters.keras import tensors as layers
+    from parity.adapters.keras import describe, tensors
 
-    own.check(model, task.path)
-    weights = layers.weights(model)
-    precision = exchange.precision(weights, task.path)
+    describe.check(model, task.path)
+    table = table or tensors.table_of(model)
+    weights = tensors.read_weights(model, table)
+    precision = crossing.precision_of(weights, task.path)
     run = members.get(checkpoint.MEMBER)
     stamp = run and Stamp.from_dict(run, task.path)
-    weights_only = exchange.why_weights_only(stamp, members.get(f"{resume.CONVERTED}.json"), task)
+    weights_only = crossing.why_weights_only(stamp, members.get(f"{resume.CONVERTED}.json"), task)
     if stamp:
         experiment = stamp.experiment
     else:
-        spec = own.describe_layers(model, ModelSpec(), task.path)
+        spec = describe.specification_of(model, ModelSpec(), task.path)
         experiment = Experiment(spec, TrainingSpec(optimizer_of(model, task), precision=precision))
-    found = Contents(experiment, stamp, weights, {}, 0, Path(task.path).name, weights_only)
-    return found if weights_only else found.with_optimizer(listen.moments(model), int(model.optimizer.iterations))
+    contents = Contents(
+        experiment=experiment.to_dict(),
+        run=stamp and stamp.to_dict(),
+        tensors=table,
+        weights=weights,
+        source=Path(task.path).name,
+        weights_only=weights_only,
+    )
+    if weights_only:
+        return contents
+    moments = tensors.read_moments(model, table)
+    return crossing.with_optimizer(contents, moments, int(model.optimizer.iterations))
 
 
-def optimizer_of(model, task: Task) -> optimizers.Optimizer:
+def optimizer_of(model, task: CheckpointTask) -> optimizers.Optimizer:
     """Describes a stranger's optimizer.
 
     Raises:
         UserError: there is none, or Lightning's side lacks it; not if weights alone are asked for.
     """
-    from parity.adapters.keras import describe as own
+    from parity.adapters.keras import describe
 
     try:
         if getattr(model, "optimizer", None) is None:
             raise UserError(f"{task.path} is not compiled: it has no optimizer")
-        return own.describe_optimizer(model.optimizer, task.path)
+        return describe.describe_optimizer(model.optimizer, task.path)
     except UserError as error:
         if task.weights_only:
             return optimizers.SGD()
-        raise UserError(f"{error}. {exchange.ADVICE}") from error
+        raise UserError(f"{error}. {crossing.ADVICE}") from error
 
 
 def check_layers(members: dict, path: str) -> None:
@@ -118,22 +136,18 @@ def check_layers(members: dict, path: str) -> None:
         )
 
 
-def precision_of(members: dict) -> str:
+def precision_in(members: dict) -> str:
     """Returns the precision in which a file's layers compute: Keras must be told before it starts."""
     layers = members["config.json"]["config"]["layers"]
     return "float64" if any("'float64'" in str(layer["config"].get("dtype")) for layer in layers) else "float32"
 
 
-def predictor(model):
+def predictor_of(model, table: Table) -> crossing.Predictor:
     """Returns what predicts by a model with other weights: from them and inputs (N, 784) to (N, 10)."""
-    from parity.adapters.keras import tensors as layers
+    from parity.adapters.keras.tensors import load_weights
 
     def predict(weights: Arrays, inputs: np.ndarray) -> np.ndarray:
-        layers.load_weights(model, weights)
+        load_weights(model, table, weights)
         return np.asarray(model.predict(inputs, batch_size=1000, verbose=0))
 
     return predict
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(lambda: exchange.answer(sys.argv[1], read, write)))

@@ -7,7 +7,7 @@ import keras
 from mlp_spec import optimizers
 from mlp_spec.experiment import ACTIVATIONS, Experiment, ModelSpec
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import tensors as layers
+from parity.adapters.keras.tensors import describe_layers
 from parity.protocol import targets
 
 LOSSES = {"categorical_crossentropy": False, "sparse_categorical_crossentropy": True}
@@ -69,18 +69,18 @@ def takes_indices(model) -> bool:
     return LOSSES[loss_name(model)]
 
 
-def describe(model, experiment: Experiment) -> Experiment:
+def experiment_of(model, experiment: Experiment) -> Experiment:
     """Returns the experiment with the model's own sizes, activation and optimizer.
 
     Raises:
         UserError: an experiment cannot say it, for example because an optimizer is unknown.
     """
-    spec = describe_layers(model, experiment.model, "the reference")
+    spec = specification_of(model, experiment.model, "the reference")
     optimizer = describe_optimizer(model.optimizer)
     return replace(experiment, model=spec, training=replace(experiment.training, optimizer=optimizer))
 
 
-def describe_layers(model, spec: ModelSpec, what: str) -> ModelSpec:
+def specification_of(model, spec: ModelSpec, what: str) -> ModelSpec:
     """Returns a model's specification with the model's own sizes and activation.
 
     Args:
@@ -91,16 +91,16 @@ def describe_layers(model, spec: ModelSpec, what: str) -> ModelSpec:
     Raises:
         UserError: a specification cannot say it.
     """
-    found = layers.describe(model)
-    if len(found) == 1:
+    layers = describe_layers(model)
+    if len(layers) == 1:
         raise UserError(f"{what} has no hidden layer; it needs at least one Dense before the last")
-    hidden = {layer.activation for layer in found[:-1]}
+    hidden = {layer.activation for layer in layers[:-1]}
     if len(hidden) != 1 or not hidden <= set(ACTIVATIONS):
         raise UserError(
-            f"{what}'s hidden activations are {', '.join(layer.activation for layer in found[:-1])}; "
+            f"{what}'s hidden activations are {', '.join(layer.activation for layer in layers[:-1])}; "
             f"they must be one of {', '.join(ACTIVATIONS)}, the same for all"
         )
-    return replace(spec, hidden_sizes=tuple(layer.outputs for layer in found[:-1]), activation=hidden.pop())
+    return replace(spec, hidden_sizes=tuple(layer.outputs for layer in layers[:-1]), activation=hidden.pop())
 
 
 def describe_optimizer(optimizer, what: str = "the reference") -> optimizers.Optimizer:
@@ -121,9 +121,9 @@ def describe_optimizer(optimizer, what: str = "the reference") -> optimizers.Opt
     ignored = {"name", "loss_scale_factor", "ema_momentum", "ema_overwrite_frequency", *names}
     extra = [f"{key}={value}" for key, value in config.items() if key not in ignored and value not in (None, False, 0)]
     if extra or not isinstance(config["learning_rate"], int | float):
-        given = ", ".join(extra) or "a schedule of the learning rate"
+        options = ", ".join(extra) or "a schedule of the learning rate"
         raise UserError(
-            f"{what}'s {type(optimizer).__name__} is given {given}, which our Lightning side lacks; "
+            f"{what}'s {type(optimizer).__name__} is given {options}, which our Lightning side lacks; "
             f"it takes: {', '.join(sorted(names))}"
         )
     return optimizers.make(name, **{key: plain(config[key]) for key in names})

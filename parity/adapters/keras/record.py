@@ -1,10 +1,10 @@
-"""Listening to Keras's own `fit`: what a parity run records without changing what is trained."""
+"""Records what happens inside Keras's own `fit`, without changing what is trained."""
 
 import keras
 import numpy as np
 from keras import ops
 
-from parity.protocol import inputs as trials
+from parity.protocol import inputs
 
 
 class LossTrace(keras.metrics.Metric):
@@ -23,8 +23,8 @@ class LossTrace(keras.metrics.Metric):
 
     def update_state(self, loss):
         """Writes one batch's loss."""
-        place = ops.reshape(self.count % self.losses.shape[0], (1, 1))
-        self.losses.assign(ops.scatter_update(self.losses, place, ops.reshape(ops.cast(loss, self.dtype), (1,))))
+        step = ops.reshape(self.count % self.losses.shape[0], (1, 1))
+        self.losses.assign(ops.scatter_update(self.losses, step, ops.reshape(ops.cast(loss, self.dtype), (1,))))
         self.count.assign(self.count + 1)
 
     def result(self):
@@ -35,7 +35,7 @@ class LossTrace(keras.metrics.Metric):
         """Keeps everything: Keras resets its metrics between training and validation."""
 
 
-def listen(model, steps: int) -> None:
+def record_losses(model, steps: int) -> None:
     """Makes a compiled model keep its batch losses; its training stays the same to the bit (tests).
 
     Args:
@@ -54,8 +54,8 @@ def listen(model, steps: int) -> None:
     model.compute_loss = traced
 
 
-def losses(model) -> np.ndarray:
-    """Returns the batch losses of the epoch that a listening model trained last, (steps,)."""
+def recorded_losses(model) -> np.ndarray:
+    """Returns the batch losses of the epoch that the model trained last, (steps,); see `record_losses`."""
     trace = next(metric for metric in model.metrics if isinstance(metric, LossTrace))
     return ops.convert_to_numpy(trace.losses).copy()
 
@@ -70,82 +70,42 @@ class GradientRecorder(keras.optimizers.Optimizer):
         """Makes room for one gradient a variable."""
         if not self.built:
             super().build(variables)
-            self.seen = self.add_optimizer_variables(variables, "gradient")
+            self.recorded = self.add_optimizer_variables(variables, "gradient")
 
     def update_step(self, gradient, variable, learning_rate):
         """Writes a variable's gradient down."""
-        self.assign(self.seen[self._get_variable_index(variable)], gradient)
+        self.assign(self.recorded[self._get_variable_index(variable)], gradient)
 
     def gradients(self) -> list[np.ndarray]:
         """Returns the last batch's gradients, in the order of the trainable variables."""
-        return [ops.convert_to_numpy(value).copy() for value in self.seen]
+        return [ops.convert_to_numpy(value).copy() for value in self.recorded]
 
 
-def replay(model, table: np.ndarray) -> None:
-    """Makes a model's optimizer take its gradients from a table, one row a step (`trials.tiled`)."""
+def replace_gradients(model, gradients: np.ndarray) -> None:
+    """Makes a model's optimizer take its gradients from (steps, period), one row a step (`inputs.tiled`)."""
     optimizer = model.optimizer
-    apply, count = optimizer.apply, len(table)
+    apply, count = optimizer.apply, len(gradients)
 
-    def replayed(grads, trainable_variables=None):
-        row = ops.take(ops.convert_to_tensor(table), optimizer.iterations % count, axis=0)
-        given = []
+    def apply_replaced(grads, trainable_variables=None):
+        row = ops.take(ops.convert_to_tensor(gradients), optimizer.iterations % count, axis=0)
+        replaced = []
         for grad in grads:
-            places = np.arange(int(np.prod(grad.shape))) % trials.REPLAY_PERIOD
-            given.append(ops.reshape(ops.take(row, places), grad.shape))
-        return apply(given, trainable_variables)
+            columns = np.arange(int(np.prod(grad.shape))) % inputs.REPLAY_PERIOD
+            replaced.append(ops.reshape(ops.take(row, columns), grad.shape))
+        return apply(replaced, trainable_variables)
 
-    optimizer.apply = replayed
+    optimizer.apply = apply_replaced
 
 
-class Watch(keras.callbacks.Callback):
-    """Calls `see` after every batch, when the model's variables hold what the batch left."""
+class AfterBatch(keras.callbacks.Callback):
+    """Calls `record` after every batch, when the model's variables hold what the batch left."""
 
-    def __init__(self, see):
+    def __init__(self, record):
         super().__init__()
-        self.see = see
+        self.record = record
 
     def on_train_batch_end(self, batch, logs=None):
         """Brings the state home (Keras on JAX keeps it elsewhere) and calls."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        self.see()
-
-
-def state(model) -> list[np.ndarray]:
-    """Copies the optimizer's variables: step, rate, moments."""
-    return [ops.convert_to_numpy(variable).copy() for variable in model.optimizer.variables]
-
-
-def load_state(model, values: list[np.ndarray]) -> None:
-    """Puts the optimizer's variables back."""
-    for variable, value in zip(model.optimizer.variables, values, strict=True):
-        variable.assign(value)
-
-
-def moment_variables(model) -> dict:
-    """Returns the optimizer's moments, as variables, by canonical names such as `dense_0/kernel/velocity`."""
-    found = {}
-    for slot, names in {"momentum": ("momentums", "_momentums"), "velocity": ("_velocities",)}.items():
-        variables = next((value for name in names if (value := getattr(model.optimizer, name, None))), [])
-        for place, variable in enumerate(variables):
-            found[f"dense_{place // 2}/{('kernel', 'bias')[place % 2]}/{slot}"] = variable
-    return found
-
-
-def moments(model) -> dict[str, np.ndarray]:
-    """Copies the optimizer's moments by canonical names."""
-    return {name: ops.convert_to_numpy(variable).copy() for name, variable in moment_variables(model).items()}
-
-
-def load_moments(model, arrays: dict[str, np.ndarray], step: int) -> None:
-    """Fills a built optimizer's moments and its count of updates.
-
-    Raises:
-        ValueError: the optimizer keeps other moments; nothing has been changed then.
-    """
-    variables = moment_variables(model)
-    if variables.keys() != arrays.keys():
-        raise ValueError(f"the optimizer keeps {', '.join(variables) or 'no moments'}, given are {', '.join(arrays)}")
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
-    model.optimizer.iterations.assign(step)
+        self.record()

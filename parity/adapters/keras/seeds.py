@@ -1,58 +1,46 @@
-"""Trains Keras's seeds of a study, one after the other, in a process that `parity` starts.
+"""Trains Keras's seeds of a study, one after the other.
 
 Every seed is the run of `python -m keras_reference.train --seed S`, to the bit: the same code, the frameworks and
 the data loaded once, and 100 steps in one execution, which changes no number.
 """
 
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 
-from mlp_spec.experiment import DataSpec, Experiment
-from mlp_spec.support import command
-from parity.protocol import seeds as study
+from mlp_spec.experiment import Experiment
+from mlp_spec.runs import environment
+from mlp_spec.runs.folder import Results
+from parity.protocol.seeds import train_all
+from parity.protocol.task import KERAS, Task
 
-MANY = 100  # steps per execution
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Answers the job; returns the exit status."""
-    return command.run(lambda: work(study.started_with(argv)))
+STEPS_PER_EXECUTION = 100
 
 
-def work(task: study.StudyJob) -> None:
-    """Trains the job's seeds."""
-    study.settle(task)
+def train_seeds(task: Task) -> None:
+    """Trains the task's seeds."""
     from keras_reference import backend
 
-    backend.start("cpu", task.experiment.training.precision)
+    backend.start("cpu", task.pair.experiment.training.precision)
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(task.threads)
+    tf.config.threading.set_intra_op_parallelism_threads(task.seeds.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(task.seeds.threads)
     from keras_reference import data
-    from mlp_spec.runs import environment
 
-    digits = data.load(task.dataset, task.data_dir)
-    task = replace(task, experiment=replace(task.experiment, data=DataSpec(digits.dataset)))
+    digits = data.load(task.pair.dataset, task.pair.data_dir)
     arrays = data.preprocess(digits)
-    study.train_all(task, environment.describe(*backend.PACKAGES), lambda one, alive: train_one(one, arrays, alive))
+    versions = environment.describe(*backend.PACKAGES)
+    train_all(task, KERAS, digits.dataset, versions, lambda seeded, alive: train_one(seeded, arrays, alive))
 
 
-def train_one(experiment: Experiment, arrays, alive: Callable[[], None]):
-    """Trains one seed as the command does; returns its `Results`."""
+def train_one(experiment: Experiment, arrays, alive: Callable[[], None]) -> Results:
+    """Trains one seed as the command does; calls `alive` after every epoch."""
     import keras
 
     from keras_reference import train
-    from mlp_spec.runs import folder as runs
 
     keras.backend.clear_session()  # the last seed's graphs would stay in memory
     model = train.build(experiment)
-    model.steps_per_execution = MANY
-    results = runs.Results()
+    model.steps_per_execution = STEPS_PER_EXECUTION
+    results = Results()
     train.fit(model, arrays, experiment, results, after_epoch=lambda _: alive())
     return results
-
-
-if __name__ == "__main__":
-    sys.exit(main())

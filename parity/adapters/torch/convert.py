@@ -1,6 +1,5 @@
 """Reads and writes `.ckpt` files for `python -m parity convert`."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,45 +11,44 @@ from mlp_spec import optimizers
 from mlp_spec.experiment import Experiment, ModelSpec, TrainingSpec
 from mlp_spec.runs import resume
 from mlp_spec.runs.resume import Stamp
-from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
-from parity.protocol import contents as exchange
-from parity.protocol.contents import Arrays, Contents, Task
-from parity.protocol.recording import Recording
+from parity.adapters.torch.tensors import Binding, to_numpy
+from parity.protocol import contents as crossing
+from parity.protocol.recording import read as read_recording
+from parity.protocol.records import Contents
+from parity.protocol.task import CheckpointTask, Task
+from parity.protocol.tensors import Arrays, Table, dense_table
 
 
-def read(task: Task) -> Recording:
+def read(task: Task) -> Contents:
     """Reads a checkpoint of a LitMLP: our training command's, or any other's.
 
     Raises:
         UserError: the file is damaged, holds another module, or an optimizer that Keras lacks.
     """
-    from lightning_mlp import checkpoint
     from lightning_mlp.data import download
-    from mlp_spec.digits import load as data
+    from mlp_spec.digits.load import load
 
-    held = checkpoint.read(task.path)
-    model = checkpoint.load_model(held, task.path)
-    found = contents(model, held, task)
-    return exchange.asked(found, data.load(task.dataset, task.data_dir, download), predictor(model))
+    contents, predict = contents_of(task.checkpoint)
+    return crossing.with_source_predictions(contents, load(task.pair.dataset, task.pair.data_dir, download), predict)
 
 
-def write(task: Task, given: Recording) -> Recording:
+def write(task: Task) -> Contents:
     """Writes a checkpoint, reads it again, and predicts with what was read."""
-    from lightning_mlp import checkpoint, train
+    from lightning_mlp import train
     from lightning_mlp.history import History
 
-    wanted = Contents.from_recording(given)
-    model, history = train.build(wanted.experiment), History()
+    source = Contents.from_recording(read_recording(task.checkpoint.contents))
+    experiment = Experiment.from_dict(source.experiment)
+    model, history = train.build(experiment), History()
     # Lightning alone knows what its checkpoints hold: it makes one in a run of one empty batch.
-    once = replace(wanted.experiment, training=replace(wanted.experiment.training, epochs=1))
-    trainer = train.make_trainer(once, "cpu", [history, Writer(history, wanted, task.path)])
-    nothing = [(torch.zeros(1, wanted.experiment.model.input_size), torch.zeros(1, dtype=torch.int64))]
-    loader = torch.utils.data.DataLoader(nothing, batch_size=None)
+    single_epoch = replace(experiment, training=replace(experiment.training, epochs=1))
+    trainer = train.make_trainer(single_epoch, "cpu", [history, Writer(history, source, task.checkpoint.path)])
+    empty_batch = [(torch.zeros(1, experiment.model.input_size), torch.zeros(1, dtype=torch.int64))]
+    loader = torch.utils.data.DataLoader(empty_batch, batch_size=None)
     trainer.fit(model, loader, loader)
-    held = checkpoint.read(task.path)
-    model = checkpoint.load_model(held, task.path)
-    return exchange.answered(contents(model, held, task), given, predictor(model))
+    contents, predict = contents_of(task.checkpoint, source.tensors)
+    return crossing.with_target_predictions(contents, source, predict)
 
 
 class Writer(Checkpoint):
@@ -58,39 +56,38 @@ class Writer(Checkpoint):
 
     Args:
         history: the run's curves, which the checkpoint keeps.
-        wanted: what the checkpoint is to hold.
+        contents: what the checkpoint is to hold.
         path: where it is saved.
     """
 
-    def __init__(self, history, wanted: Contents, path: str):
-        self.history, self.wanted, self.path = history, wanted, path
+    def __init__(self, history, contents: Contents, path: str):
+        self.history, self.contents, self.path = history, contents, path
 
     def on_train_epoch_end(self, trainer, pl_module):
         """Fills and saves."""
-        from parity.adapters.torch.record import Binding
-
-        wanted, spec = self.wanted, self.wanted.experiment.training
-        binding = Binding(pl_module, wanted.weights)
-        binding.load_moments(trainer.optimizers, wanted.moments, wanted.step, spec.optimizer.learning_rate)
-        if wanted.stamp:
-            results = wanted.stamp.results
+        contents = self.contents
+        rate = contents.experiment["training"]["optimizer"]["learning_rate"]
+        binding = Binding(pl_module, contents.tensors, contents.weights)
+        binding.load_moments(trainer.optimizers, contents.moments, contents.step, rate)
+        if contents.run:
+            results = Stamp.from_dict(contents.run, contents.source).results
             self.history.load_state_dict({"history": results.history, "epoch_seconds": results.epoch_seconds})
-            count(trainer.fit_loop, results.epochs, wanted.step)
+            set_counts(trainer.fit_loop, results.epochs, contents.step)
         trainer.save_checkpoint(self.path)
 
     def on_save_checkpoint(self, trainer, pl_module, checkpoint):
         """Adds the run, and where the checkpoint comes from."""
-        wanted = self.wanted
-        checkpoint[resume.CONVERTED] = resume.converted(wanted.source, wanted.weights_only)
-        if wanted.stamp:
-            checkpoint["run"] = wanted.stamp.to_dict()
-        if wanted.weights_only:
+        contents = self.contents
+        checkpoint[resume.CONVERTED] = resume.converted(contents.source, contents.weights_only)
+        if contents.run:
+            checkpoint["run"] = Stamp.from_dict(contents.run, contents.source).to_dict()
+        if contents.weights_only:
             for name in ("optimizer_states", "lr_schedulers", "loops", "callbacks"):
                 del checkpoint[name]
             checkpoint["epoch"] = checkpoint["global_step"] = 0
 
 
-def count(loop, epochs: int, steps: int) -> None:
+def set_counts(loop, epochs: int, steps: int) -> None:
     """Sets Lightning's own counts to those at the end of an epoch, when the training command saves.
 
     Args:
@@ -109,22 +106,41 @@ def count(loop, epochs: int, steps: int) -> None:
         tracker.completed = epochs - 1  # it is completed after the callbacks
 
 
-def contents(model, held: dict, task: Task) -> Contents:
+def contents_of(task: CheckpointTask, table: Table | None = None) -> tuple[Contents, crossing.Predictor]:
     """Takes out of a checkpoint what crosses.
 
-    Raises:
-        UserError: Keras lacks the optimizer.
-    """
-    from parity.adapters.torch import tensors as layers
+    Args:
+        task: which file.
+        table: by whose paths; by those that Keras would give unless given.
 
-    weights = layers.weights(model)
-    precision = exchange.precision(weights, task.path)
-    stamp = Stamp.from_dict(held["run"], task.path) if "run" in held else None
-    weights_only = exchange.why_weights_only(stamp, held.get(resume.CONVERTED), task)
+    Returns:
+        the contents, and what predicts by the model.
+
+    Raises:
+        UserError: the file is damaged, holds another module, or Keras lacks the optimizer.
+    """
+    from lightning_mlp import checkpoint
+
+    state = checkpoint.read(task.path)
+    model = checkpoint.load_model(state, task.path)
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    binding = Binding(model, table or dense_table([(module.in_features, module.out_features) for module in linear]))
+    weights = binding.weights()
+    precision = crossing.precision_of(weights, task.path)
+    stamp = Stamp.from_dict(state["run"], task.path) if "run" in state else None
+    weights_only = crossing.why_weights_only(stamp, state.get(resume.CONVERTED), task)
     experiment = stamp.experiment if stamp else experiment_of(model.hparams, precision)
-    experiment = with_keras_optimizer(experiment, weights_only, task.path)
-    found = Contents(experiment, stamp, weights, {}, 0, Path(task.path).name, weights_only)
-    return found if weights_only else found.with_optimizer(moments(held, list(weights)), held["global_step"])
+    contents = Contents(
+        experiment=with_keras_optimizer(experiment, weights_only, task.path).to_dict(),
+        run=stamp and stamp.to_dict(),
+        tensors=binding.table,
+        weights=weights,
+        source=Path(task.path).name,
+        weights_only=weights_only,
+    )
+    if not weights_only:
+        contents = crossing.with_optimizer(contents, moments_in(state, binding.table), state["global_step"])
+    return contents, predictor_of(binding)
 
 
 def experiment_of(hparams, precision: str) -> Experiment:
@@ -146,39 +162,35 @@ def with_keras_optimizer(experiment: Experiment, weights_only: str | None, path:
     if not weights_only:
         raise UserError(
             f"checkpoint {path} was trained with {spec.optimizer.name}, PyTorch's own Adam, which Keras lacks: "
-            f"going on with Keras's adam would be another run. {exchange.ADVICE}"
+            f"going on with Keras's adam would be another run. {crossing.ADVICE}"
         )
     return replace(experiment, training=replace(spec, optimizer=optimizers.Adam(spec.optimizer.learning_rate)))
 
 
-def moments(held: dict, names: list[str]) -> Arrays:
-    """Takes the optimizer's moments out of a checkpoint, by names such as `dense_0/kernel/velocity`.
+def moments_in(state: dict, table: Table) -> dict[str, Arrays]:
+    """Takes the optimizer's moments out of a checkpoint, by slot and path.
 
     Args:
-        held: the checkpoint.
-        names: canonical names in the order of the module's parameters.
+        state: the checkpoint.
+        table: the tensors in the order of the module's parameters.
     """
-    (optimizer,) = held["optimizer_states"]
-    return {
-        f"{names[place]}/{slot}": state[slot].numpy().T.copy()
-        for place, state in optimizer["state"].items()
-        for slot in ("momentum", "velocity")
-        if slot in state
-    }
+    (optimizer,) = state["optimizer_states"]
+    moments = {}
+    for number, slots in optimizer["state"].items():
+        tensor = table[number]
+        for slot in ("momentum", "velocity"):
+            if slot in slots:
+                moments.setdefault(slot, {})[tensor.path] = to_numpy(slots[slot], tensor.layout)
+    return moments
 
 
-def predictor(model):
-    """Returns what predicts by a model with other weights: from them and inputs (N, 784) to (N, 10)."""
-    from parity.adapters.torch import tensors as layers
+def predictor_of(binding: Binding) -> crossing.Predictor:
+    """Returns what predicts by a module with other weights: from them and inputs (N, 784) to (N, 10)."""
 
     def predict(weights: Arrays, inputs: np.ndarray) -> np.ndarray:
-        layers.load_weights(model, weights)
-        images = torch.from_numpy(inputs).to(next(model.parameters()).dtype)
+        binding.load(weights)
+        images = torch.from_numpy(inputs).to(next(binding.module.parameters()).dtype)
         with torch.no_grad():
-            return torch.cat([model.predict_step(batch) for batch in images.split(1000)]).numpy()
+            return torch.cat([binding.module.predict_step(batch) for batch in images.split(1000)]).numpy()
 
     return predict
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(lambda: exchange.answer(sys.argv[1], read, write)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.protocol.recording import Recording
+from parity.protocol.records import Record
 from parity.report.page import images
 
 SHOWN = 6
@@ -26,17 +26,16 @@ class Answers:
     lightning: np.ndarray
 
 
-def answers(keras: dict[str, Recording], lightning: dict[str, Recording]) -> Answers | None:
+def answers(keras: dict[str, Record], lightning: dict[str, Record]) -> Answers | None:
     """Takes the answers from the recordings; None where a side has none, or other ones."""
     if "interchange" not in keras or "interchange" not in lightning:
         return None
-    ours, theirs = keras["interchange"].arrays, lightning["interchange"].arrays
-    found = theirs.get("own_probabilities")
-    if found is None or "images" not in ours or found.shape != ours["probabilities"].shape:
+    ours, found = keras["interchange"], lightning["interchange"].own_probabilities
+    if found is None or ours.images is None or found.shape != ours.probabilities.shape:
         return None
-    if not (np.isfinite(found).all() and np.isfinite(ours["probabilities"]).all()):
+    if not (np.isfinite(found).all() and np.isfinite(ours.probabilities).all()):
         return None
-    return Answers(ours["images"], ours["labels"], ours["probabilities"], found)
+    return Answers(ours.images, ours.labels, ours.probabilities, found)
 
 
 def confusion(probabilities: np.ndarray, labels: np.ndarray) -> list[list[int]]:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from mlp_spec import published
-from parity.protocol.recording import Recording
+from parity.protocol.records import Record
 from parity.report.page.charts import Chart, Line, counting, linear, logarithmic
-from parity.rungs.check import MULTIPLE, distance, variants
+from parity.rungs.check import MULTIPLE, distance
 from parity.rungs.lockstep import horizon_of, running_floor
 
 TITLES = {
@@ -75,18 +75,18 @@ def table(report: dict) -> list[dict]:
     ]
 
 
-def of_divergence(keras: dict[str, Recording], lightning: dict[str, Recording]) -> Chart | None:
+def of_divergence(keras: dict[str, Record], lightning: dict[str, Record]) -> Chart | None:
     """Makes the chart of the trajectories' gap beside the reference's departure from itself, step by step.
 
     None where one of them is missing, or trained another number of steps: there is nothing to overlay then.
     """
     if not {"lockstep", "floor"} <= set(keras) or "lockstep" not in lightning:
         return None
-    ours, theirs = keras["lockstep"].arrays["losses"], lightning["lockstep"].arrays["losses"]
+    ours, theirs = keras["lockstep"].losses, lightning["lockstep"].losses
     if len(ours) != len(theirs) or not len(ours):
         return None
     gaps = np.maximum.accumulate(distance(ours, theirs))
-    runs = [run["losses"] for run in variants(keras["floor"].arrays)]
+    runs = [run.losses for run in keras["floor"].variants]
     floor = running_floor(ours, runs)
     horizon, steps = horizon_of(floor), len(ours)
     measured = max(map(len, runs), default=0)  # runs that passed the horizon end there

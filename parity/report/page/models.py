@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity import numpy_mlp as mlp
-from parity.protocol.recording import Recording
+from parity import numpy_mlp
+from parity.protocol.records import Record
 from parity.report.page import images
-from parity.rungs.check import under
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 SAME = 1e-4  # what the page's own network may differ from what the framework predicted
@@ -34,14 +33,14 @@ class Weights:
     shown: int
 
 
-def trained(parts: dict[str, Recording]) -> dict[str, np.ndarray]:
-    """Returns the weights that a side ended with, by canonical names; none if it did not train."""
-    return under(parts["lockstep"].arrays, "final/") if "lockstep" in parts else {}
+def trained(parts: dict[str, Record]) -> dict[str, np.ndarray]:
+    """Returns the weights that a side ended with, by path; none if it did not train."""
+    return parts["lockstep"].final if "lockstep" in parts else {}
 
 
-def first_layer(keras: dict[str, Recording], lightning: dict[str, Recording]) -> Weights | None:
+def first_layer(keras: dict[str, Record], lightning: dict[str, Record]) -> Weights | None:
     """Draws both first layers and their difference; None where they cannot be laid side by side."""
-    ours, theirs = (trained(parts).get("dense_0/kernel") for parts in (keras, lightning))
+    ours, theirs = (next(iter(trained(parts).values()), None) for parts in (keras, lightning))
     if ours is None or theirs is None or ours.shape != theirs.shape or len(ours) != 784:
         return None
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
@@ -61,20 +60,20 @@ def layers(report: dict) -> list[dict]:
     ]
 
 
-def network(title: str, style: str, layers: list[dict], parts: dict[str, Recording], seen: dict) -> dict | None:
+def network(title: str, style: str, layers: list[dict], parts: dict[str, Record], seen: dict) -> dict | None:
     """Returns a trained network as the page runs it; None if the page would answer otherwise than the framework.
 
     Args:
         title, style: the side's name, for people and for colours.
         layers: as the report describes them.
-        parts: the side's recordings.
+        parts: the side's records.
         seen: `images` (N, 784) uint8 and `probabilities` (N, classes) that the framework predicted for them.
     """
     weights = trained(parts)
     hidden = {layer["activation"] for layer in layers[:-1]}
     if len(weights) != 2 * len(layers) or len(hidden) != 1 or not hidden <= set(ACTIVATIONS):
         return None
-    model = mlp.Model(activation := hidden.pop())
+    model = numpy_mlp.Model(activation := hidden.pop())
     few = seen["images"][:200] / np.float32(255)
     answered = model.probabilities(weights, few)
     if not np.abs(answered - seen["probabilities"][:200]).max() <= SAME:
@@ -85,12 +84,12 @@ def network(title: str, style: str, layers: list[dict], parts: dict[str, Recordi
         "activation": activation,
         "layers": [
             {
-                "inputs": weights[f"dense_{place}/kernel"].shape[0],
-                "outputs": weights[f"dense_{place}/kernel"].shape[1],
-                "kernel": packed(weights[f"dense_{place}/kernel"]),
-                "bias": packed(weights[f"dense_{place}/bias"]),
+                "inputs": weights[kernel].shape[0],
+                "outputs": weights[kernel].shape[1],
+                "kernel": packed(weights[kernel]),
+                "bias": packed(weights[bias]),
             }
-            for place in range(len(layers))
+            for kernel, bias in numpy_mlp.layers_of(weights)
         ],
     }
 

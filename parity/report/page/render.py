@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlp_spec.runs import fitting
-from parity.protocol.recording import Recording
+from parity.protocol.records import Record
 from parity.report.build import sentence, shown
 from parity.report.page import confusion as sees
 from parity.report.page import curves, idioms, models
@@ -25,7 +25,7 @@ MEANING = {
 }
 
 
-def render(report: dict, keras: dict[str, Recording], lightning: dict[str, Recording]) -> str:
+def render(report: dict, keras: dict[str, Record], lightning: dict[str, Record]) -> str:
     """Renders the page.
 
     Args:

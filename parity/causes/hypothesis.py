@@ -1,24 +1,31 @@
-"""What a search for a cause has to go by, and what it returns."""
+"""What a search for a cause has to go by, and the hypotheses that it returns."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity.protocol.recording import Recording
+from parity.protocol.records import Facts, Record, Steps
 from parity.traps.catalogue import TRAPS
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a search has to go by: the recordings of the part that failed, and the reference's facts."""
+    """What a search has to go by.
 
-    reference: Recording
-    candidate: Recording
-    facts: Recording
+    Attributes:
+        reference, candidate: the records of the part that failed.
+        facts: the reference's.
+        lockstep: the reference's free run with its snapshots; None if it was not recorded.
+    """
+
+    reference: Record
+    candidate: Record
+    facts: Facts
+    lockstep: Steps | None = None
 
 
 @dataclass(frozen=True)
-class Found:
+class Hypothesis:
     """A hypothesis that was tested.
 
     Attributes:
@@ -35,7 +42,7 @@ class Found:
     explained: float
 
     @classmethod
-    def of(cls, id: str, title: str, explained: float, keras: str = "", other: str = "") -> "Found":
+    def of(cls, id: str, title: str, explained: float, keras: str = "", other: str = "") -> "Hypothesis":
         """Returns a hypothesis with the catalogue's formulas, but for one that holds a number of this case."""
         trap = TRAPS[id]
         return cls(id, title, keras or trap.keras, other or trap.other, explained)
@@ -46,7 +53,7 @@ class Found:
         return {"id": self.id, "title": self.title, "formulas": formulas, "explained": round(self.explained, 6)}
 
 
-def explained(candidate: np.ndarray, reference: np.ndarray, predicted: np.ndarray) -> float:
+def share_explained(candidate: np.ndarray, reference: np.ndarray, predicted: np.ndarray) -> float:
     """Returns the part of the gap that a prediction explains; not a number explains nothing."""
     gap = float(np.linalg.norm(candidate - reference))
     rest = float(np.linalg.norm(candidate - predicted))

@@ -1,0 +1,154 @@
+"""The reference of a pair: builds its Keras model, loads its data, trains it by the lab's own `fit`."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from mlp_spec.experiment import Experiment
+from mlp_spec.runs.folder import Results
+from mlp_spec.support.errors import UserError
+from parity.protocol import inputs
+from parity.protocol.records import Steps
+from parity.protocol.start import initial_weights
+from parity.protocol.task import Task, send
+from parity.protocol.tensors import Arrays
+
+EXECUTION_STEPS = 100  # batches in one call where only the noise floor is measured: the same bits, sooner
+
+
+class Reference:
+    """The reference's side of the ladder.
+
+    Args:
+        task: what is asked; Keras is started as it says.
+
+    Attributes:
+        pair: what is compared, with the data set that was found.
+        device: `cpu` or `gpu`.
+        digits, arrays: the data as it was loaded, and as `fit` takes it.
+        first: the first model that was built; it is described, and not trained.
+        table: its tensors.
+        start: the common start by path.
+        plan: how much is trained.
+        free_run: what was recorded of the free run, and `states`: the optimizer's variables before each of its epochs.
+    """
+
+    def __init__(self, task: Task):
+        from keras_reference import backend
+
+        self.task = task
+        self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
+        from keras_reference import data
+        from parity.adapters.keras import describe, tensors
+
+        self.digits = data.load(task.pair.dataset, task.pair.data_dir)
+        self.arrays = data.preprocess(self.digits)
+        self.pair = task.pair.on(self.digits.dataset)
+        self.first = self.build()
+        if task.pair.reference:
+            self.pair = replace(self.pair, experiment=describe.experiment_of(self.first, self.experiment))
+            if describe.takes_indices(self.first):
+                indices = (self.digits.train_labels.astype(np.int64), self.digits.test_labels.astype(np.int64))
+                self.arrays = replace(self.arrays, y_train=indices[0], y_test=indices[1])
+        self.table = tensors.table_of(self.first)
+        self.start = initial_weights(self.table, self.seed, self.experiment.training.precision)
+        self.plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
+        self.states: list[list[np.ndarray]] = []
+        self.free_run: Steps | None = None
+        send("start", device=self.device, dataset=self.digits.dataset)
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained, with the data set that was found."""
+        return self.pair.experiment
+
+    @property
+    def trained(self) -> Steps:
+        """What was recorded of the free run.
+
+        Raises:
+            UserError: it could not be trained.
+        """
+        if self.free_run is None:
+            raise UserError("the reference's free run (lockstep) could not be trained")
+        return self.free_run
+
+    @property
+    def seed(self) -> int:
+        """Of initialisation and order."""
+        return self.experiment.training.seed
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a training batch."""
+        return self.experiment.training.batch_size
+
+    def build(self, seed: int | None = None):
+        """Builds the model: the lab's, or the user's own."""
+        from keras_reference import train
+        from parity.adapters.keras import describe
+
+        seed = self.seed if seed is None else seed
+        if self.pair.reference is None:
+            seeded = replace(self.experiment, training=replace(self.experiment.training, seed=seed))
+            return train.build(seeded)
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        return describe.build(self.pair.reference)
+
+    @cached_property
+    def model(self):
+        """The model that is trained as the lab trains it, with its batch losses kept."""
+        return self.recorded(1)
+
+    @cached_property
+    def twin(self):
+        """The same model for the noise floor: many batches in one call."""
+        return self.recorded(EXECUTION_STEPS if self.task.backend != "torch" else 1)
+
+    def recorded(self, execution_steps: int):
+        """Builds a model whose batch losses are kept."""
+        from parity.adapters.keras import record
+
+        model = self.build()
+        model.optimizer.build(model.trainable_variables)
+        record.record_losses(model, self.plan.steps(self.batch_size))
+        model.steps_per_execution = min(execution_steps, self.plan.steps(self.batch_size))
+        return model
+
+    @cached_property
+    def recorder(self):
+        """The same model and loss, with gradients written down in place of every step."""
+        from parity.adapters.keras import record
+
+        model = self.build()
+        model.compile(optimizer=record.GradientRecorder(), loss=model.loss, metrics=["acc"])
+        model.optimizer.build(model.trainable_variables)
+        record.record_losses(model, 1)
+        return model
+
+    def load(self, model, weights: Arrays, state: list[np.ndarray] | None = None) -> None:
+        """Fills a model's weights, and its optimizer's state: the given one, or none at all."""
+        from parity.adapters.keras import tensors
+
+        tensors.load_weights(model, self.table, weights)
+        if state is None:  # everything from 0, except the learning rate
+            rate = model.optimizer.learning_rate
+            state = [
+                value if variable is rate else np.zeros_like(value)
+                for variable, value in zip(model.optimizer.variables, tensors.read_state(model), strict=True)
+            ]
+        tensors.load_state(model, state)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Returns the prescribed order of an epoch."""
+        return self.plan.order(self.seed, epoch, len(self.arrays.x_train))
+
+    def fit(self, model, results: Results, epochs: int, arrays=None, **options) -> None:
+        """Trains by the lab's `fit` up to a number of epochs; see `keras_reference.train.fit`."""
+        from keras_reference import train
+
+        experiment = replace(self.experiment, training=replace(self.experiment.training, epochs=epochs))
+        train.fit(model, arrays or self.arrays, experiment, results, **options)

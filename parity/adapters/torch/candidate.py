@@ -1,0 +1,185 @@
+"""The candidate of a pair: builds its LightningModule and data module, trains them by the lab's own Trainer."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from mlp_spec.experiment import Experiment
+from mlp_spec.runs.folder import Results
+from parity.protocol import targets
+from parity.protocol.answer import report_epoch
+from parity.protocol.records import Facts
+from parity.protocol.task import Task, send
+from parity.protocol.tensors import Arrays
+
+KERAS_CONSTANTS = ("sgd", "adam", "adamw")  # optimizers with constants that TensorFlow rounds to float32
+
+
+class Candidate:
+    """The candidate's side of the ladder.
+
+    Args:
+        task: what is asked.
+
+    Attributes:
+        pair: what is compared.
+        device: `cpu` or `gpu`.
+    """
+
+    def __init__(self, task: Task):
+        from lightning_mlp import device as devices
+        from lightning_mlp import train
+
+        train.keep_compiled_code()
+        self.task, self.pair = task, task.pair
+        self.device = devices.choose(task.accelerator)
+        train.quieten()
+        train.use_threads(self.device, self.experiment)
+        send("start", device=self.device, dataset=self.experiment.data.dataset)
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained."""
+        return self.pair.experiment
+
+    @property
+    def seed(self) -> int:
+        """Of initialisation and order."""
+        return self.experiment.training.seed
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a training batch."""
+        return self.experiment.training.batch_size
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The reference's facts."""
+        return self.task.reference("facts")
+
+    @property
+    def samples(self) -> int:
+        """How many training samples there are."""
+        return self.facts.data["train"]["samples"]
+
+    def build(self, seed: int | None = None):
+        """Builds the module: ours, or the user's own; on the fast path if that is asked for."""
+        import lightning
+
+        from lightning_mlp import train
+
+        lightning.seed_everything(self.seed if seed is None else seed, verbose=False)
+        module = targets.load(self.pair.candidate) if self.pair.candidate else None
+        if self.pair.steps_per_execution:
+            module = train.fast_module(self.pair.compiled, module)
+        # TensorFlow alone rounds the optimizer's constants to float32, also in a float64 model
+        is_exact = self.task.backend != "tensorflow" and self.experiment.training.optimizer.name in KERAS_CONSTANTS
+        model = train.build(self.experiment, module, **({"float32_constants": False} if is_exact else {}))
+        if not isinstance(model, lightning.LightningModule):
+            raise TypeError(f"the candidate is a {type(model).__name__}; it must be a LightningModule")
+        return model.double() if self.experiment.training.precision == "float64" else model
+
+    def build_datamodule(self, order=None, eval_batch_size: int = 1000, many: bool = False):
+        """Builds the data module: ours, or the user's own, which must serve the prescribed order.
+
+        `many` runs the steps per execution that are asked for; else, one, so that every batch gets its own weights.
+        """
+        import lightning
+
+        from lightning_mlp.data import MNISTDataModule
+
+        target, steps = self.pair.candidate_datamodule, self.pair.steps_per_execution
+        make = targets.load(target) if target else MNISTDataModule
+        fast = {"steps_per_execution": steps if many else 1} if steps and not target else {}
+        datamodule = make(
+            dataset=self.experiment.data.dataset,
+            data_dir=self.pair.data_dir,
+            batch_size=self.batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=self.seed,
+            order=order,
+            **fast,
+        )
+        if not isinstance(datamodule, lightning.LightningDataModule):
+            raise TypeError(f"the candidate is a {type(datamodule).__name__}; it must be a LightningDataModule")
+        return datamodule
+
+    def prepared_datamodule(self, order=None):
+        """Builds the data module and has it load its data."""
+        datamodule = self.build_datamodule(order)
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+        return datamodule
+
+    def bind(self, arrays: Arrays, seed: int | None = None):
+        """Builds a module that holds the given weights, and says where it holds them."""
+        from parity.adapters.torch.tensors import Binding
+
+        return Binding(self.build(seed), self.facts.tensors, arrays)
+
+    def fit(self, binding, callbacks: list, data=None, loader=None, epochs: int = 1, **options) -> None:
+        """Trains by the Trainer of the training command."""
+        from lightning_mlp import train
+
+        experiment = replace(self.experiment, training=replace(self.experiment.training, epochs=epochs))
+        trainer = train.make_trainer(experiment, self.device, callbacks, **options)
+        trainer.fit(binding.module, train_dataloaders=loader, datamodule=data)
+        binding.module.to("cpu")
+
+    def predict(self, binding, weights: Arrays, images: list) -> np.ndarray:
+        """Predicts batches by the Trainer; logits become probabilities.
+
+        Raises:
+            ValueError: the module's prediction has another shape than (batch, classes).
+        """
+        import torch
+
+        from lightning_mlp import train
+
+        binding.load(weights)
+        trainer = train.make_trainer(self.experiment, self.device, [])
+        binding.module.trainer = None
+        predictions = trainer.predict(binding.module, load_as_they_are(images))
+        output = torch.cat([prediction.detach().cpu() for prediction in predictions])
+        classes = self.experiment.model.num_classes
+        if output.ndim != 2 or output.shape[1] != classes:
+            raise ValueError(
+                f"predict_step returned {tuple(output.shape)}; it must be (batch, {classes}) probabilities or logits"
+            )
+        sums = output.double().sum(dim=1)
+        if not ((output >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-2)):
+            output = output.softmax(dim=1)
+        return (output.float() if output.dtype in (torch.bfloat16, torch.float16) else output).numpy()
+
+    def train(self, snapshots: list | None = None) -> tuple:
+        """Trains the plan's epochs, each from the reference's snapshot where they are given.
+
+        Returns:
+            the module's binding, its history, and the batch losses (steps,).
+        """
+        from lightning_mlp.history import History
+        from parity.adapters.torch.record import BatchRecorder, EpochReporter, WeightInjector
+
+        plan = self.facts.plan
+        binding = self.bind(self.facts.start)
+        history, recorder = History(), BatchRecorder()
+
+        def restart(trainer) -> None:
+            snapshot = snapshots[trainer.current_epoch]
+            binding.load(snapshot.weights)
+            rate = self.experiment.training.optimizer.learning_rate
+            binding.load_moments(trainer.optimizers, snapshot.moments, snapshot.step, rate)
+
+        injector = WeightInjector(binding, of_epoch=restart if snapshots else None)
+        reporter = EpochReporter(history, lambda curves, seconds: report_epoch(Results(curves, seconds)))
+        data = self.build_datamodule(lambda epoch: plan.order(self.seed, epoch, self.samples), many=True)
+        self.fit(binding, [injector, recorder, history, reporter], data=data, epochs=plan.epochs)
+        return binding, history, recorder.all_losses()
+
+
+def load_as_they_are(batches: list):
+    """Loads given batches as they are."""
+    from torch.utils.data import DataLoader
+
+    return DataLoader(batches, batch_size=None, shuffle=False)

@@ -1,0 +1,304 @@
+"""What a framework's process answers: one typed record a part. Names of arrays stand nowhere else.
+
+Arrays by path are in Keras's layout (`parity.protocol.tensors`). Where only one side records something, the field has
+a default. `variants` are the reference's runs that differ in rounding only (`parity.protocol.inputs.Variant`).
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mlp_spec.experiment import Experiment
+from parity.protocol.inputs import Case, Plan
+from parity.protocol.layers import Layer
+from parity.protocol.recording import BadRecordingError, Recording, from_document, to_document
+from parity.protocol.tensors import Arrays, Tensor
+
+Curves = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One part's answer.
+
+    Attributes:
+        run_id, experiment_hash: of the experiment it was recorded for.
+        seconds: that recording took.
+    """
+
+    run_id: str = ""
+    experiment_hash: str = ""
+    seconds: float = 0.0
+
+    def to_recording(self) -> Recording:
+        """Returns arrays and metadata; `from_recording` is its inverse."""
+        arrays: Arrays = {}
+        return Recording(arrays, {"record": type(self).__name__, "fields": to_document(vars(self), arrays)})
+
+    @classmethod
+    def from_recording(cls, recording: Recording):
+        """Takes the record out of a recording.
+
+        Raises:
+            BadRecordingError: it is another record, or something is missing in it, or too much.
+        """
+        if recording.metadata.get("record") != cls.__name__:
+            raise BadRecordingError(f"the recording holds {recording.metadata.get('record')}, not {cls.__name__}")
+        try:
+            record = from_document(cls, recording.metadata["fields"], recording.arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRecordingError(f"the recording is damaged ({type(error).__name__}: {error})") from error
+        if extra := recording.arrays.keys() - record.to_recording().arrays.keys():
+            raise BadRecordingError(f"the recording holds unknown arrays: {', '.join(sorted(extra))}")
+        return record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(Record):
+    """What is trained, on what, with what, from which start.
+
+    Attributes:
+        framework, backend, device, environment: what it runs on.
+        level: `quick` or `full`.
+        experiment: as plain values.
+        data: of the splits `train` and `test`, see `parity.protocol.answer.fingerprint`.
+        data_source: where the data came from.
+        plan: how much is trained.
+        layers: from the input to the output.
+        parameters: number of trainable values.
+        initializers: of the reference, by path: class and numbers.
+        tensors: the table, bound on the candidate's side.
+        start: the common start by path, as it was read back from the model.
+        candidate, candidate_datamodule: what stands in place of ours.
+    """
+
+    framework: str
+    device: str
+    level: str
+    environment: dict
+    experiment: dict
+    data: dict[str, dict]
+    layers: list[Layer]
+    parameters: int
+    tensors: list[Tensor]
+    start: Arrays
+    backend: str | None = None
+    data_source: str = ""
+    plan: Plan | None = None
+    initializers: dict[str, dict] = field(default_factory=dict)
+    candidate: str | None = None
+    candidate_datamodule: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws(Record):
+    """Weights from the framework's own initialiser, by path: (draws, ...)."""
+
+    weights: Arrays
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model gives for one case: probabilities (batch, classes), the loss (1,), gradients by path."""
+
+    probabilities: np.ndarray
+    loss: np.ndarray
+    gradients: Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases(Record):
+    """The answers to every case; on the reference's side, also the cases themselves."""
+
+    answers: dict[str, Answer]
+    cases: dict[str, Case] = field(default_factory=dict)
+    variants: list[dict[str, Answer]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay(Record):
+    """The weights after every step of an optimizer that is given the same gradients.
+
+    Attributes:
+        weights: by path, (steps, values + 1): the first values and the sum, see `parity.protocol.answer.shorten`.
+        gradients: (steps, period), spread over each tensor by `parity.protocol.inputs.tiled`.
+        start: by path.
+        optimizer: the reference's name and numbers.
+        updates: how often the candidate's optimizer stepped.
+        optimizers: the classes of the candidate's.
+    """
+
+    weights: Arrays
+    gradients: np.ndarray | None = None
+    start: Arrays = field(default_factory=dict)
+    variants: list[Arrays] = field(default_factory=list)
+    optimizer: dict = field(default_factory=dict)
+    updates: int = 0
+    optimizers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means(Record):
+    """An epoch's means, twice, over uneven batches, while the weights stay as they are.
+
+    Attributes:
+        curves: by name, (epochs,).
+        batches: the reference's batches of each epoch, (batches, 4), see `parity.protocol.answer.describe_batch`.
+        sums: the candidate's of all epochs, (batches, 4).
+        losses: the candidate's, (batches,).
+        start: weights by path.
+    """
+
+    curves: Curves
+    start: Arrays = field(default_factory=dict)
+    variants: list[Curves] = field(default_factory=list)
+    batches: list[np.ndarray] = field(default_factory=list)
+    sums: np.ndarray | None = None
+    losses: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The reference before an epoch: weights by path, the optimizer's moments by slot and path, its updates."""
+
+    weights: Arrays
+    moments: dict[str, Arrays]
+    step: int
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The first batches of an epoch: images (N, 784) uint8 and labels (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps(Record):
+    """A training run, step by step.
+
+    Attributes:
+        losses: of every batch, (steps,).
+        curves: by name, (epochs,).
+        final: the trained weights by path.
+        snapshots, batches: of every epoch of the reference.
+        epoch_seconds, startup_seconds: wall seconds.
+        path: how the candidate ran its steps.
+    """
+
+    losses: np.ndarray
+    curves: Curves
+    final: Arrays
+    epoch_seconds: list[float]
+    snapshots: list[Snapshot] = field(default_factory=list)
+    batches: list[Batches] = field(default_factory=list)
+    startup_seconds: float = 0.0
+    path: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run for the noise floor: batch losses (steps,) and curves; it ends early once it has passed the horizon."""
+
+    losses: np.ndarray
+    curves: Curves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor(Record):
+    """The reference's runs that differ from its free run in rounding only."""
+
+    variants: list[Run]
+    horizon_reached: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restarts(Record):
+    """Batch losses (steps,) of a run whose every epoch starts from the reference's snapshot."""
+
+    losses: np.ndarray
+    variants: list[np.ndarray] = field(default_factory=list)
+    epoch_seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions(Record):
+    """Probabilities (N, classes) of the test images under the reference's trained weights.
+
+    Attributes:
+        probabilities: with the reference's weights.
+        own_probabilities: with the candidate's own trained weights.
+        weights: the reference's, by path.
+        images, labels: (N, 784) uint8 and (N,) int64.
+    """
+
+    probabilities: np.ndarray
+    own_probabilities: np.ndarray | None = None
+    weights: Arrays = field(default_factory=dict)
+    images: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    variants: list[np.ndarray] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents(Record):
+    """What a checkpoint holds, in neither framework's form, and what it predicts.
+
+    Attributes:
+        experiment: the model, its optimizer and precision, as plain values; the rest counts only if there is a run.
+        run: of `mlp_spec.runs.resume.Stamp`, as plain values; None if the checkpoint belongs to none.
+        tensors: the table.
+        weights: by path.
+        moments: of the optimizer, by slot and path; Keras's, in both directions.
+        step: how many updates the optimizer has made.
+        source: the file's name.
+        weights_only: why there are weights only, None if the run can go on.
+        dataset, data_source: of the test images.
+        inputs: what was predicted, by what it is.
+        probabilities: of these inputs, (N, classes).
+    """
+
+    experiment: dict
+    run: dict | None
+    tensors: list[Tensor]
+    weights: Arrays
+    source: str
+    moments: dict[str, Arrays] = field(default_factory=dict)
+    step: int = 0
+    weights_only: str | None = None
+    dataset: str = ""
+    data_source: str = ""
+    inputs: Arrays = field(default_factory=dict)
+    probabilities: Arrays = field(default_factory=dict)
+    variants: list[Arrays] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers(Record):
+    """What small pieces of code gave, by name."""
+
+    numbers: dict[str, list[float]]
+
+
+# The parts a framework's process can be asked for, and what it answers.
+PARTS: dict[str, type[Record]] = {
+    "facts": Facts,
+    "initial_weights": Draws,
+    "cases": Cases,
+    "optimizer": Replay,
+    "metrics": Means,
+    "lockstep": Steps,
+    "interchange": Predictions,
+    "floor": Floor,
+    "restarts": Restarts,
+    "read": Contents,
+    "write": Contents,
+    "snippets": Numbers,
+}
+
+
+def stamped(record: Record, experiment: Experiment | None, seconds: float) -> Record:
+    """Returns a record with the experiment it belongs to, if there is one, and the seconds it took."""
+    stamp = {} if experiment is None else {"run_id": experiment.run_id, "experiment_hash": experiment.hash}
+    return replace(record, **stamp, seconds=seconds)
