@@ -60,7 +60,7 @@ def train(given: flags.LightningFlags) -> None:
         return
     run = runs.RunFolder.create(given.output_dir, f"lightning-{experiment.name}")
     run.write_configuration(experiment, digits.source, device, environment.describe(*PACKAGES), engine)
-    show(model, experiment.model.input_size)
+    show(model)
     results = fit(model, datamodule, experiment, run, device, given.resume, **engine)
     try:
         print(run.finish(results, digits, experiment, "Lightning"))
@@ -109,13 +109,22 @@ def build(experiment: Experiment, module: Callable | None = None, **numbers):
     )
 
 
-def show(model, input_size: int = 784) -> None:
-    """Prints the layers, as Keras's `model.summary()` does; `input_size` is how many values an image has."""
-    from parity.adapters.torch import tensors as layers
-    from parity.protocol.layers import print_summary
+def show(model) -> None:
+    """Prints a table of the linear layers, like Keras's `model.summary()`."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from torch import nn
 
+    columns = ("Layer (type)", "Output Shape", Column("Param #", justify="right"))
+    table = Table(*columns, title=f"Model: {type(model).__name__}", title_justify="left")
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Linear):
+            count = sum(parameter.numel() for parameter in layer.parameters())
+            table.add_row(f"{name} (Linear)", f"(None, {layer.out_features})", f"{count:,}")
     total = sum(parameter.numel() for parameter in model.parameters())
-    print_summary(type(model).__name__, layers.describe(model, input_size), total)
+    console = Console()
+    console.print(table)
+    console.print(f" Total params: {total:,}\n", highlight=False)
 
 
 def fit(

@@ -53,7 +53,6 @@ import keras
 
 from keras_reference import data
 from keras_reference.model import build_model, compile_model
-from parity.adapters.keras import tensors as layers
 
 folder = Path("runs") / "keras_lab"  # for the pictures
 folder.mkdir(parents=True, exist_ok=True)
@@ -164,11 +163,11 @@ print("sum:", answer.sum().round(3))
 # than half as wide.
 
 # %%
-start = layers.weights(model)
+kernel, bias, *_ = model.get_weights()
 print(f"Glorot's limit: {(6 / (784 + 25)) ** 0.5:.4f}")
 print(f"PyTorch's own limit: {1 / 784**0.5:.4f}")
-print(f"weights up to {abs(start['dense_0/kernel']).max():.4f}")
-print(f"biases up to {abs(start['dense_0/bias']).max():.4f}")
+print(f"weights up to {abs(kernel).max():.4f}")
+print(f"biases up to {abs(bias).max():.4f}")
 
 # %% [markdown]
 # ## Summarise the model

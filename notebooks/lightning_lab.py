@@ -54,7 +54,6 @@ from lightning_mlp.history import History
 from lightning_mlp.model import LitMLP
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs import fitting, pictures
-from parity.adapters.torch import tensors as layers
 
 device = devices.choose("auto")
 train.quieten()  # Lightning without its remarks about every run
@@ -175,18 +174,18 @@ print("sum:", answer.sum().round(3))
 # as wide, and starts with biases of 0. `LitMLP` does as Keras does, by `xavier_uniform_` and `zeros_` above.
 
 # %%
-start = layers.weights(model)
+weight, bias, *_ = model.parameters()
 print(f"Glorot's limit: {(6 / (784 + 25)) ** 0.5:.4f}")
 print(f"PyTorch's own limit: {1 / 784**0.5:.4f}")
-print(f"weights up to {abs(start['dense_0/kernel']).max():.4f}")
-print(f"biases up to {abs(start['dense_0/bias']).max():.4f}")
+print(f"weights up to {weight.abs().max():.4f}")
+print(f"biases up to {bias.abs().max():.4f}")
 
 # %% [markdown]
 # ## Summarise the model
 #
 # The summary lists the layers, what each puts out (`None` stands for the number of images, which is left open) and how
 # many numbers it can learn. Lightning's own `ModelSummary` rounds them (19.9 K), so the project prints a table like
-# Keras's. The softmax in it is the one by which `predict_step` makes probabilities of the logits.
+# Keras's.
 #
 # **Question 3.** How do 784 inputs and 25 neurons come to 19,625 numbers, and 25 neurons and 10 outputs to 260?
 

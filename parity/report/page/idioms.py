@@ -53,7 +53,7 @@ class Step:
 KERAS_DATA, LIT_DATA = "keras_reference/data.py", "lightning_mlp/data.py"
 KERAS_MODEL, LIT_MODEL = "keras_reference/model.py", "lightning_mlp/model.py"
 KERAS_TRAIN, LIT_TRAIN = "keras_reference/train.py", "lightning_mlp/train.py"
-PICTURES, SUMMARY = "mlp_spec/runs/pictures.py", "parity/protocol/layers.py"
+PICTURES = "mlp_spec/runs/pictures.py"
 
 STEPS = (
     Step(
@@ -109,7 +109,7 @@ STEPS = (
         "Summarise",
         (Cut(KERAS_TRAIN, "train", ("model.summary()",)),),
         (Cut(LIT_TRAIN, "show"),),
-        "Keras counts by itself; on the other side the layers are read from the module, and the table is ours.",
+        "Keras has a summary of its own; on the other side, a loop over the module's layers fills a table.",
     ),
     Step(
         "Compile",
