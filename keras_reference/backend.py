@@ -14,10 +14,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def chosen() -> str:
-    """Returns the backend that the environment variable KERAS_BACKEND names, as Keras has it; else TensorFlow.
+    """Returns the backend that the environment variable KERAS_BACKEND names; TensorFlow if it is not set.
 
     Raises:
-        UserError: it names none of Keras's.
+        UserError: Keras has no such backend.
     """
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if name not in BACKENDS:
@@ -34,7 +34,7 @@ def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
         backend: `tensorflow`, `jax` or `torch`.
 
     Raises:
-        UserError: the backend is not installed, or a GPU is asked for and the backend sees none.
+        UserError: the backend is not installed, or a GPU is required and the backend sees none.
     """
     os.environ["KERAS_BACKEND"] = backend
     if accelerator == "cpu":  # read once, when the backends are imported
@@ -67,12 +67,12 @@ def start_jax(accelerator: str, precision: str) -> str:
 
 
 def start_torch(accelerator: str, precision: str) -> str:
-    """Sets torch's threads; its products of float32 matrices are exact unless told otherwise."""
+    """Sets torch's threads; by default its float32 matrix products do not use TF32."""
     import torch
 
     if accelerator != "cpu" and torch.cuda.is_available():
         return "gpu"
-    torch.set_num_threads(1)  # small products: threads that wait for each other cost more than they give
+    torch.set_num_threads(1)  # on small products, threads cost more in waiting than they save
     return "cpu"
 
 
@@ -83,27 +83,27 @@ def start_tensorflow(accelerator: str, precision: str) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if accelerator == "cpu":
         tf.config.set_visible_devices([], "GPU")
-    # TensorFlow rounds float32 matrices to 10 bits on a GPU (TF32) unless told not to; PyTorch does not.
+    # TensorFlow rounds float32 matrices to 10 bits on a GPU (TF32) by default; PyTorch does not.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return "gpu" if gpus and accelerator != "cpu" else "cpu"
 
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Holds back what TensorFlow's C++ side prints while it starts and looks for a GPU; shows it if that fails.
+    """Hides what TensorFlow's C++ code prints while it starts and looks for a GPU; prints it if the start fails.
 
-    It writes to the file descriptor before its own log level counts, so Python's `sys.stderr` is too late.
+    That code writes to the file descriptor before its log level takes effect, so replacing `sys.stderr` is too late.
     """
     sys.stderr.flush()
-    shown = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(shown, held.read())
+            buffer.seek(0)
+            os.write(stderr, buffer.read())
             raise
         finally:
-            os.dup2(shown, 2)
-            os.close(shown)
+            os.dup2(stderr, 2)
+            os.close(stderr)

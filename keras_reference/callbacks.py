@@ -1,4 +1,4 @@
-"""Callbacks around `fit`: an epoch's seconds, and Keras's bar over all epochs of a run."""
+"""Callbacks for `fit`: the wall time of an epoch, and Keras's progress bar for the whole run."""
 
 import time
 
@@ -6,7 +6,7 @@ import keras
 
 
 class EpochTimer(keras.callbacks.Callback):
-    """Measures an epoch's wall seconds, training and validation, without `fit`'s setting up."""
+    """Measures the wall seconds of an epoch, training and validation, without the setup of `fit`."""
 
     seconds = 0.0
 
@@ -20,12 +20,12 @@ class EpochTimer(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's own progress bar, told how many epochs the whole run has."""
+    """Keras's progress bar, with the number of epochs of the whole run."""
 
     def __init__(self, epochs: int, verbose: int):
         super().__init__()
         self._run = {"epochs": epochs, "verbose": verbose}
 
     def set_params(self, params):
-        """Takes `fit`'s parameters, with the run's epochs and verbosity in place of the call's."""
+        """Takes the parameters of `fit`, but the epochs and verbosity of the run."""
         super().set_params({**params, **self._run})

@@ -13,15 +13,15 @@ MEMBER = "run.json"
 
 
 def save(model, stamp: Stamp | None, path: str | Path, converted: dict | None = None) -> None:
-    """Saves weights, optimizer and stamp; the file appears whole or not at all.
+    """Saves weights, optimizer and stamp; an interrupted write leaves no partial file.
 
     A `.keras` file is a zip archive, and Keras ignores members it does not know.
 
     Args:
         model: a compiled model.
-        stamp: the run it belongs to, None if it belongs to none.
-        path: where to.
-        converted: what `resume.converted` returned, for a checkpoint made from another framework's.
+        stamp: the run it belongs to, or None.
+        path: of the file.
+        converted: what `resume.converted` returned, for a checkpoint converted from another framework's.
     """
     with replacing(path) as temporary:
         model.save(temporary)
@@ -33,23 +33,22 @@ def save(model, stamp: Stamp | None, path: str | Path, converted: dict | None = 
 
 
 def read_members(path: str | Path) -> dict:
-    """Reads a file's JSON members by their names, without Keras.
+    """Returns a file's JSON members by name, without Keras.
 
     Raises:
-        UserError: the file is missing, damaged or no `.keras` file.
+        UserError: the file is missing, damaged or not a `.keras` file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
                 raise UserError(f"checkpoint {path} is damaged (in {damaged})")
-            found = {name: json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")}
+            return {name: json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")}
     except UserError:
         raise
     except OSError as error:
         raise UserError(f"checkpoint {path} cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # a damaged archive fails in as many ways as it has bits
+    except Exception as error:  # damaged archives raise many kinds of errors
         raise UserError(f"checkpoint {path} is damaged or not a .keras file ({error})") from error
-    return found
 
 
 def read_stamp(path: str | Path) -> Stamp:
@@ -66,7 +65,7 @@ def read_stamp(path: str | Path) -> Stamp:
 
 
 def load(path: str | Path):
-    """Loads the compiled model with its optimizer's state; never runs code from the file.
+    """Loads the compiled model with its optimizer's state, without running code from the file.
 
     Raises:
         UserError: Keras cannot read the file.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from mlp_spec.digits import load as data
+from mlp_spec.digits.load import ARRAYS, Digits, load_digits, patient_for
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """What `fit` is given.
+    """The arrays for `fit`.
 
     Attributes:
         x_train: (N, 784) float32 in [0, 1].
@@ -25,24 +25,24 @@ class Arrays:
     y_test: np.ndarray
 
 
-def load(dataset: str = "auto", folder: str | None = None) -> data.Digits:
-    """Loads the digits from a folder, or through Keras's own loader.
+def load(dataset: str = "auto", folder: str | None = None) -> Digits:
+    """Loads the digits from a folder, or with Keras's own loader.
 
     Raises:
-        UserError: neither gives the digits of `dataset`.
+        UserError: the digits of `dataset` cannot be loaded.
     """
-    return data.load(dataset, folder, download)
+    return load_digits(dataset, folder, download)
 
 
 def download() -> dict[str, np.ndarray]:
     """keras.datasets.mnist."""
-    with data.patient_for(20):
+    with patient_for(20):
         (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
-    return dict(zip(data.ARRAYS, (train_images, train_labels, test_images, test_labels), strict=True))
+    return dict(zip(ARRAYS, (train_images, train_labels, test_images, test_labels), strict=True))
 
 
-def preprocess(digits: data.Digits) -> Arrays:
-    """Turns pixels and labels into what the model learns from."""
+def preprocess(digits: Digits) -> Arrays:
+    """Scales the images and encodes the labels one-hot."""
     return Arrays(
         x_train=scale(digits.train_images),
         y_train=keras.utils.to_categorical(digits.train_labels, 10),

@@ -8,7 +8,7 @@ from keras.optimizers import SGD, Adam, AdamW, RMSprop
 def build_model(hidden_sizes=(25,), activation="sigmoid", input_size=784, num_classes=10) -> Sequential:
     """Builds the MLP: (batch, input_size) images to (batch, num_classes) probabilities.
 
-    `Dense` starts from Glorot-uniform kernels and zero biases unless told otherwise.
+    By default, `Dense` starts from Glorot-uniform kernels and zero biases.
     """
     model = Sequential()
     model.add(Input(shape=(input_size,)))
@@ -27,7 +27,7 @@ def compile_model(model: Sequential, optimizer="sgd", **numbers) -> Sequential:
     Args:
         model: what `build_model` returned.
         optimizer: `sgd`, `adam`, `adamw` or `rmsprop`.
-        numbers: of the optimizer, by Keras's own names (`learning_rate`, `momentum`, `epsilon` ...).
+        numbers: the optimizer's hyperparameters by Keras's names (`learning_rate`, `momentum`, `epsilon` ...).
 
     Raises:
         ValueError: Keras does not have this optimizer.

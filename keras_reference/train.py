@@ -10,7 +10,7 @@ STARTED = time.monotonic()
 from mlp_spec import flags, optimizers  # noqa: E402
 from mlp_spec.experiment import DataSpec, Experiment  # noqa: E402
 from mlp_spec.runs import environment, resume  # noqa: E402
-from mlp_spec.runs import folder as runs  # noqa: E402
+from mlp_spec.runs.folder import CURVES, Results, RunFolder  # noqa: E402
 from mlp_spec.support import command  # noqa: E402
 from mlp_spec.support.errors import UserError  # noqa: E402
 
@@ -20,46 +20,47 @@ CHECKPOINT = "checkpoint.keras"
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(flags.TrainFlags, PROG, "Trains the lab's MLP in Keras.", argv)
-    return command.run(lambda: train(given))
+    options = flags.parse(flags.TrainFlags, PROG, "Trains the lab's MLP in Keras.", argv)
+    return command.run(lambda: train(options))
 
 
-def train(given: flags.TrainFlags) -> None:
-    """Trains as any Keras user would: Keras's own initialiser, Keras's own shuffle."""
+def train(options: flags.TrainFlags) -> None:
+    """Trains with Keras's own initialiser and Keras's own shuffle."""
     from keras_reference import backend, checkpoint
 
-    stamp = checkpoint.read_stamp(given.resume) if given.resume else None
-    experiment = resume.experiment_of(given, stamp)
+    stamp = checkpoint.read_stamp(options.resume) if options.resume else None
+    experiment = resume.experiment_of(options, stamp)
     check_supported(experiment)
-    flags.check_folders(given.data_folder, given.output_dir)
-    device = backend.start(given.accelerator, experiment.training.precision, backend.chosen())
+    flags.check_folders(options.data_folder, options.output_dir)
+    device = backend.start(options.accelerator, experiment.training.precision, backend.chosen())
 
     from keras_reference import data
 
-    digits = data.load(given.dataset if stamp is None else experiment.data.dataset, given.data_folder)
+    digits = data.load(options.dataset if stamp is None else experiment.data.dataset, options.data_folder)
     experiment = replace(experiment, data=DataSpec(digits.dataset))
-    model = checkpoint.load(given.resume) if stamp else build(experiment)
-    if given.steps_per_execution is not None:
-        check_steps_per_execution(given.steps_per_execution)
-        model.steps_per_execution = given.steps_per_execution
+    model = checkpoint.load(options.resume) if stamp else build(experiment)
+    if options.steps_per_execution is not None:
+        check_steps_per_execution(options.steps_per_execution)
+        model.steps_per_execution = options.steps_per_execution
 
-    run = runs.RunFolder.create(given.output_dir, f"keras-{experiment.name}")
+    run = RunFolder.create(options.output_dir, f"keras-{experiment.name}")
     run.write_configuration(
         experiment, digits.source, device, environment.describe(*backend.PACKAGES, backend.chosen())
     )
     model.summary()
-    results = stamp.results if stamp else runs.Results()
+    results = stamp.results if stamp else Results()
 
-    def keep(results: runs.Results) -> None:
+    def save_epoch(results: Results) -> None:
         run.write_results(results)
         checkpoint.save(model, resume.Stamp(experiment, results), run.path / CHECKPOINT)
 
     verbose = 1 if sys.stdout.isatty() else 2
     try:
-        fit(model, data.preprocess(digits), experiment, results, after_epoch=keep, verbose=verbose)
+        fit(model, data.preprocess(digits), experiment, results, after_epoch=save_epoch, verbose=verbose)
         print(run.finish(results, digits, experiment, "Keras"))
     except KeyboardInterrupt:
-        resume.keep_interrupted(run, run.path / CHECKPOINT, checkpoint.read_stamp, digits, "Keras", PROG, given.resume)
+        saved = run.path / CHECKPOINT
+        resume.keep_interrupted(run, saved, checkpoint.read_stamp, digits, "Keras", PROG, options.resume)
 
 
 def check_supported(experiment: Experiment) -> None:
@@ -71,13 +72,11 @@ def check_supported(experiment: Experiment) -> None:
 
 
 def check_steps_per_execution(steps: int) -> None:
-    """Checks that Keras's backend can run many steps at once."""
+    """Checks that Keras's backend can run several steps in one execution."""
     import keras
 
     if steps > 1 and keras.backend.backend() == "torch":
-        raise UserError(
-            f"--steps-per-execution {steps}: Keras on torch runs one at a time; its other backends run many"
-        )
+        raise UserError(f"--steps-per-execution {steps}: Keras on torch runs one at a time; use another KERAS_BACKEND")
 
 
 def build(experiment: Experiment):
@@ -97,8 +96,8 @@ def fit(
     model,
     arrays,
     experiment: Experiment,
-    results: runs.Results,
-    after_epoch: Callable[[runs.Results], None] = lambda results: None,
+    results: Results,
+    after_epoch: Callable[[Results], None] = lambda results: None,
     before_epoch: Callable[[int], None] = lambda epoch: None,
     order: Callable[[int], object] | None = None,
     verbose: int = 0,
@@ -113,12 +112,12 @@ def fit(
         model: a compiled Keras model.
         arrays: `keras_reference.data.Arrays`.
         experiment: batch size, epochs and seed.
-        results: the epochs that are finished; grows.
+        results: the finished epochs; every new one is appended.
         after_epoch: called with the results so far.
-        before_epoch: called with the epoch (from 0) that is about to start.
-        order: from the epoch (from 0) to the order of the samples (M,); Keras shuffles unless given.
+        before_epoch: called with the number of the epoch (from 0) that is about to start.
+        order: returns an epoch's order of the samples, (M,); if None, Keras shuffles.
         verbose: Keras's: 0 silent, 1 bar, 2 a line an epoch.
-        options: of `fit`.
+        options: further keyword arguments of Keras's `fit`.
     """
     import keras
 
@@ -141,15 +140,15 @@ def fit(
             shuffle=order is None,
             validation_data=(arrays.x_test, arrays.y_test),
             callbacks=callbacks,
-            verbose=0,  # `Progress` shows Keras's bar with the run's epochs, not this call's
+            verbose=0,  # `Progress` shows Keras's bar, with the epochs of the run instead of this call's
             **options,
         ).history
-        results.add_epoch({name: history[name][0] for name in runs.CURVES}, timer.seconds)
+        results.add_epoch({name: history[name][0] for name in CURVES}, timer.seconds)
         after_epoch(results)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Returns the seed of one epoch's shuffle; another one for every seed and epoch."""
+    """Returns the seed of an epoch's shuffle, different for every run seed and epoch."""
     import numpy as np
 
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""Callbacks of the training command: the bar, and what is kept after every epoch."""
+"""Callbacks of the training command: the progress bar, and the checkpoint after every epoch."""
 
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
@@ -9,41 +9,40 @@ from mlp_spec.runs.resume import Stamp
 
 
 class Bar(ProgressBar):
-    """Shows Keras-like progress: a bar within an epoch, one line with four numbers after it."""
+    """Shows progress like Keras: a bar during an epoch, then one line with its four metrics."""
 
     def __init__(self, history: History):
         super().__init__()
-        self.history, self.said = history, False
+        self.history, self.has_reported = history, False
 
     def on_train_start(self, trainer, pl_module):
-        """Makes the bar."""
+        """Creates the bar."""
         sampler = getattr(trainer.train_dataloader, "sampler", None)
-        # with many steps per execution, the bar still counts steps
-        self.steps_of_batch = getattr(sampler, "block", None) or 1
+        # a batch of Lightning's is a block of many steps on the fast path; the bar counts steps on both
+        self.steps_per_batch = getattr(sampler, "block", None) or 1
         self.bar = EpochBar(trainer.max_epochs, getattr(sampler, "batches", trainer.num_training_batches))
         if getattr(pl_module, "compile_steps", False):
             print("Compiling the training step ...", flush=True)
 
     def on_train_epoch_start(self, trainer, pl_module):
-        """Empties the bar; before the first epoch, says what became of compiling."""
-        if not self.said:
-            self.said = True
-            self.say(pl_module)
+        """Empties the bar; before the first epoch, reports on compiling."""
+        if not self.has_reported:
+            self.has_reported = True
+            self.report_compiling(pl_module)
         self.bar.start_epoch(trainer.current_epoch)
 
     @staticmethod
-    def say(pl_module) -> None:
-        """Says how long compiling took, or why it was not done."""
-        if why := getattr(pl_module, "why_not", None):
-            what = "compiled" if pl_module.compile_steps else "captured"
-            print(f"note: steps are not {what}, but run one by one: {why}", flush=True)
+    def report_compiling(pl_module) -> None:
+        """Prints how long compiling or capturing took, or why it was not done."""
+        action = "compiled" if getattr(pl_module, "compile_steps", False) else "captured"
+        if reason := getattr(pl_module, "why_not", None):
+            print(f"note: steps are not {action}, but run one by one: {reason}", flush=True)
         elif seconds := getattr(pl_module, "compile_seconds", None):
-            what = "Compiled" if pl_module.compile_steps else "Captured"
-            print(f"{what} in {seconds:.1f} s.", flush=True)
+            print(f"{action.capitalize()} in {seconds:.1f} s.", flush=True)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         """Fills the bar."""
-        self.bar.advance((batch_idx + 1) * self.steps_of_batch)
+        self.bar.advance((batch_idx + 1) * self.steps_per_batch)
 
     def on_train_epoch_end(self, trainer, pl_module):
         """Prints the epoch's line."""
@@ -51,20 +50,20 @@ class Bar(ProgressBar):
         self.bar.end_epoch(trainer.current_epoch, self.history.epoch_seconds[-1], metrics)
 
     def on_exception(self, trainer, pl_module, exception):
-        """Takes the bar away before anything else is printed."""
+        """Removes the bar before anything else is printed."""
         if hasattr(self, "bar"):
             self.bar.stop()
 
 
-class Keeper(Checkpoint):
-    """Writes results and a checkpoint after every epoch, stamped with the experiment they belong to.
+class EpochCheckpoint(Checkpoint):
+    """Writes results and a checkpoint after every epoch, with the experiment they belong to.
 
-    Lightning calls a `Checkpoint` after all other callbacks, when they have seen the epoch.
+    Lightning calls a `Checkpoint` after all other callbacks, so that `history` holds the epoch.
 
     Args:
         history: the curves.
-        run: where everything is written; None in a process that writes nothing.
-        name: the checkpoint's file name; it is replaced after every epoch.
+        run: the run folder; None in a process that does not write.
+        name: the checkpoint's file name; the file is replaced after every epoch.
         experiment: what is trained.
     """
 
@@ -75,7 +74,7 @@ class Keeper(Checkpoint):
 
     @property
     def results(self) -> Results:
-        """What has been finished so far."""
+        """The results of the finished epochs."""
         return Results(self.history.history, self.history.epoch_seconds, self.startup_seconds, self.compile_seconds)
 
     def on_save_checkpoint(self, trainer, pl_module, checkpoint):

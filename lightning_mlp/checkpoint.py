@@ -1,4 +1,4 @@
-"""Checkpoints: Lightning's own, read without running code from the file."""
+"""Reads Lightning's checkpoints without running code from the file."""
 
 import zipfile
 from pathlib import Path
@@ -17,7 +17,7 @@ def read(path: str | Path) -> dict:
         UserError: the file is missing, damaged, unsafe or Keras's.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # torch.load itself does not check the archive's sums
+        with zipfile.ZipFile(path) as archive:  # torch.load itself does not verify the archive's checksums
             if "model.weights.h5" in archive.namelist():
                 raise UserError(
                     f"checkpoint {path} is Keras's; turn it into Lightning's with: "
@@ -30,7 +30,7 @@ def read(path: str | Path) -> dict:
         raise
     except OSError as error:
         raise UserError(f"checkpoint {path} cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # a damaged archive fails in as many ways as it has bits
+    except Exception as error:  # damaged archives raise many kinds of errors
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"checkpoint {path} is damaged or not a checkpoint ({reason})") from error
     if not isinstance(checkpoint, dict):
@@ -42,7 +42,7 @@ def read_stamp(path: str | Path) -> Stamp:
     """Reads which run a checkpoint belongs to.
 
     Raises:
-        UserError: the file is missing, damaged, unsafe, not of our training command, or holds weights only.
+        UserError: the file is missing, damaged, unsafe, not written by the training command, or holds weights only.
     """
     checkpoint = read(path)
     resume.check_whole(checkpoint.get(resume.CONVERTED), path)
@@ -57,7 +57,7 @@ def load_model(checkpoint: dict, path: str | Path):
     `LitMLP.load_from_checkpoint` would round a float64 model's weights to float32.
 
     Raises:
-        UserError: it holds another module.
+        UserError: it was saved by another module.
     """
     from lightning_mlp.model import LitMLP
 
@@ -65,7 +65,7 @@ def load_model(checkpoint: dict, path: str | Path):
         weights = checkpoint["state_dict"]
         model = LitMLP(**checkpoint["hyper_parameters"])
         model.to(next(iter(weights.values())).dtype).load_state_dict(weights)
-    except Exception as error:  # a stranger's checkpoint can be anything
+    except Exception as error:  # a checkpoint of another module can hold anything
         reason = (str(error).strip().splitlines() or [""])[0]
         raise UserError(f"checkpoint {path} holds no LitMLP ({type(error).__name__}: {reason})") from error
     return model.eval()

@@ -1,4 +1,4 @@
-"""MNIST as a LightningDataModule: held once in memory, batches cut without per-sample work."""
+"""MNIST as a LightningDataModule: tensors in memory, sliced a whole batch at a time."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from mlp_spec.digits import load as data
+from mlp_spec.digits.load import ARRAYS, Digits, load_digits, patient_for
 from mlp_spec.support.errors import UserError
 
 
@@ -21,17 +21,17 @@ class MNISTDataModule(lightning.LightningDataModule):
     A batch is a pair: images (batch, 784) float32 in [0, 1], labels (batch,) int64.
 
     Args:
-        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be had.
-        data_dir: folder with MNIST's four files; downloaded by torchvision unless given.
-        batch_size: training batch; the last batch of an epoch may be smaller.
-        eval_batch_size: validation batch; decides speed, not the means.
+        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be loaded.
+        data_dir: folder with MNIST's four files; if None, torchvision downloads them.
+        batch_size: of training; the last batch of an epoch may be smaller.
+        eval_batch_size: of validation; it changes the speed, not the means.
         seed: of the shuffle.
-        order: from the epoch (from 0) to the samples it visits, in order, (M,); PyTorch shuffles all unless given.
-        steps_per_execution: training batches of one `training_step`, for a module that `ManySteps` makes: the
-            loader gives a `Block`; unless given, one batch.
+        order: returns the samples of an epoch (from 0) in order, (M,); if None, PyTorch shuffles them all.
+        steps_per_execution: training batches per `training_step`, for a `ManySteps` module: the loader then returns a
+            `Block` of them. If None, it returns one batch.
 
     Raises:
-        UserError: from `prepare_data` or `setup`, when the digits cannot be had.
+        UserError: from `prepare_data` or `setup`, when the digits cannot be loaded.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class MNISTDataModule(lightning.LightningDataModule):
         self.dataset, self.data_dir = dataset, data_dir
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.seed, self.order = seed, order
-        self.digits: data.Digits | None = None
+        self.digits: Digits | None = None
 
     def prepare_data(self) -> None:
-        """Fetches what is not there yet; Lightning calls it on one process of a machine."""
+        """Downloads or reads the digits; Lightning calls it in one process of a machine."""
         if self.digits is None:
-            self.digits = data.load(self.dataset, self.data_dir, download)
+            self.digits = load_digits(self.dataset, self.data_dir, download)
 
     def setup(self, stage: str | None = None) -> None:
-        """Builds the tensors, on the device that trains; Lightning calls it on every process."""
+        """Builds the tensors on the device that trains; Lightning calls it in every process."""
         self.prepare_data()
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         if not hasattr(self, "train_set"):
@@ -66,12 +66,12 @@ class MNISTDataModule(lightning.LightningDataModule):
         self.train_set, self.val_set = self.train_set.to(device), self.val_set.to(device)
 
     def train_dataloader(self) -> DataLoader:
-        """Loads shuffled batches; Lightning tells the sampler each epoch."""
+        """Loads shuffled batches; Lightning sets the sampler's epoch."""
         device, share = self.train_set.device, self.share()
         order = self.order or self.shuffled
         batches = EpochBatches(len(self.train_set), self.batch_size, order, device, self.steps_per_execution, share)
         check_shares(batches.visited, self.batch_size, share[1])
-        # batch_size=None: the sampler gives whole batches of indices, and one indexing cuts one batch.
+        # batch_size=None: the sampler yields the indices of whole batches, and the data set slices a batch at once.
         return DataLoader(self.train_set, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
@@ -82,21 +82,21 @@ class MNISTDataModule(lightning.LightningDataModule):
     predict_dataloader = val_dataloader
 
     def share(self) -> tuple[int, int]:
-        """Returns this process's rank, and the number of processes that share every batch."""
+        """Returns the rank of this process, and the number of processes that share every batch."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        """Returns the batch as it is: it was cut on the device."""
+        """Returns the batch unchanged: it is on the device already."""
         return batch
 
     def shuffled(self, epoch: int) -> torch.Tensor:
-        """Draws an epoch's order from the seed and the epoch alone, so that a resumed run finds it again."""
+        """Draws an epoch's order from the seed and the epoch alone, so that a resumed run draws it again."""
         seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0])
         return torch.randperm(len(self.train_set), generator=torch.Generator().manual_seed(seed))
 
 
 class HeldDataset(TensorDataset):
-    """Tensors held in memory, all on one device; one indexing cuts a whole batch, or a block of them."""
+    """Tensors in memory, all on one device; indexing returns a whole batch, or a block of batches."""
 
     def __getitem__(self, rows: "torch.Tensor | slice | list[torch.Tensor]") -> "tuple[torch.Tensor, ...] | Block":
         if isinstance(rows, list):
@@ -107,7 +107,7 @@ class HeldDataset(TensorDataset):
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """The device of the tensors."""
         return self.tensors[0].device
 
     def to(self, device: torch.device) -> "HeldDataset":
@@ -116,11 +116,11 @@ class HeldDataset(TensorDataset):
 
 
 class Block:
-    """Batches that are cut when they are asked for.
+    """Several batches, which are sliced as they are iterated.
 
     Args:
-        dataset: what they are cut from.
-        rows: of each batch, (B,).
+        dataset: the data set.
+        rows: the rows of each batch, (B,).
     """
 
     def __init__(self, dataset: HeldDataset, rows: list[torch.Tensor]):
@@ -131,15 +131,15 @@ class Block:
 
 
 class EpochBatches(Sampler):
-    """Cuts an epoch's order of samples into the rows of each batch.
+    """Splits an epoch's order of samples into the rows of each batch.
 
     Args:
         samples: how many samples there are.
         batch_size: rows of a batch; the last one may have fewer.
-        order: from the epoch to the samples it visits, in order, (M,); all in their own order unless given.
-        device: where the rows are needed.
-        block: how many batches are given at once, as a list; the last list may be shorter. Unless given, no list.
-        share: rank and number of the processes that share every batch; a process gets its own part of each.
+        order: returns the samples of an epoch in order, (M,); if None, all samples in their own order.
+        device: of the rows.
+        block: yield lists of this many batches; the last list may be shorter. If None, yield single batches.
+        share: rank and number of the processes that share every batch; each gets its own part.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class EpochBatches(Sampler):
     ):
         self.samples, self.batch_size, self.order, self.device = samples, batch_size, order, device
         self.block, self.share = block, share
-        self.visited = samples if order is None else len(order(0))  # every epoch visits as many
+        self.visited = samples if order is None else len(order(0))  # the same number in every epoch
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -169,8 +169,8 @@ class EpochBatches(Sampler):
         return math.ceil(self.batches / (self.block or 1))
 
     def __iter__(self) -> Iterator[torch.Tensor | slice | list[torch.Tensor]]:
-        # A generator, so that the order is drawn with the first batch: when Lightning resumes, it makes the
-        # iterator before it says which epoch it is for.
+        # A generator, so that the order is drawn with the first batch: on a resume, Lightning creates the iterator
+        # before it sets the epoch.
         if self.order is None:
             for start in range(0, self.samples, self.batch_size):
                 part = self.part(min(self.batch_size, self.samples - start))
@@ -191,7 +191,7 @@ class EpochBatches(Sampler):
 
 
 def check_shares(samples: int, batch_size: int, processes: int) -> None:
-    """Checks that processes can share every batch of an epoch equally, so that the mean of their means is the mean.
+    """Checks that processes can split every batch of an epoch equally: only then is the mean of their means right.
 
     Raises:
         UserError: a batch, or the smaller last one, cannot be shared.
@@ -205,7 +205,7 @@ def check_shares(samples: int, batch_size: int, processes: int) -> None:
 
 
 def hold(images: np.ndarray, labels: np.ndarray) -> HeldDataset:
-    """Turns (N, 28, 28) and (N,) uint8 into (N, 784) float32 in [0, 1] and (N,) int64."""
+    """Converts (N, 28, 28) and (N,) uint8 to (N, 784) float32 in [0, 1] and (N,) int64."""
     # A division, as in Keras: multiplying by 1/255 rounds 126 of the 256 pixel values differently.
     pixels = torch.from_numpy(images.reshape(-1, 784).astype(np.float32)).div_(255)
     return HeldDataset(pixels, torch.from_numpy(labels.astype(np.int64)))
@@ -215,16 +215,16 @@ def download() -> dict[str, np.ndarray]:
     """torchvision.datasets.MNIST."""
     from torchvision.datasets import MNIST
 
-    class SafeMNIST(MNIST):  # the folder is named after the class unless told otherwise
+    class SafeMNIST(MNIST):  # by default, the folder is named after the class
         mirrors = tuple(url for url in MNIST.mirrors if url.startswith("https://"))
         raw_folder = property(lambda self: os.path.join(self.root, "MNIST", "raw"))
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torchvision"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / "MNIST.lock"), data.patient_for(20):  # processes that train together start together
+        with FileLock(cache / "MNIST.lock"), patient_for(20):  # the processes of a distributed run start together
             train, test = (SafeMNIST(cache, train=train, download=True) for train in (True, False))
-    except (OSError, RuntimeError, ValueError) as error:  # torchvision does not check what it has cached
+    except (OSError, RuntimeError, ValueError) as error:  # torchvision does not verify its cache
         raise RuntimeError(f"{error} (if {cache} holds a broken download, remove it)") from error
     arrays = (train.data.numpy(), train.targets.numpy(), test.data.numpy(), test.targets.numpy())
-    return {name: array.astype(np.uint8) for name, array in zip(data.ARRAYS, arrays, strict=True)}
+    return {name: array.astype(np.uint8) for name, array in zip(ARRAYS, arrays, strict=True)}

@@ -1,4 +1,4 @@
-"""Chooses the device; `python -m lightning_mlp.device gpu` says whether it is there."""
+"""Chooses the device; `python -m lightning_mlp.device gpu` checks that there is a GPU."""
 
 import os
 import sys
@@ -14,23 +14,23 @@ def choose(accelerator: str) -> str:
         accelerator: `auto` takes a CUDA GPU if torch sees one.
 
     Raises:
-        UserError: a GPU is asked for and torch sees none.
+        UserError: a GPU is required and torch sees none.
     """
     if accelerator == "cpu":
         return "cpu"
     import torch
 
-    found = torch.cuda.is_available()
-    if accelerator == "gpu" and not found:
+    has_gpu = torch.cuda.is_available()
+    if accelerator == "gpu" and not has_gpu:
         raise UserError("--accelerator gpu: torch sees no CUDA GPU here; use --accelerator cpu or auto")
-    return "gpu" if found else "cpu"
+    return "gpu" if has_gpu else "cpu"
 
 
 def check_count(devices: int, device: str) -> None:
-    """Checks that a machine has as many devices as are asked for.
+    """Checks that the machine has enough devices.
 
     Args:
-        devices: GPUs, or processes on the CPU.
+        devices: number of GPUs, or of processes on the CPU.
         device: `cpu` or `gpu`.
 
     Raises:
@@ -39,19 +39,20 @@ def check_count(devices: int, device: str) -> None:
     if device == "gpu":
         import torch
 
-        found, kind = torch.cuda.device_count(), "CUDA GPU"
+        available, kind = torch.cuda.device_count(), "CUDA GPU"
     else:
-        found, kind = os.cpu_count() or 1, "CPU core"
-    if devices > found:
-        raise UserError(f"--devices {devices}: this machine has {found} {kind}{'s' if found > 1 else ''}")
+        available, kind = os.cpu_count() or 1, "CPU core"
+    if devices > available:
+        plural = "s" if available > 1 else ""
+        raise UserError(f"--devices {devices}: this machine has {available} {kind}{plural}; use at most {available}")
 
 
-# What torchrun, SLURM and Lightning's own launcher tell a process about its place among the others.
+# The environment variables by which torchrun, SLURM and Lightning's launcher number their processes.
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
 
 def is_main_process() -> bool:
-    """Says whether this is the one process of several that prints and writes."""
+    """Says whether this is the process of a distributed run that prints and writes."""
     return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
 
 

@@ -10,10 +10,10 @@ CURVES = ("loss", "acc", "val_loss", "val_acc")
 class History(lightning.Callback):
     """Collects the four curves, as Keras's `History` does; `history["loss"][3]` is epoch 4's loss.
 
-    The values are what the module logs under these names, once an epoch. They travel with checkpoints.
+    The values are what the module logs under these names, once per epoch. Checkpoints hold them, too.
 
     Attributes:
-        history: the curves by name, one number an epoch.
+        history: the curves by name, one number per epoch.
         epoch_seconds: wall seconds of each epoch, training and validation.
     """
 
@@ -38,9 +38,9 @@ class History(lightning.Callback):
         self.epoch_seconds.append(time.monotonic() - self._started)
 
     def state_dict(self):
-        """Returns what a checkpoint keeps."""
+        """Returns the state that a checkpoint stores."""
         return {"history": self.history, "epoch_seconds": self.epoch_seconds}
 
     def load_state_dict(self, state_dict):
-        """Takes up what a checkpoint kept."""
+        """Restores the state from a checkpoint."""
         self.history, self.epoch_seconds = state_dict["history"], state_dict["epoch_seconds"]

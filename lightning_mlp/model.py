@@ -14,7 +14,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "torch-adam")
 
 
 class LitMLP(lightning.LightningModule):
-    """An MLP that starts and learns as Keras's `Dense` layers do.
+    """An MLP that is initialised and trained like Keras's `Dense` layers.
 
     The hyperparameters are saved in checkpoints: `LitMLP.load_from_checkpoint(path, weights_only=True)`.
 
@@ -25,7 +25,7 @@ class LitMLP(lightning.LightningModule):
         activation: `relu`, `sigmoid` or `tanh`, after each hidden layer.
         optimizer: `sgd`, `adam`, `adamw`, `rmsprop` (all as Keras computes them) or `torch-adam` (PyTorch's).
         learning_rate: step size of the optimizer.
-        momentum, nesterov: of `sgd`; momentum of `rmsprop`, too.
+        momentum, nesterov: of `sgd`; `rmsprop` has momentum, too.
         beta_1, beta_2, epsilon: of `adam`, `adamw` and `torch-adam`.
         weight_decay: of `adamw`.
         rho: of `rmsprop`, with epsilon.
@@ -60,10 +60,10 @@ class LitMLP(lightning.LightningModule):
         layers = []
         for inputs, outputs in pairwise((input_size, *hidden_sizes)):
             layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
-        # No softmax here: `F.cross_entropy` takes logits, and applying it twice would learn, but badly.
+        # No softmax here: `F.cross_entropy` takes logits. With a second softmax it would train, but badly.
         self.layers = nn.Sequential(*layers, nn.Linear((input_size, *hidden_sizes)[-1], num_classes))
         for layer in self.layers:
-            if isinstance(layer, nn.Linear):  # as Keras's Dense; PyTorch's own start is 2.4 times narrower
+            if isinstance(layer, nn.Linear):  # as Keras's Dense; PyTorch's default range is 2.4 times narrower
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
         self.train_mean = EpochMean()
@@ -82,7 +82,7 @@ class LitMLP(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch, batch_idx):
-        """Adds a batch to the validation loss and accuracy."""
+        """Adds a batch to the means of validation loss and accuracy."""
         images, labels = batch
         logits = self(images)
         self.val_mean.update(F.cross_entropy(logits, labels), logits, labels)
@@ -116,7 +116,7 @@ class LitMLP(lightning.LightningModule):
         self.train_mean.reset(self.device)
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
-        """Logs the epoch's means once: `self.log` in every step costs as much as half the training."""
+        """Logs the epoch's means once: `self.log` in every step would add half to the training time."""
         if self.trainer.is_last_batch:
             loss, acc = self.train_mean.compute()
             self.log_dict({"loss": loss, "acc": acc}, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
@@ -134,7 +134,7 @@ class LitMLP(lightning.LightningModule):
 class EpochMean:
     """Mean loss and accuracy over the samples of an epoch, summed on the device and read once.
 
-    A mean of batch means would count a smaller last batch double; Keras weights by samples, as here.
+    As in Keras, each batch counts by its samples; in a mean of batch means, those of a smaller last batch count more.
     """
 
     def __init__(self):
@@ -143,8 +143,8 @@ class EpochMean:
         self.samples = torch.zeros((), dtype=torch.int64)
 
     def reset(self, device):
-        """Forgets all samples; the sums move to `device` once, and stay where they are from then on."""
-        with torch.inference_mode(False):  # Lightning validates in it, and what is made there cannot leave
+        """Sets the sums to zero; moves them to `device` once, and from then on works in place."""
+        with torch.inference_mode(False):  # Lightning validates in it; tensors created there cannot be trained with
             self.loss_sum = self.loss_sum.to(device).zero_()
             self.correct = self.correct.to(device).zero_()
             self.samples = self.samples.to(device).zero_()

@@ -1,1 +1,1 @@
-"""What is trained: the frozen experiment, its data, canonical weights, run folders and recordings."""
+"""The lab's experiment, its digits and its run folders, for both frameworks."""

@@ -1,4 +1,4 @@
-"""The experiment: everything that decides a training run's result, frozen and validated."""
+"""The experiment: all settings that determine the result of a training run, frozen and validated."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ ACTIVATIONS = ("relu", "sigmoid", "tanh")
 PRECISIONS = ("float32", "float64")
 DATASETS = ("mnist", "mnist-sample")
 
-# Part of every hash: raise it when what is trained changes without a field changing (the loss, the
-# initialiser, the scaling of pixels), so that older results are not taken for the same experiment.
+# Part of every hash. Raise it when training changes without a field changing (the loss, the initialiser, the scaling
+# of pixels), so that older results do not count as the same experiment.
 RECIPE = 1
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """An MLP with a softmax over `num_classes` classes behind its hidden layers."""
+    """An MLP: hidden layers, then a softmax over `num_classes` classes."""
 
     hidden_sizes: tuple[int, ...] = (25,)
     activation: str = "sigmoid"
@@ -43,7 +43,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How the model is trained: cross-entropy, mini-batches, every epoch reshuffled."""
+    """How the model is trained: cross-entropy, mini-batches, reshuffled in every epoch."""
 
     optimizer: optimizers.Optimizer = field(default_factory=optimizers.SGD)
     batch_size: int = 32
@@ -60,7 +60,7 @@ class TrainingSpec:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Which digits are learnt: the full MNIST, or the 5,000 of the offline sample."""
+    """The data set: the full MNIST, or the offline sample of 5,000 digits."""
 
     dataset: str = "mnist"
 
@@ -70,7 +70,7 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A model, its training and its data: two runs of equal experiments and seeds are repetitions."""
+    """A model, its training and its data; two runs of equal experiments repeat each other."""
 
     model: ModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
@@ -100,7 +100,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that name everything which decides the result, except the seed."""
+        """12 hexadecimal digits that identify all settings except the seed."""
         fields = self.to_dict()
         del fields["training"]["seed"]
         text = json.dumps({"recipe": RECIPE, **fields}, sort_keys=True)
@@ -139,11 +139,6 @@ def differences(first: Experiment, second: Experiment) -> list[str]:
             flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
         return flat
 
-    ours, theirs = flatten(first.to_dict()), flatten(second.to_dict())
-    keys = list(dict.fromkeys([*ours, *theirs]))
-    missing = "nothing"
-    return [
-        f"{key}: {ours.get(key, missing)}, not {theirs.get(key, missing)}"
-        for key in keys
-        if ours.get(key, missing) != theirs.get(key, missing)
-    ]
+    values, other_values = flatten(first.to_dict()), flatten(second.to_dict())
+    pairs = {key: (values.get(key, "nothing"), other_values.get(key, "nothing")) for key in values | other_values}
+    return [f"{key}: {value}, not {other}" for key, (value, other) in pairs.items() if value != other]

@@ -1,7 +1,4 @@
-"""The flags that the training commands and the parity command share.
-
-Nothing here imports a framework: `--help` must answer at once.
-"""
+"""The flags that the commands share. Nothing here imports a framework, so that `--help` answers at once."""
 
 import os
 from dataclasses import dataclass, replace
@@ -17,10 +14,10 @@ Flags = TypeVar("Flags")
 
 @dataclass(frozen=True)
 class ExperimentFlags:
-    """What to train. Flags that are not given keep the preset's value."""
+    """What to train. Flags left out keep the preset's value."""
 
     preset: Literal[tuple(PRESETS)] | None = None
-    """The lab's models; 'small' unless named."""
+    """One of the lab's models; default: small."""
     hidden_sizes: tuple[int, ...] | None = None
     """Neurons of each hidden layer, for example 100 75 25."""
     activation: Literal[ACTIVATIONS] | None = None
@@ -28,9 +25,9 @@ class ExperimentFlags:
     optimizer: Literal[tuple(optimizers.OPTIMIZERS)] | None = None
     """'adam' is Keras's Adam on both sides; 'torch-adam' is PyTorch's own, in Lightning only."""
     learning_rate: float | None = None
-    """Keras's default for the optimizer unless given."""
+    """Default: Keras's default for the optimizer."""
     momentum: float | None = None
-    """Of sgd and rmsprop; 0 unless given."""
+    """Of sgd and rmsprop; default: 0."""
     nesterov: bool | None = None
     """Nesterov's form of sgd's momentum."""
     weight_decay: float | None = None
@@ -38,47 +35,47 @@ class ExperimentFlags:
     epochs: int | None = None
     batch_size: int | None = None
     seed: int | None = None
-    """Seed of initialisation and shuffling; 0 unless given."""
+    """Seed of initialisation and shuffling; default: 0."""
     precision: Literal[PRECISIONS] | None = None
     dataset: Literal["auto", *DATASETS] = "auto"
-    """'auto' takes the full MNIST, and the offline sample of 5,000 digits if it cannot be had."""
+    """'auto' takes the full MNIST, or the offline sample of 5,000 digits if it cannot be downloaded."""
     data_dir: str | None = None
-    """Folder with the four MNIST files; also read from MLP_DATA_DIR. Downloaded unless given."""
+    """Folder with the four MNIST files; also read from MLP_DATA_DIR. Default: download them."""
 
     def experiment(self, base: Experiment | None = None) -> Experiment:
         """Returns the experiment these flags describe.
 
         Args:
-            base: what a flag that is not given keeps its value from; the preset unless given.
+            base: the experiment that flags left out keep their value from; default: the preset.
 
         Raises:
             UserError: a value is out of its range.
         """
         if base is None or self.preset is not None:
             base = PRESETS[self.preset or "small"]
-        given = {
-            name: value
-            for name in ("epochs", "batch_size", "seed", "precision")
-            if (value := getattr(self, name)) is not None
-        }
-        training = replace(base.training, optimizer=self._optimizer(base.training.optimizer), **given)
-        given = {name: value for name in ("hidden_sizes", "activation") if (value := getattr(self, name)) is not None}
-        data = base.data if self.dataset == "auto" else DataSpec(self.dataset)
-        return Experiment(replace(base.model, **given), training, data)
+        changes = self._explicit("epochs", "batch_size", "seed", "precision")
+        training = replace(base.training, optimizer=self._optimizer(base.training.optimizer), **changes)
+        model = replace(base.model, **self._explicit("hidden_sizes", "activation"))
+        return Experiment(model, training, base.data if self.dataset == "auto" else DataSpec(self.dataset))
+
+    def _explicit(self, *names: str) -> dict:
+        """Returns the values of those flags that were not left out."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def _optimizer(self, base: optimizers.Optimizer) -> optimizers.Optimizer:
-        """Returns the optimizer: another one than the base's starts from its own default rate."""
+        """Returns the optimizer; one of another kind than the base's starts from its own default rate."""
         optimizer = base if self.optimizer in (None, base.name) else optimizers.make(self.optimizer)
-        names = ("learning_rate", "momentum", "nesterov", "weight_decay")
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return optimizers.make(**{**optimizers.to_dict(optimizer), **given}) if given else optimizer
+        changes = self._explicit("learning_rate", "momentum", "nesterov", "weight_decay")
+        return optimizers.make(**{**optimizers.to_dict(optimizer), **changes}) if changes else optimizer
 
     @property
     def data_folder(self) -> str | None:
-        """The folder with the MNIST files: `--data-dir`, else MLP_DATA_DIR, else none."""
+        """The folder with the MNIST files: `--data-dir`, else MLP_DATA_DIR, else None."""
         if self.dataset == "mnist-sample":
             if self.data_dir is not None:
-                raise UserError("--data-dir holds the full MNIST, --dataset mnist-sample is another; give one of them")
+                raise UserError(
+                    "--data-dir is for the full MNIST, not for --dataset mnist-sample; use one of the two flags"
+                )
             return None
         return self.data_dir or os.environ.get("MLP_DATA_DIR") or None
 
@@ -88,14 +85,14 @@ class TrainFlags(ExperimentFlags):
     """The flags of a training command."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """'auto' takes a CUDA GPU if there is one."""
+    """'auto' uses a CUDA GPU if there is one."""
     output_dir: str | None = None
-    """Run folder, new or empty; runs/<time>-<name> unless given."""
+    """Run folder, new or empty; default: runs/<time>-<name>."""
     resume: str | None = None
-    """Checkpoint of an interrupted run: continue it, in a new run folder, to the same bits."""
+    """Checkpoint of an interrupted run: continue it in a new run folder, with the same results to the bit."""
     steps_per_execution: int | None = None
-    """Batches that run as one execution, as Keras's compile(steps_per_execution=) has it; each still takes its own
-    step of the optimizer, and what remains of an epoch runs as a shorter one. 1 unless given."""
+    """Batches per execution, as in Keras's compile(steps_per_execution=). Each batch still has an optimizer step of its
+    own, and the last execution of an epoch may be shorter. Default: 1."""
 
     def experiment(self, base: Experiment | None = None) -> Experiment:
         """Returns the experiment these flags describe; see `ExperimentFlags`."""
@@ -109,14 +106,14 @@ class LightningFlags(TrainFlags):
     """The flags of Lightning's training command."""
 
     compile: bool = False
-    """Compile whole steps: forward, backward and update in one piece of code, kept for the next run. Takes 100
-    steps per execution unless told otherwise."""
+    """Compile forward pass, backward pass and update into one function, cached for the next run. Default with this
+    flag: 100 steps per execution."""
     devices: int = 1
-    """GPUs of a machine, or processes on its CPU. They share each batch: --batch-size is that of all together."""
+    """GPUs of a machine, or processes on its CPU. They share each batch: --batch-size is the total."""
     num_nodes: int = 1
     """Machines."""
     strategy: Literal["auto", "ddp"] = "auto"
-    """Lightning's: 'auto' takes DDP where there is more than one process."""
+    """Lightning's strategy; 'auto' uses DDP if there is more than one process."""
 
     @property
     def processes(self) -> int:
@@ -131,12 +128,12 @@ class LightningFlags(TrainFlags):
         if self.processes > 1 and (self.compile or (self.steps_per_execution or 1) > 1):
             raise UserError(
                 f"{'--compile' if self.compile else f'--steps-per-execution {self.steps_per_execution}'} runs on one "
-                f"device, and --devices and --num-nodes ask for {self.processes}; leave one of them out"
+                f"device, but --devices and --num-nodes make {self.processes} processes; leave one of them out"
             )
         if experiment.training.batch_size % self.processes:
             raise UserError(
                 f"--batch-size {experiment.training.batch_size} cannot be shared equally by {self.processes} "
-                f"processes; take a multiple of {self.processes}"
+                f"processes; use a multiple of {self.processes}"
             )
         return experiment
 
@@ -144,7 +141,7 @@ class LightningFlags(TrainFlags):
 def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None = None) -> Flags:
     """Parses the command line into the dataclass `kind`; exits with status 2 on a wrong flag.
 
-    Fields without a default have no flag: they are given by their place.
+    Fields without a default are positional arguments.
     """
     import tyro
 
@@ -153,14 +150,14 @@ def parse(kind: type[Flags], prog: str, description: str, argv: list[str] | None
 
 
 def check_folders(data_folder: str | None, output_dir: str | None) -> None:
-    """Checks what needs no framework, so that a wrong folder is told at once.
+    """Checks the folders before a framework is imported, so that a mistake is reported at once.
 
     Raises:
         UserError: the data folder lacks a file, or the output folder is not free.
     """
     from mlp_spec.digits import idx
-    from mlp_spec.runs import folder as runs
+    from mlp_spec.runs.folder import check_free
 
-    runs.check_free(output_dir)
+    check_free(output_dir)
     if data_folder is not None:
         idx.find_files(data_folder)

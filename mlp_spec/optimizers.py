@@ -1,7 +1,7 @@
-"""The optimizers an experiment can name, with every number whose default could differ spelled out.
+"""The optimizers of an experiment, with every hyperparameter whose default could differ.
 
 A new optimizer gets a dataclass here, a branch in `keras_reference/model.py` and one in
-`lightning_mlp/model.py`; `tests/test_both_sides.py` names the side that is missing.
+`lightning_mlp/model.py`; `tests/test_both_sides.py` fails if a side is missing.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -87,10 +87,10 @@ LIGHTNING_ONLY = frozenset({TorchAdam.name})
 
 
 def make(name: str, **numbers) -> Optimizer:
-    """Builds the optimizer `name` from Keras's defaults and the given numbers.
+    """Builds the optimizer `name` with these hyperparameters; the others keep Keras's defaults.
 
     Raises:
-        UserError: the name is unknown, or a number is not one of its own.
+        UserError: the name or a hyperparameter is unknown.
     """
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer {name!r} is unknown; choose one of: {', '.join(sorted(OPTIMIZERS))}")
@@ -101,5 +101,5 @@ def make(name: str, **numbers) -> Optimizer:
 
 
 def to_dict(optimizer: Optimizer) -> dict:
-    """Returns the optimizer's name and numbers as one flat dictionary."""
+    """Returns the optimizer's name and hyperparameters as one flat dictionary."""
     return {"name": optimizer.name, **asdict(optimizer)}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 STARTED = time.monotonic()
 
 from mlp_spec import flags  # noqa: E402
-from mlp_spec.digits import load as data  # noqa: E402
+from mlp_spec.digits.load import Digits, load_digits  # noqa: E402
 from mlp_spec.experiment import Experiment  # noqa: E402
-from mlp_spec.runs import folder as runs  # noqa: E402
+from mlp_spec.runs.folder import Results, RunFolder  # noqa: E402
 from mlp_spec.runs.progress import EpochBar  # noqa: E402
 from mlp_spec.support import command  # noqa: E402
 
@@ -31,10 +31,10 @@ class Contest:
         self.experiment: Experiment = given.experiment()
         self.data_folder = given.data_folder
         self.dataset = given.dataset
-        self.folder = runs.RunFolder.create(given.output_dir, f"{prog}-{self.experiment.name}")
-        self.results = runs.Results()
+        self.folder = RunFolder.create(given.output_dir, f"{prog}-{self.experiment.name}")
+        self.results = Results()
 
-    def digits(self) -> data.Digits:
+    def digits(self) -> Digits:
         """Loads the digits."""
 
         def download():
@@ -43,7 +43,7 @@ class Contest:
 
             return fetch()
 
-        return data.load(self.dataset, self.data_folder, download)
+        return load_digits(self.dataset, self.data_folder, download)
 
     def start(self, batches: int) -> EpochBar:
         """Stops the clock of starting up; returns the bar to show."""

@@ -1,4 +1,4 @@
-"""What Lightning does in every step beside training, in less time; nothing of what it does is left out."""
+"""Makes the work that Lightning does in every step beside training cheaper, and leaves none of it out."""
 
 from contextlib import nullcontext
 
@@ -8,26 +8,26 @@ from lightning_mlp import model
 
 
 class QuickNotes:
-    """Lets Lightning note the current hook in a tenth of its time; mix it in before `LightningModule`.
+    """Skips `nn.Module.__setattr__` for Lightning's current-hook name; mix it in before `LightningModule`.
 
-    It does so 46 times a step, and each time `nn.Module` looks whether the name is a parameter, a buffer or a layer:
-    an eighth of the training of a small model.
+    The name is set 46 times a step, and each time `nn.Module` checks for a parameter, a buffer or a layer: an eighth of
+    the training time of a small model.
     """
 
     def __setattr__(self, name, value):
         """Sets an attribute."""
-        if name == "_current_fx_name":  # a text, or None
+        if name == "_current_fx_name":  # a str or None
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 
 
 class LitMLP(QuickNotes, model.LitMLP):
-    """The lab's model as the training command trains it: the same, bit by bit, with quick notes."""
+    """The lab's model as the training command trains it: the same bits, with less overhead."""
 
 
 class Unprofiled(PassThroughProfiler):
-    """Profiles nothing, as Lightning's default does, in an eighth of its time: it is asked 30 times a step."""
+    """Profiles nothing, like Lightning's default but eight times faster: `profile` is called 30 times a step."""
 
     nothing = nullcontext()
 

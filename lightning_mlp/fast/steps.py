@@ -1,6 +1,6 @@
-"""The fast path: many batches in one `training_step`, each with its own optimizer step.
+"""The fast path: many batches in one `training_step`, each with an optimizer step of its own.
 
-It is what Keras's `compile(steps_per_execution=)` does, for a LightningModule:
+It does for a LightningModule what `compile(steps_per_execution=)` does in Keras:
 
     class FastMLP(ManySteps, LitMLP):
         pass
@@ -9,10 +9,10 @@ It is what Keras's `compile(steps_per_execution=)` does, for a LightningModule:
     model.compile_steps = True
     data = MNISTDataModule(..., steps_per_execution=100)
 
-The module's own `training_step` stays what is trained: one by one through Lightning's optimizer, or compiled
-(forward, backward and update in one piece of code), or, on a GPU, captured once and replayed. Weights, moments,
-`global_step`, epoch hooks, history and checkpoints mean the same on all of these paths; batch hooks fire once a block.
-What a captured `training_step` adds up, it must add up in tensors that stay where they are, as `EpochMean` does.
+The module's own `training_step` still computes the loss: batch by batch with Lightning's optimizer, or compiled with
+backward pass and update, or, on a GPU, captured in a CUDA graph that then runs again and again. Weights, moments,
+`global_step`, epoch hooks, history and checkpoints mean the same on all of these paths; batch hooks run once per block.
+A captured `training_step` must accumulate metrics in place, in tensors that are never replaced, as `EpochMean` does.
 """
 
 import time
@@ -23,10 +23,10 @@ import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lightning_mlp.data import Block, EpochBatches, HeldDataset
-from lightning_mlp.fast import updates
+from lightning_mlp.fast.updates import find_update
 from lightning_mlp.model import EpochMean
 
-# Hooks that fall into the middle of a step: where one is overridden, steps are not compiled.
+# Hooks that run inside a step: if one is overridden, steps are not compiled.
 INNER_HOOKS = (
     "on_before_zero_grad",
     "on_before_backward",
@@ -37,11 +37,9 @@ INNER_HOOKS = (
     "optimizer_zero_grad",
     "configure_gradient_clipping",
 )
-
-
-# Steps that are compiled or captured as one piece of code, at most: a call costs as much as a third of a small step,
-# and every further step as much compiling again.
-TOGETHER = 4
+# Most steps to compile or capture as one function: a call costs a third of a small step, and compiling takes longer
+# with every step.
+MAX_STEPS_PER_CALL = 4
 
 
 class ManySteps:
@@ -49,8 +47,8 @@ class ManySteps:
 
     Attributes:
         compile_steps: whether whole steps are compiled.
-        compile_seconds: what that took, or capturing on a GPU; None where neither was done.
-        why_not: why steps are neither compiled nor captured, if that was wanted.
+        compile_seconds: how long compiling, or capturing on a GPU, took; None if neither was done.
+        why_not: why steps are neither compiled nor captured although they should be; else None.
     """
 
     compile_steps = False
@@ -67,31 +65,31 @@ class ManySteps:
         if not isinstance(batch, Block):
             return torch.stack([self.train_on(batch, batch_idx)])
         if self.whole_step is None:
-            return torch.stack([self.train_on(self.converted(one), batch_idx) for one in batch])
-        whole, rest = self.whole_step.share_of(batch.rows)
+            return torch.stack([self.train_on(self.converted(item), batch_idx) for item in batch])
+        whole, rest = self.whole_step.split(batch.rows)
         losses = [self.whole_step.run(batch.dataset.tensors, whole, self.optimizers())]
         rest = [self.converted(batch.dataset[rows]) for rows in rest]
-        losses += [self.train_on(one, batch_idx).reshape(1) for one in rest]
+        losses += [self.train_on(item, batch_idx).reshape(1) for item in rest]
         return torch.cat(losses)
 
     def converted(self, batch):
-        """Returns a batch in the run's precision; Lightning converts what it can look into, and no block."""
+        """Converts a batch to the run's precision; Lightning itself does not look into a `Block`."""
         return self.trainer.precision_plugin.convert_input(batch)
 
     def train_on(self, batch, batch_idx):
-        """Trains on one batch, as automatic optimization does; returns the loss ()."""
+        """Trains on one batch like automatic optimization; returns the loss ()."""
         optimizer = self.optimizers()
-        loss = loss_of(super().training_step(batch, batch_idx))
-        for hooked in (*self.trainer.callbacks, None):
-            before = (self.trainer, self, optimizer) if hooked else (optimizer,)
-            (hooked or self).on_before_zero_grad(*before)
+        loss = extract_loss(super().training_step(batch, batch_idx))
+        for callback in self.trainer.callbacks:
+            callback.on_before_zero_grad(self.trainer, self, optimizer)
+        self.on_before_zero_grad(optimizer)
         optimizer.zero_grad()
         self.manual_backward(loss)
-        optimizer.step()  # Lightning's wrapper: it counts the step and calls the hooks
+        optimizer.step()  # Lightning's wrapper, which counts the step and calls the hooks
         return loss.detach()
 
     def on_train_start(self):
-        """Compiles or captures the step, apart from the first epoch's time."""
+        """Compiles or captures the step, so that the first epoch's time does not include it."""
         super().on_train_start()
         self.check_possible()
         on_gpu = self.device.type == "cuda"
@@ -102,45 +100,42 @@ class ManySteps:
         if self.why_not is None:
             started = time.monotonic()
             dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
-            together = max(count for count in range(1, TOGETHER + 1) if (sampler.block or 1) % count == 0)
-            example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(together)]
+            steps = max(count for count in range(1, MAX_STEPS_PER_CALL + 1) if (sampler.block or 1) % count == 0)
+            example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
             optimizer = self.optimizers().optimizer
             try:
                 step = WholeStep(super().training_step, optimizer, example, self.compile_steps, on_gpu)
                 with self.trainer.precision_plugin.train_step_context():
                     step.prepare(dataset.tensors, self.sums())
                 self.whole_step, self.compile_seconds = step, time.monotonic() - started
-            except Exception as error:  # a compiler can fail in as many ways as there are machines
-                self.why_not = reason_of(error)
+            except Exception as error:  # compilers raise many kinds of errors
+                self.why_not = describe_error(error)
 
     def sums(self) -> list[torch.Tensor]:
-        """Returns the tensors that a step changes beside weights and moments, on the device that trains.
-
-        A captured step adds to the very tensors that it was captured with.
-        """
+        """Returns the tensors of the epoch's means on the training device; a captured step adds to them in place."""
         mean = getattr(self, "train_mean", None)
         if isinstance(mean, EpochMean):
             mean.reset(self.device)
         return [value for value in vars(mean).values() if isinstance(value, torch.Tensor)] if mean else []
 
     def check_possible(self) -> None:
-        """Checks that there is one process and one optimizer, and nothing that must be stepped beside it.
+        """Checks that there is one process, one optimizer and no learning-rate scheduler.
 
         Raises:
             TypeError: the module needs the default path.
         """
-        if self.trainer.world_size > 1:  # Lightning averages gradients once a `training_step`, and here are many
+        if self.trainer.world_size > 1:  # Lightning averages gradients once per `training_step`
             raise TypeError("many steps per execution run in one process")
         if isinstance(self.optimizers(), list) or self.trainer.lr_scheduler_configs:
             raise TypeError("many steps per execution need one optimizer and no learning-rate scheduler")
 
     def obstacle(self) -> str | None:
-        """Says why steps cannot be compiled or captured, or returns None."""
+        """Returns why steps cannot be compiled or captured, or None."""
         for hook in INNER_HOOKS:
-            for hooked in (self, *self.trainer.callbacks):
-                if hasattr(hooked, hook) and is_overridden(hook, hooked):
-                    return f"{type(hooked).__name__} overrides {hook}, which a whole step cannot call"
-        if updates.of(self.optimizers().optimizer) is None:
+            for owner in (self, *self.trainer.callbacks):
+                if hasattr(owner, hook) and is_overridden(hook, owner):
+                    return f"{type(owner).__name__} overrides {hook}, which a whole step cannot call"
+        if find_update(self.optimizers().optimizer) is None:
             return f"the update of {type(self.optimizers().optimizer).__name__} is not known"
         loader = self.trainer.train_dataloader
         if not (isinstance(getattr(loader, "dataset", None), HeldDataset) and isinstance(loader.sampler, EpochBatches)):
@@ -150,25 +145,25 @@ class ManySteps:
         return None
 
     def on_save_checkpoint(self, checkpoint):
-        """Keeps the count of steps where automatic optimization looks for it, too."""
+        """Stores the step count where automatic optimization reads it, too."""
         super().on_save_checkpoint(checkpoint)
         loops = checkpoint["loops"]["fit_loop"]
-        counted = loops["epoch_loop.manual_optimization.optim_step_progress"]
-        loops["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"] = counted
+        step_count = loops["epoch_loop.manual_optimization.optim_step_progress"]
+        loops["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"] = step_count
 
     def on_load_checkpoint(self, checkpoint):
-        """Takes the count of steps from a checkpoint of either path."""
+        """Restores the step count from a checkpoint of either path."""
         super().on_load_checkpoint(checkpoint)
         loops = checkpoint["loops"]["fit_loop"]
-        counted = loops["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]
-        loops["epoch_loop.manual_optimization.optim_step_progress"] = counted
+        step_count = loops["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]
+        loops["epoch_loop.manual_optimization.optim_step_progress"] = step_count
 
 
 def many_steps(module: type) -> type:
-    """Makes a module's class run many steps in each `training_step`.
+    """Returns a subclass of a LightningModule that runs many steps in each `training_step`.
 
     Raises:
-        TypeError: it is no LightningModule class.
+        TypeError: `module` is not a LightningModule class.
     """
     if not (isinstance(module, type) and issubclass(module, lightning.LightningModule)):
         raise TypeError(f"many steps per execution need a LightningModule class, not {module!r}")
@@ -176,31 +171,31 @@ def many_steps(module: type) -> type:
 
 
 class WholeStep:
-    """Forward, backward and update of one or more batches as one piece of code.
+    """Forward pass, backward pass and update of one or more batches as one function.
 
     Args:
         training_step: computes the loss of a batch.
-        optimizer: one that `updates.of` knows.
-        example: rows of each batch of a call, (B,); all batches that are run are of this size.
-        compiled: whether torch.compile compiles it.
-        captured: whether a CUDA graph captures it.
+        optimizer: one that `find_update` supports.
+        example: the rows of each batch of a call, (B,); `run` takes batches of this size only.
+        compiled: whether to compile the function with torch.compile.
+        captured: whether to capture it in a CUDA graph.
     """
 
     def __init__(self, training_step, optimizer, example: list[torch.Tensor], compiled: bool, captured: bool):
-        self.training_step, self.update = training_step, updates.of(optimizer)
+        self.training_step, self.update = training_step, find_update(optimizer)
         self.example, self.captured, self.graph = example, captured, None
         self.function = compile_whole(self.steps) if compiled else self.steps
 
     def steps(self, tensors, rows, states, numbers):
-        """Cuts batches and trains on one after the other; returns the losses (steps,)."""
-        return torch.stack([self.step(tensors, *one, states) for one in zip(rows, numbers, strict=True)])
+        """Trains on one batch after the other; returns the losses (steps,)."""
+        return torch.stack([self.step(tensors, *batch, states) for batch in zip(rows, numbers, strict=True)])
 
     def step(self, tensors, rows, numbers, states):
-        """Cuts a batch and trains on it; returns the loss ()."""
+        """Trains on the batch of these rows; returns the loss ()."""
         parameters = self.update.parameters
         batch = tuple(tensor.index_select(0, rows) for tensor in tensors)
-        batch = tuple(one.to(parameters[0].dtype) if one.is_floating_point() else one for one in batch)
-        loss = loss_of(self.training_step(batch, 0))
+        batch = tuple(part.to(parameters[0].dtype) if part.is_floating_point() else part for part in batch)
+        loss = extract_loss(self.training_step(batch, 0))
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
             for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
@@ -209,10 +204,10 @@ class WholeStep:
         return loss.detach()
 
     def prepare(self, tensors, sums) -> None:
-        """Compiles and captures, on steps that are undone.
+        """Compiles and captures by running steps, whose effect is then undone.
 
         Args:
-            tensors: what batches are cut from.
+            tensors: the data set's tensors.
             sums: further tensors that a step changes.
         """
         self.sums, states = sums, self.update.states()
@@ -229,20 +224,20 @@ class WholeStep:
                     tensor.copy_(value)
 
     def numbers(self, steps: int) -> list[torch.Tensor]:
-        """Returns the optimizer's numbers, one row a step."""
+        """Returns the numbers of the optimizer's update, one row per step."""
         return list(self.update.numbers(steps).unbind())
 
     def capture(self, tensors, states) -> None:
-        """Captures the steps in a CUDA graph; it reads rows and numbers from buffers of its own."""
+        """Captures the steps in a CUDA graph, which reads rows and numbers from `self.buffers`."""
         self.buffers = [tensor.clone() for tensor in (*self.example, *self.numbers(len(self.example)))]
         rows, numbers = self.buffers[: len(self.example)], self.buffers[len(self.example) :]
         self.graph, self.losses = cuda_graph(lambda: self.function(tensors, rows, states, numbers))
-        self.places = places(states)
+        self.addresses = memory_addresses(states)
 
-    def share_of(self, rows: list[torch.Tensor]) -> tuple[list, list]:
-        """Returns the batches that can be run here, and the rest: too few for a call, or a smaller last batch."""
+    def split(self, rows: list[torch.Tensor]) -> tuple[list, list]:
+        """Splits batches into those that `run` takes and the rest: too few for a call, or a smaller last batch."""
         size = len(self.example[0])
-        full = sum(len(one) == size for one in rows)  # only an epoch's last batch is smaller
+        full = sum(len(batch) == size for batch in rows)  # only an epoch's last batch is smaller
         whole = full - full % len(self.example)
         return rows[:whole], rows[whole:]
 
@@ -250,17 +245,17 @@ class WholeStep:
         """Trains on batches, one after the other; returns their losses (K,).
 
         Args:
-            tensors: what the batches are cut from.
-            rows: of each batch, (B,).
+            tensors: the data set's tensors.
+            rows: the rows of each batch, (B,).
             optimizer: Lightning's wrapper, which counts the steps.
         """
-        states, numbers, together = self.update.states(), self.numbers(len(rows)), len(self.example)
-        if self.graph is not None and self.places != places(states):  # the moments were replaced: capture anew
+        states, numbers, steps = self.update.states(), self.numbers(len(rows)), len(self.example)
+        if self.graph is not None and self.addresses != memory_addresses(states):  # moments were replaced
             self.prepare(tensors, self.sums)
-        one = self.function if self.graph is None else self.replay
+        call = self.function if self.graph is None else self.run_graph
         losses = [
-            one(tensors, rows[start : start + together], states, numbers[start : start + together])
-            for start in range(0, len(rows), together)
+            call(tensors, rows[start : start + steps], states, numbers[start : start + steps])
+            for start in range(0, len(rows), steps)
         ]
         self.update.advance(len(rows))
         for _ in rows:
@@ -268,8 +263,8 @@ class WholeStep:
             optimizer._on_after_step()
         return torch.cat(losses) if losses else self.update.parameters[0].new_zeros(0)
 
-    def replay(self, tensors, rows, states, numbers):
-        """Replays the captured steps on other rows."""
+    def run_graph(self, tensors, rows, states, numbers):
+        """Runs the captured steps on other rows."""
         for buffer, value in zip(self.buffers, (*rows, *numbers), strict=True):
             buffer.copy_(value)
         self.graph.replay()
@@ -277,10 +272,10 @@ class WholeStep:
 
 
 def cuda_graph(function):
-    """Captures a function; returns the graph, and the function's result, which every replay computes anew in place."""
+    """Captures a function in a CUDA graph; returns the graph and its result, which every run overwrites."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # kernels are chosen and memory is found before anything is captured
+    with torch.cuda.stream(side):  # warm-up: choose kernels and allocate memory
         for _ in range(3):
             function()
     torch.cuda.current_stream().wait_stream(side)
@@ -291,27 +286,27 @@ def cuda_graph(function):
 
 
 def compile_whole(step):
-    """Compiles a method into one graph; nothing of it stays in Python."""
+    """Compiles a method into one graph, without falling back to Python."""
     import torch._dynamo
 
     torch._dynamo.config.trace_autograd_ops = True  # `torch.autograd.grad` inside the graph
-    # torch keeps what it compiled by the code object, eight times at most: every module gets one of its own.
-    own = FunctionType(step.__func__.__code__.replace(), step.__func__.__globals__)
-    return torch.compile(own.__get__(step.__self__), fullgraph=True, dynamic=False)
+    # torch caches compiled code by code object, at most eight versions: give every module a code object of its own.
+    copy = FunctionType(step.__func__.__code__.replace(), step.__func__.__globals__)
+    return torch.compile(copy.__get__(step.__self__), fullgraph=True, dynamic=False)
 
 
-def places(states) -> list[int]:
-    """Returns where the states' tensors are."""
+def memory_addresses(states) -> list[int]:
+    """Returns the memory addresses of the states' tensors."""
     return [tensor.data_ptr() for state in states for tensor in state.values()]
 
 
-def loss_of(output) -> torch.Tensor:
-    """Takes the loss out of what a `training_step` returned."""
+def extract_loss(output) -> torch.Tensor:
+    """Returns the loss in the result of a `training_step`."""
     return output["loss"] if isinstance(output, dict) else output
 
 
-def reason_of(error: Exception) -> str:
-    """Says in one line why compiling failed."""
+def describe_error(error: Exception) -> str:
+    """Describes in one line why compiling failed."""
     text = str(error)
     if "C++ compiler" in text or "InvalidCxxCompiler" in text:
         return "no C++ compiler was found (g++ or clang++)"

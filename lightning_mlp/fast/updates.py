@@ -1,7 +1,7 @@
-"""An optimizer's update as arithmetic on tensors alone, so that a whole step can be compiled or captured.
+"""Optimizer updates as functions of tensors alone, so that a whole step can be compiled or captured.
 
-`optimizer.step()` keeps Python numbers (the count of its steps) and Python dictionaries. Here the same update takes
-the parameter, its gradient, its slots, and a row of the numbers that change from step to step.
+`optimizer.step()` uses Python numbers (its step count) and dictionaries. Here the same update takes the parameter, its
+gradient, its state tensors, and a row of the numbers that change from step to step.
 """
 
 import torch
@@ -9,29 +9,29 @@ import torch
 from keras_like.optimizers import KerasAdam, KerasOptimizer, step_size
 
 
-def of(optimizer: torch.optim.Optimizer) -> "Update | None":
-    """Returns how an optimizer updates, or None if that is not known here."""
-    for kind in (AdamOfKeras, OfKeras, PlainSGD, AdamOfTorch):
-        if len(optimizer.param_groups) == 1 and kind.knows(optimizer):
+def find_update(optimizer: torch.optim.Optimizer) -> "Update | None":
+    """Returns the update of an optimizer, or None if it is not supported here."""
+    for kind in (KerasAdamUpdate, KerasUpdate, TorchSGDUpdate, TorchAdamUpdate):
+        if len(optimizer.param_groups) == 1 and kind.supports(optimizer):
             return kind(optimizer)
     return None
 
 
 class Update:
-    """How one optimizer changes its parameters.
+    """Applies one optimizer's update to its parameters.
 
     Args:
-        optimizer: an optimizer of one parameter group; its state is where the moments stay.
+        optimizer: an optimizer with one parameter group; it keeps the moments in its state.
     """
 
-    slots = ()  # names of the tensors of a parameter's state that an update reads and writes
+    slots = ()  # names of the state tensors that an update reads and writes
 
     def __init__(self, optimizer: torch.optim.Optimizer):
         self.optimizer, self.group = optimizer, optimizer.param_groups[0]
         self.parameters = [parameter for parameter in self.group["params"] if parameter.requires_grad]
 
     def states(self) -> list[dict[str, torch.Tensor]]:
-        """Returns every parameter's slots; they are made before the first step."""
+        """Returns the state tensors of every parameter; they are created before the first step."""
         return [{slot: self.state_of(parameter)[slot] for slot in self.slots} for parameter in self.parameters]
 
     def state_of(self, parameter: torch.Tensor) -> dict:
@@ -39,23 +39,23 @@ class Update:
         return self.optimizer.state[parameter]
 
     def numbers(self, steps: int) -> torch.Tensor:
-        """Returns what changes from step to step, one row for each of the next steps, on the parameters' device."""
+        """Returns the numbers that change from step to step, one row per step, on the parameters' device."""
         return torch.zeros(steps, 1, device=self.parameters[0].device)
 
     def advance(self, steps: int) -> None:
-        """Counts steps where the optimizer does."""
+        """Adds to the optimizer's own step count."""
 
     def apply(self, parameter, gradient, state, numbers) -> None:
-        """Updates one parameter and its slots in place."""
+        """Updates one parameter and its state in place."""
         raise NotImplementedError
 
 
-class OfKeras(Update):
-    """`KerasSGD` and `KerasRMSprop`, whose steps are all alike."""
+class KerasUpdate(Update):
+    """`KerasSGD` and `KerasRMSprop`, whose update does not depend on the step."""
 
     @staticmethod
-    def knows(optimizer):
-        """Says whether it is one of them, and no subclass with an update of its own."""
+    def supports(optimizer):
+        """Says whether it is one of them, and not a subclass with another update."""
         return type(optimizer).__module__ == KerasOptimizer.__module__
 
     def __init__(self, optimizer):
@@ -64,19 +64,19 @@ class OfKeras(Update):
         self.constants = {**optimizer.numbers(self.group), "params": None}
 
     def state_of(self, parameter):
-        """Returns the optimizer's own state of a parameter, made if there is none yet."""
+        """Returns the optimizer's own state of a parameter, created if there is none yet."""
         return self.optimizer.state_of(parameter, self.group)
 
     def apply(self, parameter, gradient, state, numbers):
-        """Updates as the optimizer does."""
+        """Updates one parameter and its state in place."""
         self.formula(parameter, gradient, state, self.constants)
 
 
-class AdamOfKeras(OfKeras):
-    """`KerasAdam`, also with weight decay: the step size changes with every step."""
+class KerasAdamUpdate(KerasUpdate):
+    """`KerasAdam`, also with weight decay; the step size changes with every step."""
 
     @staticmethod
-    def knows(optimizer):
+    def supports(optimizer):
         """Says whether it is Keras's Adam."""
         return type(optimizer) is KerasAdam
 
@@ -89,44 +89,44 @@ class AdamOfKeras(OfKeras):
         return sizes.unsqueeze(1).to(self.parameters[0].device)
 
     def advance(self, steps):
-        """Counts the steps of every parameter."""
+        """Adds to the step count of every parameter."""
         for parameter in self.parameters:
             state = self.state_of(parameter)
             state["step"] = state.get("step", 0) + steps
 
     def apply(self, parameter, gradient, state, numbers):
-        """Updates as the optimizer does."""
+        """Updates one parameter and its state in place."""
         self.formula(parameter, gradient, state, self.constants, numbers[0])
 
 
-class PlainSGD(Update):
+class TorchSGDUpdate(Update):
     """`torch.optim.SGD` without momentum, decay or any other option."""
 
     @staticmethod
-    def knows(optimizer):
-        """Says whether it is plain."""
+    def supports(optimizer):
+        """Says whether no other option is set."""
         options = ("momentum", "dampening", "weight_decay", "nesterov", "maximize")
         return type(optimizer) is torch.optim.SGD and not any(optimizer.param_groups[0][name] for name in options)
 
     def apply(self, parameter, gradient, state, numbers):
-        """Takes one step."""
+        """Updates one parameter and its state in place."""
         # w -= lr g
         parameter.add_(gradient, alpha=-self.group["lr"])
 
 
-class AdamOfTorch(Update):
+class TorchAdamUpdate(Update):
     """`torch.optim.Adam` without decay, AMSGrad or any other option."""
 
     slots = ("exp_avg", "exp_avg_sq")
 
     @staticmethod
-    def knows(optimizer):
-        """Says whether it is plain."""
+    def supports(optimizer):
+        """Says whether no other option is set."""
         options = ("weight_decay", "amsgrad", "maximize", "capturable", "differentiable", "fused")
         return type(optimizer) is torch.optim.Adam and not any(optimizer.param_groups[0][name] for name in options)
 
     def state_of(self, parameter):
-        """Returns the optimizer's own state of a parameter, made as torch makes it if there is none yet."""
+        """Returns the optimizer's own state of a parameter, created as torch does if there is none yet."""
         state = self.optimizer.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)
@@ -140,12 +140,12 @@ class AdamOfTorch(Update):
         return torch.tensor(rows, dtype=self.parameters[0].dtype, device=self.parameters[0].device)
 
     def advance(self, steps):
-        """Counts the steps of every parameter."""
+        """Adds to the step count of every parameter."""
         for parameter in self.parameters:
             self.state_of(parameter)["step"] += steps
 
     def apply(self, parameter, gradient, state, numbers):
-        """Takes one step."""
+        """Updates one parameter and its state in place."""
         beta_1, beta_2 = self.group["betas"]
         first, second = state["exp_avg"], state["exp_avg_sq"]
         # m = m + (1 - beta_1) (g - m)

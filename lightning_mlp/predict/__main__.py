@@ -1,4 +1,4 @@
-"""Answers for a picture of one's own: `python -m lightning_mlp.predict five.png --checkpoint CHECKPOINT`."""
+"""Predicts the digit in your own picture: `python -m lightning_mlp.predict five.png --checkpoint CHECKPOINT`."""
 
 from __future__ import annotations
 
@@ -19,48 +19,49 @@ PROG = "python -m lightning_mlp.predict"
 
 @dataclass(frozen=True)
 class PredictFlags:
-    """What to look at, and with what."""
+    """The pictures, and the network."""
 
     pictures: tuple[str, ...]
     """PNG or JPEG, of any size and colour: one digit each, dark on light or light on dark."""
     checkpoint: str | None = None
-    """What Lightning's training command left: runs/.../checkpoint.ckpt."""
+    """Checkpoint of a Lightning training run: runs/.../checkpoint.ckpt."""
     format: Literal["text", "json"] = "text"
-    """'json' is one document for machines."""
+    """'json' is one document for other programs."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(PredictFlags, PROG, "Says which digit a picture shows.", argv)
-    return command.run(lambda: predict(given))
+    options = flags.parse(PredictFlags, PROG, "Predicts which digit a picture shows.", argv)
+    return command.run(lambda: predict(options))
 
 
-def predict(given: PredictFlags) -> None:
-    """Reads pictures and checkpoint, asks the network and prints what it says."""
+def predict(options: PredictFlags) -> None:
+    """Reads the pictures and the checkpoint, predicts and prints the answers."""
     from lightning_mlp.predict import answers, drawing
 
-    if not given.pictures:
+    if not options.pictures:
         raise UserError(f"no picture is given; for example: {PROG} five.png --checkpoint runs/.../checkpoint.ckpt")
-    if given.checkpoint is None:
-        raise UserError("--checkpoint is missing; give what Lightning's training left: runs/.../checkpoint.ckpt")
-    pictures = [drawing.read_as_mnist(path) for path in given.pictures]  # before the seconds that imports take
+    if options.checkpoint is None:
+        raise UserError("--checkpoint is missing; give the one of a Lightning training: runs/.../checkpoint.ckpt")
+    images = [drawing.read_as_mnist(path) for path in options.pictures]  # reports bad pictures before slow imports
     from lightning_mlp import checkpoint
 
-    found = checkpoint.read(given.checkpoint)
-    probabilities = ask(checkpoint.load_model(found, given.checkpoint), pictures, given.checkpoint)
-    origin = describe(found, given.checkpoint)
-    told = [answers.Answer(*one) for one in zip(given.pictures, pictures, probabilities, strict=True)]
-    if given.format == "json":
-        print(json.dumps({"schema": 1, **origin, "answers": [answer.to_dict() for answer in told]}, indent=2))
+    contents = checkpoint.read(options.checkpoint)
+    model = checkpoint.load_model(contents, options.checkpoint)
+    probabilities = predict_probabilities(model, images, options.checkpoint)
+    origin = describe_origin(contents, options.checkpoint)
+    results = [answers.Answer(*row) for row in zip(options.pictures, images, probabilities, strict=True)]
+    if options.format == "json":
+        print(json.dumps({"schema": 1, **origin, "answers": [answer.to_dict() for answer in results]}, indent=2))
     else:
-        answers.show(origin, told)
+        answers.print_answers(origin, results)
 
 
-def ask(model, pictures: list[np.ndarray], path: str) -> np.ndarray:
-    """Returns the probabilities (pictures, 10) of pictures (28, 28) uint8.
+def predict_probabilities(model, images: list[np.ndarray], path: str) -> np.ndarray:
+    """Returns the probabilities (images, 10) of images (28, 28) uint8.
 
     Raises:
-        UserError: the model does not take MNIST's pictures, or answers no numbers.
+        UserError: the model does not take MNIST's images, or its output is not finite; names its checkpoint, `path`.
     """
     import numpy as np
     import torch
@@ -70,29 +71,29 @@ def ask(model, pictures: list[np.ndarray], path: str) -> np.ndarray:
     sizes = (model.hparams.input_size, model.hparams.num_classes)
     if sizes != (784, 10):
         raise UserError(f"checkpoint {path} takes {sizes[0]} values to {sizes[1]} classes; MNIST has 784 and 10")
-    images, _ = hold(np.stack(pictures), np.zeros(len(pictures))).tensors  # scaled as in training
+    pixels, _ = hold(np.stack(images), np.zeros(len(images))).tensors  # scaled as in training
     with torch.no_grad():
-        found = model.predict_step(images.to(next(model.parameters()).dtype)).numpy()
-    if not np.isfinite(found).all():
-        raise UserError(f"checkpoint {path} answers no numbers: its training diverged")
-    return found
+        probabilities = model.predict_step(pixels.to(next(model.parameters()).dtype)).numpy()
+    if not np.isfinite(probabilities).all():
+        raise UserError(f"checkpoint {path} predicts no finite numbers: its training diverged; use another checkpoint")
+    return probabilities
 
 
-def describe(checkpoint: dict, path: str) -> dict:
-    """Says where the answers come from: experiment, seed, data set, checkpoint; None where a checkpoint tells nothing.
+def describe_origin(contents: dict, path: str) -> dict:
+    """Returns experiment, seed, data set and source of a checkpoint; None for what it does not hold.
 
     Raises:
-        UserError: what the checkpoint says of its run is broken.
+        UserError: the checkpoint's description of its run is damaged.
     """
     from mlp_spec.runs.resume import CONVERTED, Stamp
 
-    numbers, note = checkpoint["hyper_parameters"], checkpoint.get(CONVERTED) or {}
-    origin = {"checkpoint": path, "converted_from": note.get("from")}
-    if "run" not in checkpoint:
-        sizes = "-".join(map(str, numbers["hidden_sizes"]))
-        name = f"mlp-{sizes}-{numbers['activation']}"
+    hparams, conversion = contents["hyper_parameters"], contents.get(CONVERTED) or {}
+    origin = {"checkpoint": path, "converted_from": conversion.get("from")}
+    if "run" not in contents:
+        sizes = "-".join(map(str, hparams["hidden_sizes"]))
+        name = f"mlp-{sizes}-{hparams['activation']}"
         return {**origin, "experiment": name, "experiment_hash": None, "seed": None, "dataset": None, "epochs": None}
-    stamp = Stamp.from_dict(checkpoint["run"], path)
+    stamp = Stamp.from_dict(contents["run"], path)
     experiment = stamp.experiment
     return {
         **origin,

@@ -1,4 +1,4 @@
-"""What a network says of pictures: as values for machines, and as bars beside what the network sees."""
+"""Answers for pictures: as JSON values, and in the terminal as bars beside the image that the network gets."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-BAR = 30  # cells of a probability of 1
-INK = 128  # without colours a pixel is either ink or not
+BAR_WIDTH = 30  # cells of a probability of 1
+INK_THRESHOLD = 128  # without greys, a pixel is either ink or paper
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says of one picture.
+    """The network's answer for one picture.
 
     Attributes:
-        picture: the file.
-        pixels: (28, 28) uint8, what the network sees.
+        picture: the path.
+        pixels: (28, 28) uint8, the network's input.
         probabilities: of the ten digits, (10,).
     """
 
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def digit(self) -> int:
-        """The likeliest digit."""
+        """The most probable digit."""
         return int(self.probabilities.argmax())
 
     def to_dict(self) -> dict:
@@ -43,13 +43,13 @@ class Answer:
         }
 
 
-def show(origin: dict, answers: list[Answer], console: Console | None = None) -> None:
-    """Prints every answer, and where it comes from.
+def print_answers(origin: dict, answers: list[Answer], console: Console | None = None) -> None:
+    """Prints every answer, and which network gave it.
 
     Args:
         origin: `checkpoint`, `converted_from`, `experiment`, `seed`, `dataset` and `epochs`; None is unknown.
-        answers: one a picture.
-        console: where to; the terminal unless given.
+        answers: one per picture.
+        console: the terminal if None.
     """
     from rich.console import Console
     from rich.table import Table
@@ -57,42 +57,47 @@ def show(origin: dict, answers: list[Answer], console: Console | None = None) ->
 
     console = console or Console(highlight=False)
     for answer in answers:
-        likeliest = answer.probabilities[answer.digit]
+        probability = answer.probabilities[answer.digit]
         console.print(
-            Text.assemble(f"\n{answer.picture}: ", (f"{answer.digit}", "bold"), f"  ({likeliest:.1%})"), soft_wrap=True
+            Text.assemble(f"\n{answer.picture}: ", (f"{answer.digit}", "bold"), f"  ({probability:.1%})"),
+            soft_wrap=True,
         )
         table = Table.grid(padding=(0, 3, 0, 0))
-        table.add_row(seen(answer.pixels, console), Text("\n").join([Text(), Text(), *bars(answer, console)]))
+        table.add_row(
+            draw_image(answer.pixels, console), Text("\n").join([Text(), Text(), *draw_bars(answer, console)])
+        )
         console.print(table)
-    console.print(Text(f"\n{source(origin)}"), soft_wrap=True)
+    console.print(Text(f"\n{describe_network(origin)}"), soft_wrap=True)
 
 
-def source(origin: dict) -> str:
-    """Says in one line which network answered."""
+def describe_network(origin: dict) -> str:
+    """Describes the network that answered."""
 
-    def known(name: str) -> str:
+    def value_of(name: str) -> str:
         return "unknown" if origin[name] is None else str(origin[name])
 
-    line = f"{origin['experiment']}, seed {known('seed')}, data set {known('dataset')}, epochs {known('epochs')}"
+    line = (
+        f"{origin['experiment']}, seed {value_of('seed')}, data set {value_of('dataset')}, epochs {value_of('epochs')}"
+    )
     converted = f", converted from {origin['converted_from']}" if origin["converted_from"] else ""
     return f"answered by {line}{converted}\ncheckpoint {origin['checkpoint']}"
 
 
-def bars(answer: Answer, console: Console) -> list[Text]:
-    """Draws one line a digit: its bar and its probability."""
+def draw_bars(answer: Answer, console: Console) -> list[Text]:
+    """Draws one line per digit: its bar and its probability."""
     from rich.text import Text
 
     full = "#" if console.options.ascii_only else "█"
     lines = []
     for digit, value in enumerate(answer.probabilities):
-        bar = f"{full * round(float(value) * BAR):<{BAR}}"
+        bar = f"{full * round(float(value) * BAR_WIDTH):<{BAR_WIDTH}}"
         styles = ("bold", "green") if digit == answer.digit else ("", "dim")
         lines.append(Text.assemble((f"{digit} ", styles[0]), (bar, styles[1]), f" {value:6.1%}"))
     return lines
 
 
-def seen(pixels: np.ndarray, console: Console) -> Text:
-    """Draws what the network sees, two rows of pixels a line: in greys where the terminal has them."""
+def draw_image(pixels: np.ndarray, console: Console) -> Text:
+    """Draws the network's input, two rows of pixels per line, in greys if the terminal has them."""
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -108,6 +113,6 @@ def seen(pixels: np.ndarray, console: Console) -> Text:
                 colours = [Color.from_rgb(value, value, value) for value in pair]
                 line.append("▀", Style(color=colours[0], bgcolor=colours[1]))
             else:
-                line.append(marks[tuple(int(value >= INK) for value in pair)])
+                line.append(marks[tuple(int(value >= INK_THRESHOLD) for value in pair)])
         lines.append(line)
     return Text("\n").join(lines)

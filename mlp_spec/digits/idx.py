@@ -1,4 +1,4 @@
-"""Reads MNIST's own files (IDX, gzipped or not) and checks every byte of their structure."""
+"""Reads MNIST's own files (IDX, gzipped or not) and checks their structure."""
 
 import gzip
 import struct
@@ -24,7 +24,7 @@ def read_folder(folder: str | Path) -> dict[str, np.ndarray]:
         `test_labels` (10000,), all uint8.
 
     Raises:
-        UserError: the folder or a file is missing, or a file is not what MNIST's is; names the file.
+        UserError: the folder or a file is missing, or a file differs from MNIST's; names the file.
     """
     paths = find_files(folder)
     return {
@@ -36,7 +36,7 @@ def read_folder(folder: str | Path) -> dict[str, np.ndarray]:
 
 
 def find_files(folder: str | Path) -> dict[str, Path]:
-    """Returns the paths of the four files by their names.
+    """Returns the paths of the four files by name.
 
     Raises:
         UserError: the folder or one of its files is missing.
@@ -60,12 +60,12 @@ def find(folder: Path, name: str) -> Path:
 
 def read_images(path: Path, count: int) -> np.ndarray:
     """Reads an image file: (count, 28, 28) uint8."""
-    return _read(path, IMAGES_MAGIC, (count, 28, 28))
+    return _read_array(path, IMAGES_MAGIC, (count, 28, 28))
 
 
 def read_labels(path: Path, count: int) -> np.ndarray:
     """Reads a label file: (count,) uint8, each 0 to 9."""
-    labels = _read(path, LABELS_MAGIC, (count,))
+    labels = _read_array(path, LABELS_MAGIC, (count,))
     if labels.max() > 9:
         raise UserError(f"{path} is corrupt: it holds the label {labels.max()}, MNIST's go from 0 to 9; {ADVICE}")
     return labels
@@ -74,26 +74,26 @@ def read_labels(path: Path, count: int) -> np.ndarray:
 ADVICE = "fetch the file again"
 
 
-def _read(path: Path, magic: int, shape: tuple[int, ...]) -> np.ndarray:
-    content = _content(path)
+def _read_array(path: Path, magic: int, shape: tuple[int, ...]) -> np.ndarray:
+    content = _read_bytes(path)
     header = 4 + 4 * len(shape)
     if len(content) < header:
         raise UserError(f"{path} is truncated: {len(content)} bytes, not even a header of {header}; {ADVICE}")
-    found, *sizes = struct.unpack(f">{1 + len(shape)}i", content[:header])
-    if found != magic:
+    actual_magic, *sizes = struct.unpack(f">{1 + len(shape)}i", content[:header])
+    if actual_magic != magic:
         raise UserError(
-            f"{path} starts with the magic number {found:#06x}, not {magic:#06x}; it is another kind of file"
+            f"{path} starts with the magic number {actual_magic:#06x}, not {magic:#06x}; it is another kind of file"
         )
     if tuple(sizes) != shape:
-        raise UserError(f"{path} says it holds {_times(sizes)} values; MNIST's holds {_times(shape)}")
+        raise UserError(f"{path} says it holds {_format_shape(sizes)} values; MNIST's holds {_format_shape(shape)}")
     expected = header + int(np.prod(shape))
     if len(content) != expected:
-        wrong = "truncated" if len(content) < expected else "too long"
-        raise UserError(f"{path} is {wrong}: {len(content):,} bytes instead of {expected:,}; {ADVICE}")
+        problem = "truncated" if len(content) < expected else "too long"
+        raise UserError(f"{path} is {problem}: {len(content):,} bytes instead of {expected:,}; {ADVICE}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def _content(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """Returns a file's bytes, unpacked when it is gzipped."""
     try:
         content = path.read_bytes()
@@ -106,5 +106,5 @@ def _content(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _times(sizes) -> str:
+def _format_shape(sizes) -> str:
     return " x ".join(f"{size:,}" for size in sizes)

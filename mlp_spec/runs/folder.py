@@ -24,13 +24,13 @@ CURVES = ("loss", "acc", "val_loss", "val_acc")
 
 @dataclass
 class Results:
-    """What training has produced so far, epoch by epoch.
+    """The results of the finished epochs.
 
     Attributes:
-        history: the four curves of `CURVES`, one number an epoch.
+        history: the four curves of `CURVES`, one number per epoch.
         epoch_seconds: wall seconds of each epoch, training and validation.
         startup_seconds: wall seconds from the start of the command to the first epoch.
-        compile_seconds: wall seconds that compiling took, before the first epoch; None where nothing was compiled.
+        compile_seconds: wall seconds of compiling, before the first epoch; None if nothing was compiled.
     """
 
     history: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
@@ -40,7 +40,7 @@ class Results:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are finished."""
+        """The number of finished epochs."""
         return len(self.history["loss"])
 
     def add_epoch(self, metrics: dict[str, float], seconds: float) -> None:
@@ -51,10 +51,10 @@ class Results:
 
 
 def check_free(path: str | Path | None) -> None:
-    """Checks, without making anything, that `path` can become a run folder; None is always free.
+    """Checks that `path` can become a run folder, without creating it; None always can.
 
     Raises:
-        UserError: the folder is not empty, or it lies below something that is no folder.
+        UserError: the folder is not empty, or a parent is not a folder or not writable.
     """
     if path is None:
         return
@@ -81,10 +81,10 @@ class RunFolder:
     """A folder that holds one training run.
 
     Args:
-        path: a folder that is new or empty; it is made here.
+        path: a new or empty folder; it is created.
 
     Raises:
-        UserError: the folder is not empty, or cannot be made or written.
+        UserError: the folder is not empty, or cannot be created or written.
     """
 
     def __init__(self, path: str | Path):
@@ -99,7 +99,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, output_dir: str | None, name: str) -> RunFolder:
-        """Makes `output_dir`, or a fresh `runs/<time>-<name>` if it is None."""
+        """Creates `output_dir`, or a new `runs/<time>-<name>` if it is None."""
         if output_dir is not None:
             return cls(output_dir)
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
@@ -112,14 +112,14 @@ class RunFolder:
     def write_configuration(
         self, experiment: Experiment, source: str, device: str, environment: dict, engine: dict | None = None
     ) -> None:
-        """Writes what is about to be trained, on what and with what; before training starts.
+        """Writes the experiment, the device and the environment; call it before training.
 
         Args:
             experiment: what is trained.
             source: where the data came from.
             device: `cpu` or `gpu`.
             environment: versions and machine.
-            engine: how it is run, where there is more to say.
+            engine: further settings of the run.
         """
         configuration = {
             "name": experiment.name,
@@ -138,7 +138,7 @@ class RunFolder:
         write_json(self.path / "environment.json", environment)
 
     def write_results(self, results: Results) -> None:
-        """Writes history and timing as far as they go; after every epoch, so that nothing is lost."""
+        """Writes history and timing; call it after every epoch, so that an interruption loses nothing."""
         write_json(self.path / "history.json", results.history)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -151,22 +151,13 @@ class RunFolder:
             timing["compile_seconds"] = results.compile_seconds
         write_json(self.path / "timing.json", timing)
 
-    def write_pictures(self, results: Results, digits: Digits, subtitle: str) -> None:
-        """Draws the lab's two pictures."""
+    def finish(self, results: Results, digits: Digits, experiment: Experiment, framework: str) -> str:
+        """Writes the lab's two pictures and answers its question; returns the lines for the terminal."""
+        subtitle = f"{framework}, {experiment.name}, {digits.dataset}, seed {experiment.training.seed}"
         pictures.first_image(digits.train_images[0], int(digits.train_labels[0]), self.path / "first_image.png")
         pictures.accuracy_by_epoch(results.history, subtitle, self.path / "accuracy.png")
-
-    def write_answer(self, results: Results) -> dict:
-        """Answers the lab's question, under- or overfit, from the curves; returns the answer."""
         answer = fitting.answer(results.history)
         write_json(self.path / "fitting.json", answer)
-        return answer
-
-    def finish(self, results: Results, digits: Digits, experiment: Experiment, framework: str) -> str:
-        """Writes everything that waits for the end of training; returns the lines for the terminal."""
-        subtitle = f"{framework}, {experiment.name}, {digits.dataset}, seed {experiment.training.seed}"
-        self.write_pictures(results, digits, subtitle)
-        answer = self.write_answer(results)
         last = "  ".join(f"{name} {results.history[name][-1]:.4f}" for name in CURVES)
         seconds = sum(results.epoch_seconds)
         return (

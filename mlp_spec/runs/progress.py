@@ -1,4 +1,4 @@
-"""Progress of an epoch: a bar on a terminal, and a line for each finished epoch anywhere."""
+"""Shows the progress of training: a bar in a terminal, and a line for each finished epoch."""
 
 import sys
 
@@ -10,18 +10,18 @@ def epoch_line(epoch: int, epochs: int, seconds: float, metrics: dict[str, float
 
 
 class EpochBar:
-    """A bar that fills while the batches of an epoch are trained, where the output is a terminal.
+    """A progress bar over the batches of an epoch, shown if the output is a terminal.
 
     Args:
-        epochs: how many epochs the run has.
-        batches: how many batches an epoch has.
+        epochs: number of epochs of the run.
+        batches: number of batches of an epoch.
     """
 
     def __init__(self, epochs: int, batches: int):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self.epochs, self.batches = epochs, batches
-        # Redrawing happens in a thread of its own: a batch costs one comparison here.
+        # Another thread redraws the bar: `advance` costs one comparison.
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=7),
@@ -42,18 +42,18 @@ class EpochBar:
         self.progress.reset(self.task, description=f"Epoch {epoch + 1}/{self.epochs}", total=self.batches)
 
     def advance(self, done: int) -> None:
-        """Shows that `done` batches of the epoch are finished; at most fifty times an epoch."""
+        """Shows that `done` batches of the epoch are finished; redraws at most 50 times per epoch."""
         if done >= self.next:
             self.next = done + self.every
             self.progress.update(self.task, completed=min(done, self.batches))
 
     def end_epoch(self, epoch: int, seconds: float, metrics: dict[str, float]) -> None:
-        """Takes the bar away and prints the epoch's line."""
+        """Removes the bar and prints the epoch's line."""
         last = " ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        self.progress.update(self.task, last=last)  # the next epoch's bar shows what has been reached
+        self.progress.update(self.task, last=last)  # shown beside the next epoch's bar
         self.progress.stop()
         print(epoch_line(epoch, self.epochs, seconds, metrics), flush=True)
 
     def stop(self) -> None:
-        """Takes the bar away, also in the middle of an epoch."""
+        """Removes the bar, also in the middle of an epoch."""
         self.progress.stop()

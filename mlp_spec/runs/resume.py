@@ -1,4 +1,4 @@
-"""Resuming: what a checkpoint says about the run it belongs to, and whether it may go on."""
+"""Resumes runs: the description of a run in its checkpoint, and the checks before it goes on."""
 
 import signal
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from mlp_spec.flags import TrainFlags
 from mlp_spec.runs.folder import CURVES, Results, RunFolder
 
 FORMAT = 1
-CONVERTED = "converted"  # under this name a checkpoint says that it was made from another framework's, see `converted`
+CONVERTED = "converted"  # the name under which a checkpoint holds the value of `converted`
 
 
 @dataclass(frozen=True)
@@ -55,37 +55,37 @@ class Stamp:
 
 
 def converted(source: str, weights_only: str | None) -> dict:
-    """Returns what a converted checkpoint says about itself.
+    """Returns the note that a converted checkpoint holds.
 
     Args:
-        source: the file it was made from.
-        weights_only: why it holds weights only; None if its run can go on.
+        source: the file it was converted from.
+        weights_only: why it holds weights only; None if its run can be resumed.
     """
     return {"from": source, "weights_only": weights_only}
 
 
 def check_whole(note: object, path: str | Path) -> None:
-    """Checks that a checkpoint, if it was converted, is of a run that can go on.
+    """Checks that a checkpoint, if it was converted, can be resumed.
 
     Args:
-        note: what `converted` returned, or None.
+        note: the value of `converted`, or None.
         path: of the checkpoint.
 
     Raises:
-        UserError: it holds weights only; says why.
+        UserError: it holds weights only; the message says why.
     """
     if isinstance(note, dict) and note.get("weights_only"):
         raise UserError(
             f"checkpoint {path} was converted from {note.get('from')} and holds weights only "
-            f"({note['weights_only']}); it predicts, but there is no run to go on with"
+            f"({note['weights_only']}); it can predict, but not be resumed"
         )
 
 
 def experiment_of(flags: TrainFlags, stamp: Stamp | None) -> Experiment:
-    """Returns the experiment to train: the flags', or the checkpoint's if one is resumed.
+    """Returns the experiment to train: of the flags, or of the checkpoint if one is resumed.
 
     Raises:
-        UserError: the flags ask for another experiment than the checkpoint's, or it is finished.
+        UserError: the flags contradict the checkpoint, or its run is finished.
     """
     if stamp is None:
         return flags.experiment()
@@ -94,8 +94,8 @@ def experiment_of(flags: TrainFlags, stamp: Stamp | None) -> Experiment:
         experiment = replace(experiment, data=stamp.experiment.data)
     if changed := differences(stamp.experiment, experiment):
         raise UserError(
-            f"checkpoint {flags.resume} is of another experiment than the flags ask for "
-            f"({'; '.join(changed)}); leave these flags out to go on with the checkpoint's"
+            f"checkpoint {flags.resume} is of another experiment than the flags "
+            f"({'; '.join(changed)}); leave these flags out to resume it"
         )
     if stamp.results.epochs >= experiment.training.epochs:
         raise UserError(f"checkpoint {flags.resume} is of a finished run ({stamp.results.epochs} epochs)")
@@ -111,24 +111,24 @@ def keep_interrupted(
     prog: str,
     resumed: str | None = None,
 ) -> NoReturn:
-    """Ends an interrupted run: keeps the epochs that its checkpoint holds, and says how to go on.
+    """Ends an interrupted run: writes the results of the epochs in its checkpoint, and says how to resume.
 
-    Ctrl-C can fall between the end of an epoch and its checkpoint; an epoch is finished when it is saved.
+    Ctrl-C can fall between the end of an epoch and its checkpoint: an epoch counts when it is saved.
 
     Args:
         run: the run's folder.
         checkpoint: where the run saves its checkpoint.
-        read_stamp: the framework's own reader.
+        read_stamp: reads the framework's checkpoints.
         digits: the data set, for the pictures.
-        framework: its name, for people.
-        prog: the command that goes on.
-        resumed: the checkpoint this run went on from, if there is one.
+        framework: its name, for titles.
+        prog: the command that resumes.
+        resumed: the checkpoint that this run was resumed from, if any.
 
     Raises:
-        Interrupted: after at least one finished epoch.
-        KeyboardInterrupt: before.
+        Interrupted: at least one epoch is saved, by this run or the one before.
+        KeyboardInterrupt: no epoch is saved.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not lose what is being kept
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the writing
     if not checkpoint.exists():
         if resumed is None:
             raise KeyboardInterrupt

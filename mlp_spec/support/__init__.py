@@ -1,1 +1,1 @@
-"""Values, files, errors and commands: what every package may use."""
+"""Checks of values, files, errors and commands, for every package."""

@@ -1,4 +1,4 @@
-"""How a command ends: 0 well, 2 after a user's mistake, 130 after Ctrl-C."""
+"""Runs commands with exit status 0 on success, 2 after a user's mistake and 130 after Ctrl-C."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from mlp_spec.support.errors import UserError
 
 
 class Interrupted(Exception):
-    """Ctrl-C, after everything worth keeping was kept; the message says where it is."""
+    """Ctrl-C, after the results so far were saved; the message says where."""
 
 
 def run(command: Callable[[], int | None]) -> int:
-    """Runs a command and returns its exit status; a user's mistake is told without a traceback."""
+    """Runs a command and returns its exit status; a user's mistake is printed without a traceback."""
     try:
         status = command() or 0
-        sys.stdout.flush()  # a reader that went away shows here, and not when Python ends
+        sys.stdout.flush()  # raises BrokenPipeError here rather than at Python's exit
         return status
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -26,6 +26,6 @@ def run(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Nothing had been finished.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away, as in `... | head`
+    except BrokenPipeError:  # the reader of the output closed it, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

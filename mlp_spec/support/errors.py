@@ -1,9 +1,9 @@
-"""The one exception for a user's mistake."""
+"""The exception for a user's mistake."""
 
 
 class UserError(Exception):
-    """A mistake the user can mend.
+    """A mistake that the user can correct.
 
-    The message says what was given, what is allowed and what to do. Commands print it without a
-    traceback and end with exit status 2.
+    The message gives the value, what is allowed and what to do. Commands print it without a traceback and exit with
+    status 2.
     """

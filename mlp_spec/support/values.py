@@ -1,15 +1,15 @@
-"""Checks of single values, with one wording for all messages."""
+"""Checks single values, with the same wording in all messages."""
 
 import math
 from collections.abc import Iterable
 
 from mlp_spec.support.errors import UserError
 
-FLOAT32_MAX = 3.4e38  # a larger number is infinite to a float32 model
+FLOAT32_MAX = 3.4e38  # a larger number is infinite in float32
 
 
 def flag_name(name: str) -> str:
-    """Returns the flag a user types for the field `name`: `batch_size` is `--batch-size`."""
+    """Returns the flag of the field `name`: `batch_size` is `--batch-size`."""
     return "--" + name.replace("_", "-")
 
 
@@ -21,7 +21,7 @@ def positive_number(name: str, value: float) -> None:
 
 
 def non_negative_number(name: str, value: float) -> None:
-    """Checks that `value` is 0 or a finite number above it."""
+    """Checks that `value` is 0 or a finite number above 0."""
     if value != 0 or isinstance(value, bool):
         positive_number(name, value)
 

@@ -130,12 +130,12 @@ def test_torchvisions_loader_gives_the_same_digits(full_mnist, monkeypatch, tmp_
     import gzip
     from pathlib import Path
 
-    from mlp_spec.digits.load import Digits, load
+    from mlp_spec.digits.load import Digits, load_digits
 
     raw = tmp_path / "torchvision" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for path in Path(full_mnist).glob("*.gz"):
         (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    digits = load("mnist", None, download)
+    digits = load_digits("mnist", None, download)
     assert isinstance(digits, Digits) and digits.source == "torchvision.datasets.MNIST"

@@ -27,10 +27,10 @@ def read(task: Task) -> Contents:
         UserError: the file is damaged, holds another module, or an optimizer that Keras lacks.
     """
     from lightning_mlp.data import download
-    from mlp_spec.digits.load import load
+    from mlp_spec.digits.load import load_digits
 
     contents, predict = contents_of(task.checkpoint)
-    return crossing.with_source_predictions(contents, load(task.pair.dataset, task.pair.data_dir, download), predict)
+    return crossing.with_source_predictions(contents, load_digits(task.pair.dataset, task.pair.data_dir, download), predict)
 
 
 def write(task: Task) -> Contents:

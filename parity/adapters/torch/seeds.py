@@ -22,9 +22,9 @@ def train_seeds(task: Task) -> None:
 
     train.keep_compiled_code()  # before torch is imported, which asks for the folder then
     from lightning_mlp.data import download
-    from mlp_spec.digits.load import load
+    from mlp_spec.digits.load import load_digits
 
-    digits = load(task.pair.dataset, task.pair.data_dir, download)
+    digits = load_digits(task.pair.dataset, task.pair.data_dir, download)
     data = SeedData(task.pair, digits)
     versions = environment.describe(*train.PACKAGES)
     train_all(

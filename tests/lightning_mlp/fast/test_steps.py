@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_leaves
 
 from lightning_mlp import train
 from lightning_mlp.data import Block, MNISTDataModule
-from lightning_mlp.fast import steps, updates
+from lightning_mlp.fast import steps
+from lightning_mlp.fast.updates import find_update
 from lightning_mlp.history import History
 from lightning_mlp.model import ACTIVATIONS, LitMLP
 from mlp_spec import optimizers
@@ -303,13 +304,13 @@ def test_blocks_hold_every_batch_of_an_epoch_once(block, lengths):
 @pytest.mark.parametrize("options", [{"momentum": 0.9}, {"weight_decay": 0.1}, {"maximize": True}])
 def test_an_option_that_the_update_does_not_know_is_not_compiled_away(options):
     parameter = torch.nn.Parameter(torch.ones(3))
-    assert updates.of(torch.optim.SGD([parameter], 0.1)) is not None
-    assert updates.of(torch.optim.SGD([parameter], 0.1, **options)) is None
+    assert find_update(torch.optim.SGD([parameter], 0.1)) is not None
+    assert find_update(torch.optim.SGD([parameter], 0.1, **options)) is None
 
 
 def test_two_groups_of_parameters_are_not_known():
     groups = [{"params": [torch.nn.Parameter(torch.ones(3))]}, {"params": [torch.nn.Parameter(torch.ones(2))]}]
-    assert updates.of(torch.optim.SGD(groups, 0.1)) is None
+    assert find_update(torch.optim.SGD(groups, 0.1)) is None
 
 
 def test_lightnings_wrapper_still_counts_steps_by_these_two_names():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lightning_mlp.predict.answers import Answer, show, source
+from lightning_mlp.predict.answers import Answer, describe_network, print_answers
 
 ORIGIN = {
     "checkpoint": "runs/one/checkpoint.ckpt",
@@ -32,7 +32,7 @@ class Ascii(io.StringIO):
 
 def shown(file=None, **options):
     file = file or io.StringIO()
-    show(ORIGIN, [answer()], Console(file=file, width=80, highlight=False, **options))
+    print_answers(ORIGIN, [answer()], Console(file=file, width=80, highlight=False, **options))
     return file.getvalue()
 
 
@@ -88,7 +88,7 @@ def test_ascii_is_enough():
 
 def test_what_is_unknown_is_said():
     origin = {**ORIGIN, "seed": None, "dataset": None, "epochs": None, "converted_from": "own.keras"}
-    assert source(origin).splitlines() == [
+    assert describe_network(origin).splitlines() == [
         "answered by bigger, seed unknown, data set unknown, epochs unknown, converted from own.keras",
         "checkpoint runs/one/checkpoint.ckpt",
     ]

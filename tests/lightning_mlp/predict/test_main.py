@@ -12,7 +12,7 @@ from PIL import Image
 
 from lightning_mlp.predict import __main__ as predict
 from lightning_mlp.predict import drawing
-from mlp_spec.digits import load as data
+from mlp_spec.digits.load import load_sample
 
 PAPERS = 120
 
@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="module")
 def digits():
     """Test images of the sample, and their labels."""
-    sample = data.load_sample()
+    sample = load_sample()
     return sample.test_images[:PAPERS], sample.test_labels[:PAPERS]
 
 

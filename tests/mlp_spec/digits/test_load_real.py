@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlp_spec.digits import idx
-from mlp_spec.digits.load import load, load_sample
+from mlp_spec.digits.load import load_digits, load_sample
 from mlp_spec.support.errors import UserError
 
 pytestmark = pytest.mark.full
@@ -19,7 +19,7 @@ def no_download():
 
 @pytest.mark.parametrize("dataset", ["mnist", "auto"])
 def test_the_real_folder_is_mnist(dataset, full_mnist):
-    digits = load(dataset, full_mnist, no_download)
+    digits = load_digits(dataset, full_mnist, no_download)
     assert digits.dataset == "mnist" and full_mnist in digits.source
     assert digits.sha256("train").startswith("edc0d1098aa497be")
     assert digits.sha256("test").startswith("c3f9adf9c66efb57")
@@ -51,7 +51,7 @@ def test_a_copy_with_one_changed_value_is_refused(prefix, split, kind, full_mnis
     found.unlink()
     (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(content, 1))
     with pytest.raises(UserError, match=f"the {split} images and labels are not those of mnist"):
-        load("mnist", tmp_path, no_download)
+        load_digits("mnist", tmp_path, no_download)
 
 
 def test_downloaded_arrays_of_mnist_are_taken(full_mnist, capsys):
@@ -59,5 +59,5 @@ def test_downloaded_arrays_of_mnist_are_taken(full_mnist, capsys):
         """Downloaded from somewhere."""
         return idx.read_folder(full_mnist)
 
-    assert load("auto", None, download).dataset == "mnist"
+    assert load_digits("auto", None, download).dataset == "mnist"
     assert capsys.readouterr().err == ""

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from mlp_spec.digits import load as data
-from mlp_spec.runs import folder as runs
+from mlp_spec.digits.load import load_sample
+from mlp_spec.runs import folder
 from mlp_spec.support.errors import UserError
 from mlp_spec.experiment import PRESETS, DataSpec, Experiment, TrainingSpec
 from mlp_spec.runs.folder import CURVES, Results, RunFolder, check_free
@@ -28,8 +28,8 @@ def results_of(*epochs):
     return results
 
 
-def names(folder):
-    return sorted(entry.name for entry in folder.iterdir())
+def names(path):
+    return sorted(entry.name for entry in path.iterdir())
 
 
 def load(path):
@@ -107,7 +107,7 @@ def test_the_default_folder_is_fresh_also_within_one_second(tmp_path, monkeypatc
         def now(cls, tz=None):
             return cls(2024, 5, 17, 13, 4, 9)
 
-    monkeypatch.setattr(runs, "datetime", Stopped)
+    monkeypatch.setattr(folder, "datetime", Stopped)
     monkeypatch.chdir(tmp_path)
     made = []
     for _ in range(3):
@@ -189,7 +189,7 @@ def test_the_csv_is_plain(tmp_path):
 def test_the_end_adds_pictures_and_the_answer(tmp_path, epochs):
     run, results = RunFolder(tmp_path), results_of(*epochs)
     experiment = replace(PRESETS["small"], training=TrainingSpec(seed=3))
-    text = run.finish(results, data.load_sample(), experiment, "Lightning")
+    text = run.finish(results, load_sample(), experiment, "Lightning")
     assert names(tmp_path) == ["accuracy.png", "first_image.png", "fitting.json"]
     for name in ("accuracy.png", "first_image.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -204,6 +204,6 @@ def test_the_end_adds_pictures_and_the_answer(tmp_path, epochs):
 
 def test_a_diverged_run_ends_like_any_other(tmp_path):
     bad = dict.fromkeys(CURVES, float("nan"))
-    RunFolder(tmp_path).finish(results_of(EPOCHS[0], bad), data.load_sample(), PRESETS["small"], "Keras")
+    RunFolder(tmp_path).finish(results_of(EPOCHS[0], bad), load_sample(), PRESETS["small"], "Keras")
     assert load(tmp_path / "fitting.json")["answer"] == "unclear"
     assert names(tmp_path) == ["accuracy.png", "first_image.png", "fitting.json"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlp_spec.digits import load as data
+from mlp_spec.digits.load import load_sample
 from mlp_spec.support.command import Interrupted
 from mlp_spec.support.errors import UserError
 from mlp_spec.experiment import PRESETS, DataSpec
@@ -198,7 +198,7 @@ def own_signals():
 
 def interrupt(run, checkpoint, stamp):
     """Ends a run as Ctrl-C does, with a checkpoint that holds this stamp."""
-    keep_interrupted(run, checkpoint, lambda path: stamp, data.load_sample(), "Keras", "python -m train")
+    keep_interrupted(run, checkpoint, lambda path: stamp, load_sample(), "Keras", "python -m train")
 
 
 @pytest.mark.usefixtures("own_signals")
@@ -236,4 +236,4 @@ def test_a_second_ctrl_c_does_not_lose_what_is_being_kept(tmp_path):
         return stamp_of(epochs=1)
 
     with pytest.raises(Interrupted, match="1 of 10 epochs are kept"):
-        keep_interrupted(run, checkpoint, impatient, data.load_sample(), "Keras", "python -m train")
+        keep_interrupted(run, checkpoint, impatient, load_sample(), "Keras", "python -m train")
