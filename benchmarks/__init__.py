@@ -1,1 +1,1 @@
-"""Measures what the README's tables show."""
+"""Measures the numbers of the README's tables."""

@@ -1,8 +1,8 @@
-"""Holds a change of structure against earlier runs: `python -m benchmarks.baseline record FOLDER`, then `compare`.
+"""Compares runs before and after a change: `python -m benchmarks.baseline record FOLDER`, then `compare`.
 
-`record` runs a fixed set of commands and keeps what each leaves, with its exit status. `compare` takes two such folders
-and lists what differs: checks by their ids, statuses, measured numbers to the bit, causes, curves, weights and exit
-statuses. Texts, times and versions are left aside: only runs of one machine can be the same to the bit.
+`record` runs a fixed set of commands and stores the results and exit status of each. `compare` takes two such folders
+and lists the differences: checks by their ids, statuses, measured numbers to the bit, causes, curves, weights and exit
+statuses. It ignores texts, times and versions. Only runs on the same machine can be the same to the bit.
 """
 
 import json
@@ -21,7 +21,7 @@ from mlp_spec.support.files import write_json
 
 FAULTS = "InitScale Over256 SoftmaxTwice TorchAdam MeanOfMeans EpochSchedule".split()
 STUDY = "--seeds 3 --epochs 5 --no-compile".split()
-# name: the command; each gets a data set and a folder
+# name: the command, to which the data set and the output folder are added
 RUNS = {
     "small": ["parity", "--preset", "small"],
     "small-compiled": ["parity", "--preset", "small", "--compile"],
@@ -33,8 +33,8 @@ RUNS = {
     "train-keras": ["keras_reference.train", "--preset", "bigger", "--epochs", "2"],
     "train-lightning": ["lightning_mlp.train", "--preset", "bigger", "--epochs", "2"],
 }
-# Texts, times and what the machine is.
-ASIDE = {
+# Texts, times and descriptions of the machine.
+IGNORED = {
     "candidate", "created", "data_source", "detail", "diagnosis_seconds", "environment", "epoch_seconds", "errors",
     "formulas", "name", "seconds", "started", "startup_seconds", "title", "where",
 }  # fmt: skip
@@ -43,17 +43,17 @@ RESULTS = ("report.json", "seeds.json", "faults.json", "history.json", "fitting.
 
 @dataclass(frozen=True)
 class BaselineFlags:
-    """What to do with which folders."""
+    """The action and its folders."""
 
     action: Literal["record", "compare"]
     folders: tuple[str, ...]
-    """The folder to record in; or the two to compare."""
+    """The folder to record in, or the two to compare."""
     dataset: Literal["mnist", "mnist-sample"] = "mnist"
-    """What is trained on."""
+    """The data set of all runs."""
     data_dir: str | None = None
     """Folder with the four MNIST files; also read from MLP_DATA_DIR."""
     only: tuple[str, ...] = ()
-    """Names of runs; all unless given."""
+    """Names of runs; default: all."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def baseline(options: BaselineFlags) -> int:
         UserError: the number of folders does not fit the action, or a run is unknown.
     """
     if unknown := set(options.only) - set(RUNS):
-        raise UserError(f"--only {' '.join(sorted(unknown))} is unknown; choose of {', '.join(RUNS)}")
+        raise UserError(f"--only {' '.join(sorted(unknown))} is unknown; choose from {', '.join(RUNS)}")
     expected = 1 if options.action == "record" else 2
     if len(options.folders) != expected:
         raise UserError(f"{options.action} takes {expected} folder(s), got {len(options.folders)}")
@@ -85,24 +85,24 @@ def baseline(options: BaselineFlags) -> int:
 
 
 def record(folder: Path, options: BaselineFlags) -> int:
-    """Runs the commands one after the other; each leaves its results and its exit status in a folder of its own."""
+    """Runs the commands one after the other, each with a folder for its results and its exit status."""
     data_dir = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
     shared = ["--dataset", options.dataset, *(["--data-dir", data_dir] if data_dir else [])]
     for name, arguments in RUNS.items():
-        own = folder / name
-        if (options.only and name not in options.only) or (own / "exit-status.json").exists():
+        run = folder / name
+        if (options.only and name not in options.only) or (run / "exit-status.json").exists():
             continue
-        own.mkdir(parents=True, exist_ok=True)
+        run.mkdir(parents=True, exist_ok=True)
         print(f"{name} ...", flush=True)
-        with open(own / "output.txt", "w", encoding="utf-8") as output:
-            asked = [sys.executable, "-m", *arguments, *shared, "--output-dir", str(own / "run")]
-            status = subprocess.run(asked, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
-        write_json(own / "exit-status.json", status)
+        with open(run / "output.txt", "w", encoding="utf-8") as output:
+            command_line = [sys.executable, "-m", *arguments, *shared, "--output-dir", str(run / "run")]
+            status = subprocess.run(command_line, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+        write_json(run / "exit-status.json", status)
     return 0
 
 
 def compare(before: Path, after: Path) -> Iterator[str]:
-    """Yields every difference of two recorded folders in words.
+    """Yields a line for every difference of two recorded folders.
 
     Raises:
         UserError: nothing was recorded in one of them.
@@ -113,40 +113,40 @@ def compare(before: Path, after: Path) -> Iterator[str]:
     for name in sorted(set(names[0]) ^ set(names[1])):
         yield f"{name}: recorded in one folder only"
     for name in sorted(set(names[0]) & set(names[1])):
-        numbers = [dict(numbers_of(folder / name)) for folder in (before, after)]
-        for key in sorted(numbers[0].keys() | numbers[1].keys()):
-            one, other = (found.get(key, "missing") for found in numbers)
-            if one != other:
-                yield f"{name}: {key}: {one!r}, then {other!r}"
+        first, second = (dict(read_results(folder / name)) for folder in (before, after))
+        for key in sorted(first.keys() | second.keys()):
+            value, later = first.get(key, "missing"), second.get(key, "missing")
+            if value != later:
+                yield f"{name}: {key}: {value!r}, then {later!r}"
 
 
-def numbers_of(folder: Path) -> Iterator[tuple[str, object]]:
-    """Yields what a run is held to, by name: every number of its results, and the checksums of its weights."""
+def read_results(folder: Path) -> Iterator[tuple[str, object]]:
+    """Yields the values of a run to compare, by name: its results, and the checksums of its weights."""
     for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
+        name = str(path.relative_to(folder))
         if path.name in RESULTS:
-            yield from leaves(json.loads(path.read_text(encoding="utf-8")), str(place))
+            yield from leaves(json.loads(path.read_text(encoding="utf-8")), name)
         elif path.name.startswith("seed-") and path.suffix == ".json":
-            yield from leaves(json.loads(path.read_text(encoding="utf-8"))["history"], str(place))
+            yield from leaves(json.loads(path.read_text(encoding="utf-8"))["history"], name)
         elif path.name in ("checkpoint.ckpt", "checkpoint.keras"):
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
                     if "/data/" in member.filename or member.filename.endswith(".h5"):
-                        yield f"{place}/{member.filename}", member.CRC
+                        yield f"{name}/{member.filename}", member.CRC
 
 
-def leaves(value, place: str) -> Iterator[tuple[str, object]]:
-    """Yields the plain values in a document by their places; checks stand under their ids, not their numbers."""
+def leaves(value, name: str) -> Iterator[tuple[str, object]]:
+    """Yields the plain values in a JSON document by path; a check's path has its id instead of its index."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if key not in ASIDE and not (value.get("rung") == "speed" and key == "measured"):
-                yield from leaves(item, f"{place}/{key}")
+            if key not in IGNORED and not (value.get("rung") == "speed" and key == "measured"):
+                yield from leaves(item, f"{name}/{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            own = item.get("id", item.get("fault", index)) if isinstance(item, dict) else index
-            yield from leaves(item, f"{place}/{own}")
+            key = item.get("id", item.get("fault", index)) if isinstance(item, dict) else index
+            yield from leaves(item, f"{name}/{key}")
     else:
-        yield place, value
+        yield name, value
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Times every way to train the presets, side by side in one run: `python -m benchmarks.bench`.
 
-Contenders take turns, round after round, each in a process of its own on a pseudo-terminal, where progress is shown
-as a user sees it. Writes `benchmarks/bench.json`; `python -m benchmarks.tables` makes README's table and chart of it.
+Contenders take turns, round after round, each in a process of its own on a pseudo-terminal, so that they show progress
+as for a user. Writes `benchmarks/bench.json`; `python -m benchmarks.tables` writes README's table and chart from it.
 """
 
 import json
@@ -67,63 +67,63 @@ class BenchFlags:
     """What to time."""
 
     data_dir: str | None = None
-    """Folder with the full MNIST; also read from MLP_DATA_DIR. Downloaded unless given."""
+    """Folder with the full MNIST; also read from MLP_DATA_DIR. Default: download it."""
     rounds: int = 3
-    """How often every contender is run."""
+    """Runs of every contender."""
     epochs: int = 4
-    """Epochs of a run; the first is not counted."""
+    """Epochs of a run; the first does not count."""
     sweeps: bool = True
-    """Whether batch sizes and widths are timed, too."""
+    """Whether to time batch sizes and widths, too."""
     only: tuple[str, ...] = ()
-    """Contenders to run, all unless given; the results are then printed and not kept."""
+    """Contenders to run; default: all. With this flag, the results are printed and not written."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(BenchFlags, "python -m benchmarks.bench", "Times every contender.", argv)
-    return command.run(lambda: bench(given))
+    options = flags.parse(BenchFlags, "python -m benchmarks.bench", "Times every contender.", argv)
+    return command.run(lambda: bench(options))
 
 
-def bench(given: BenchFlags) -> None:
+def bench(options: BenchFlags) -> None:
     """Times everything and writes the results."""
-    whole_number("rounds", given.rounds, 1, 1000)
-    whole_number("epochs", given.epochs, 2, 1000)
-    if unknown := set(given.only) - set(CONTENDERS):
-        raise UserError(f"--only {' '.join(sorted(unknown))} is unknown; choose of {', '.join(CONTENDERS)}")
-    data = flags.ExperimentFlags(dataset="mnist", data_dir=given.data_dir).data_folder
+    whole_number("rounds", options.rounds, 1, 1000)
+    whole_number("epochs", options.epochs, 2, 1000)
+    if unknown := set(options.only) - set(CONTENDERS):
+        raise UserError(f"--only {' '.join(sorted(unknown))} is unknown; choose from {', '.join(CONTENDERS)}")
+    data = flags.ExperimentFlags(dataset="mnist", data_dir=options.data_dir).data_folder
     shared = ["--dataset", "mnist", *(["--data-dir", data] if data else []), "--accelerator", "cpu"]
     machine = environment.describe(*PACKAGES)
-    del machine["platform"]  # the kernel's build says nothing here
+    del machine["platform"]  # the kernel's build does not matter here
     result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "dataset": "mnist", "seed": 0}
-    result |= {"rounds": given.rounds, "epochs": given.epochs}
-    names = [name for name in CONTENDERS if not given.only or name in given.only]
-    with tempfile.TemporaryDirectory() as cache:  # compiled code is made anew in the first round
+    result |= {"rounds": options.rounds, "epochs": options.epochs}
+    names = [name for name in CONTENDERS if not options.only or name in options.only]
+    with tempfile.TemporaryDirectory() as cache:  # so that the first round compiles
         clean = {"TORCHINDUCTOR_CACHE_DIR": cache}
         result["imports"] = imports()
-        result["presets"] = {preset: race(preset, names, given, shared, clean) for preset in ("small", "bigger")}
-        if given.sweeps and not given.only:
+        result["presets"] = {preset: race(preset, names, options, shared, clean) for preset in ("small", "bigger")}
+        if options.sweeps and not options.only:
             result["batch_sizes"] = sweep("--batch-size", BATCH_SIZES, shared, clean)
             result["widths"] = sweep("--hidden-sizes", WIDTHS, shared, clean)
-    if given.only:
+    if options.only:
         print(json.dumps(result["presets"], indent=1))
         return
     write_json(MEASURED, result)
     print(f"\nWritten: {MEASURED}")
 
 
-def race(preset: str, names: list[str], given: BenchFlags, shared: list[str], clean: dict) -> dict:
-    """Runs the contenders in turn, round after round; returns what each one took."""
-    found = {name: [] for name in names}
-    for number in range(given.rounds):
+def race(preset: str, names: list[str], options: BenchFlags, shared: list[str], clean: dict) -> dict:
+    """Runs the contenders in turn, round after round; returns the measurements of each."""
+    runs_by_name = {name: [] for name in names}
+    for number in range(options.rounds):
         for name in names:
-            run = execute(CONTENDERS[name], [*shared, "--preset", preset, "--epochs", str(given.epochs)], clean)
-            found[name].append(run)
-            print(f"{preset}  round {number + 1}/{given.rounds}  {name:12} {run['seconds']:7.3f} s/epoch", flush=True)
-    return {name: summary(runs) for name, runs in found.items()}
+            run = execute(CONTENDERS[name], [*shared, "--preset", preset, "--epochs", str(options.epochs)], clean)
+            runs_by_name[name].append(run)
+            print(f"{preset}  round {number + 1}/{options.rounds}  {name:12} {run['seconds']:7.3f} s/epoch", flush=True)
+    return {name: summary(runs) for name, runs in runs_by_name.items()}
 
 
 def summary(runs: list[dict]) -> dict:
-    """Joins a contender's runs: the median of all warm epochs, and the interval of the rounds' medians."""
+    """Summarises a contender's runs: the median of all warm epochs, and the interval of the rounds' medians."""
     warm = [second for run in runs for second in run["epoch_seconds"][1:]]
     rounds = [run["seconds"] for run in runs]
     return {
@@ -138,57 +138,65 @@ def summary(runs: list[dict]) -> dict:
 
 
 def sweep(flag: str, values: tuple[int, ...], shared: list[str], clean: dict) -> dict:
-    """Times the contenders that are swept over the values of a flag, one warm epoch each; returns seconds."""
-    found = {name: [] for name, contender in CONTENDERS.items() if contender.sweep}
+    """Times one warm epoch of each sweep contender for every value of a flag; returns the seconds."""
+    seconds_by_name = {name: [] for name, contender in CONTENDERS.items() if contender.sweep}
     for value in values:
-        for name, seconds in found.items():
+        for name, seconds in seconds_by_name.items():
             run = execute(CONTENDERS[name], [*shared, flag, str(value), "--epochs", "2"], clean)
             seconds.append(run["seconds"])
             print(f"{flag} {value:5}  {name:12} {run['seconds']:7.3f} s/epoch", flush=True)
-    return {"values": list(values), "seconds": found}
+    return {"values": list(values), "seconds": seconds_by_name}
 
 
 def imports() -> dict:
-    """Measures importing: median seconds of three, and the memory that is then in use."""
-    found = {name: [] for name in IMPORTS}
+    """Measures imports: the median of three of the seconds and of the peak memory."""
+    runs_by_name = {name: [] for name in IMPORTS}
     for _ in range(3):
         for name, code in IMPORTS.items():
             timed = f"import time; started = time.monotonic(); {code}; print(time.monotonic() - started)"
             process = subprocess.Popen([sys.executable, "-c", timed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             seconds = float(process.stdout.read())
-            found[name].append((seconds, peak_of(process)[1]))
+            runs_by_name[name].append((seconds, wait_for(process)[1]))
     return {
         name: {"seconds": median(seconds for seconds, _ in runs), "mb": median(mb for _, mb in runs)}
-        for name, runs in found.items()
+        for name, runs in runs_by_name.items()
     }
 
 
 def execute(contender: Contender, arguments: list[str], clean: dict) -> dict:
-    """Runs a contender on a pseudo-terminal; returns what it took.
+    """Runs a contender on a pseudo-terminal; returns its measurements.
 
     Raises:
-        UserError: it did not end well; says its last lines.
+        UserError: it failed; the message ends with its last lines.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "run"
-        asked = [sys.executable, "-m", contender.module, *arguments, *contender.flags, "--output-dir", str(output)]
-        ours, theirs = pty.openpty()
-        surroundings = {**os.environ, **clean, **contender.environment, "TERM": "xterm", "COLUMNS": "100"}
-        process = subprocess.Popen(asked, stdin=theirs, stdout=theirs, stderr=theirs, env=surroundings)
-        os.close(theirs)
-        said = bytearray()
-        reader = threading.Thread(target=drain, args=(ours, said))
+        command_line = [
+            sys.executable,
+            "-m",
+            contender.module,
+            *arguments,
+            *contender.flags,
+            "--output-dir",
+            str(output),
+        ]
+        controller, terminal = pty.openpty()
+        variables = {**os.environ, **clean, **contender.environment, "TERM": "xterm", "COLUMNS": "100"}
+        process = subprocess.Popen(command_line, stdin=terminal, stdout=terminal, stderr=terminal, env=variables)
+        os.close(terminal)
+        text = bytearray()
+        reader = threading.Thread(target=drain, args=(controller, text))
         reader.start()
         try:
-            status, peak = peak_of(process)
+            status, peak = wait_for(process)
         except BaseException:
             process.kill()
             raise
         finally:
             reader.join(timeout=10)
-            os.close(ours)
+            os.close(controller)
         if status:
-            tail = said.decode(errors="replace").strip()[-1500:]
+            tail = text.decode(errors="replace").strip()[-1500:]
             raise UserError(f"{contender.module} ended with exit status {status}; nothing was written:\n{tail}")
         timing = json.loads((output / "timing.json").read_text(encoding="utf-8"))
         history = json.loads((output / "history.json").read_text(encoding="utf-8"))
@@ -198,24 +206,24 @@ def execute(contender: Contender, arguments: list[str], clean: dict) -> dict:
         "epoch_seconds": timing["epoch_seconds"],
         "seconds": seconds,
         "compile_seconds": compiling,
-        # what passes before training runs at its speed: imports, data, compiling, and what the first epoch takes more
+        # seconds until training runs at full speed: imports, data, compiling, and the excess of the first epoch
         "to_full_speed": timing["startup_seconds"] + (compiling or 0.0) + max(0.0, first - seconds),
         "peak_mb": peak,
         "val_acc": history["val_acc"][-1],
     }
 
 
-def drain(terminal: int, said: bytearray) -> None:
-    """Reads what is written to a terminal until its other end is closed."""
+def drain(controller: int, text: bytearray) -> None:
+    """Reads the output of a pseudo-terminal until it is closed."""
     try:
-        while part := os.read(terminal, 65536):
-            said += part
-    except OSError:  # Linux's way to say that the other end is closed
+        while part := os.read(controller, 65536):
+            text += part
+    except OSError:  # raised on Linux when the terminal is closed
         pass
 
 
-def peak_of(process: subprocess.Popen) -> tuple[int, float]:
-    """Waits for a process; returns its exit status and the most memory it had, in MB (10^6 bytes)."""
+def wait_for(process: subprocess.Popen) -> tuple[int, float]:
+    """Waits for a process; returns its exit status and its peak memory in MB (10^6 bytes)."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes

@@ -1,7 +1,7 @@
 """Measures accuracy, agreement and speed of both presets on the full MNIST: `python -m benchmarks.measure`.
 
-Every number comes from the users' own commands. The training commands take turns, so that a machine whose
-speed drifts is unfair to neither. Writes `benchmarks/measured.json`.
+Every number comes from the commands that users run. The training commands take turns, so that a machine whose speed
+drifts affects both alike. Writes `benchmarks/measured.json`.
 """
 
 import json
@@ -22,7 +22,7 @@ from mlp_spec.support.files import write_json
 from mlp_spec.support.values import whole_number
 
 MEASURED = Path(__file__).parent / "measured.json"
-KEPT = ("name", "status", "measured", "limit", "judged_steps")  # of a check
+FIELDS = ("name", "status", "measured", "limit", "judged_steps")  # of a check
 TRAIN = {"keras": "keras_reference.train", "lightning": "lightning_mlp.train"}
 
 
@@ -31,50 +31,50 @@ class MeasureFlags:
     """What to measure."""
 
     data_dir: str | None = None
-    """Folder with the full MNIST; also read from MLP_DATA_DIR. Downloaded unless given."""
+    """Folder with the full MNIST; also read from MLP_DATA_DIR. Default: download it."""
     rounds_small: int = 3
-    """Trainings of `small` in each framework, each with a seed of its own."""
+    """Training runs of `small` in each framework, each with another seed."""
     rounds_bigger: int = 2
-    """Trainings of `bigger` in each framework."""
+    """Training runs of `bigger` in each framework."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(MeasureFlags, "python -m benchmarks.measure", "Measures the README's tables.", argv)
-    return command.run(lambda: measure(given))
+    options = flags.parse(MeasureFlags, "python -m benchmarks.measure", "Measures the README's tables.", argv)
+    return command.run(lambda: measure(options))
 
 
-def measure(given: MeasureFlags) -> None:
+def measure(options: MeasureFlags) -> None:
     """Measures both presets and writes the results."""
-    data = flags.ExperimentFlags(dataset="mnist", data_dir=given.data_dir).data_folder
+    data = flags.ExperimentFlags(dataset="mnist", data_dir=options.data_dir).data_folder
     shared = ["--dataset", "mnist", *(["--data-dir", data] if data else [])]
-    whole_number("rounds_small", given.rounds_small, 1, 100)
-    whole_number("rounds_bigger", given.rounds_bigger, 1, 100)
+    whole_number("rounds_small", options.rounds_small, 1, 100)
+    whole_number("rounds_bigger", options.rounds_bigger, 1, 100)
     machine = environment.describe("keras", "tensorflow", "lightning", "torch", "numpy")
-    del machine["platform"]  # the kernel's build says nothing here
+    del machine["platform"]  # the kernel's build does not matter here
     result = {
         "created": f"{datetime.now():%Y-%m-%d}",
         "environment": machine,
         "presets": {},
     }
     with tempfile.TemporaryDirectory() as folder:
-        for preset, rounds in (("small", given.rounds_small), ("bigger", given.rounds_bigger)):
-            wanted = ["--preset", preset, *shared]
+        for preset, rounds in (("small", options.rounds_small), ("bigger", options.rounds_bigger)):
+            arguments = ["--preset", preset, *shared]
             result["presets"][preset] = {
-                "independent": independent(wanted, rounds, Path(folder) / preset),
-                "parity": parity(wanted, Path(folder) / f"{preset}-parity"),
+                "independent": independent(arguments, rounds, Path(folder) / preset),
+                "parity": parity(arguments, Path(folder) / f"{preset}-parity"),
             }
     write_json(MEASURED, result)
     print(f"\nWritten: {MEASURED}")
 
 
-def independent(wanted: list[str], rounds: int, folder: Path) -> dict:
-    """Trains with both commands in turn; returns each framework's runs."""
+def independent(arguments: list[str], rounds: int, folder: Path) -> dict:
+    """Trains with both commands in turn; returns the runs of each framework."""
     runs = {side: [] for side in TRAIN}
     for seed in range(rounds):
         for side, module in TRAIN.items():
             run = folder / f"{side}-{seed}"
-            execute(module, *wanted, "--seed", str(seed), "--output-dir", str(run))
+            execute(module, *arguments, "--seed", str(seed), "--output-dir", str(run))
             timing, history = load(run / "timing.json"), load(run / "history.json")
             runs[side].append(
                 {
@@ -85,30 +85,31 @@ def independent(wanted: list[str], rounds: int, folder: Path) -> dict:
                 }
             )
     seconds = {
-        side: median(second for run in found for second in run["epoch_seconds"][1:]) for side, found in runs.items()
+        side: median(second for run in side_runs for second in run["epoch_seconds"][1:])
+        for side, side_runs in runs.items()
     }
     return {"runs": runs, "median_epoch_seconds": seconds, "ratio": seconds["lightning"] / seconds["keras"]}
 
 
-def parity(wanted: list[str], folder: Path) -> dict:
+def parity(arguments: list[str], folder: Path) -> dict:
     """Runs the parity command; returns its verdict, checks and parameter counts."""
-    execute("parity", *wanted, "--output-dir", str(folder), allowed=(0, 1))
+    execute("parity", *arguments, "--output-dir", str(folder), allowed=(0, 1))
     report = load(folder / "report.json")
     return {
         "verdict": report["verdict"],
         "run_id": report["experiment"]["run_id"],
         "devices": report["environment"]["devices"],
-        "layers": {side: [layer["parameters"] for layer in found["layers"]] for side, found in report["sides"].items()},
-        "parameters": {side: found["parameters"] for side, found in report["sides"].items()},
-        "checks": [{key: check.get(key) for key in KEPT} for check in report["checks"]],
+        "layers": {name: [layer["parameters"] for layer in side["layers"]] for name, side in report["sides"].items()},
+        "parameters": {name: side["parameters"] for name, side in report["sides"].items()},
+        "checks": [{key: check.get(key) for key in FIELDS} for check in report["checks"]],
     }
 
 
 def execute(module: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> None:
-    """Runs a command of ours, its output passed through.
+    """Runs one of the project's commands and shows its output.
 
     Raises:
-        UserError: it ended with another status than those allowed.
+        UserError: its exit status is not one of `allowed`.
     """
     print(f"\n$ python -m {module} {' '.join(arguments)}", flush=True)
     status = subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode

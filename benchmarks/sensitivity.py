@@ -1,7 +1,7 @@
-"""Which faults does a study of 20 seeds find? `python -m benchmarks.sensitivity --data-dir /folder/with/mnist`
+"""Measures which faults 20 seeds detect: `python -m benchmarks.sensitivity --data-dir /folder/with/mnist`
 
-Trains every candidate 20 times on the full MNIST and keeps the three numbers of each seed in `sensitivity.json`;
-`tests/parity/test_sensitivity.py` judges them against the recorded reference points. Half an hour on two cores.
+Trains every candidate 20 times on the full MNIST, half an hour on two cores, and writes three numbers of each seed to
+`sensitivity.json`; `tests/benchmarks/test_sensitivity.py` compares them with the recorded reference points.
 """
 
 import json
@@ -34,37 +34,37 @@ CANDIDATES = {
 
 @dataclass(frozen=True)
 class SensitivityFlags:
-    """Where the data is and the studies go."""
+    """The data and the folder of the studies."""
 
     data_dir: str | None = None
     """Folder with the four MNIST files; also read from MLP_DATA_DIR."""
     output_dir: str = "runs/sensitivity"
-    """Folder of the studies; those that were finished are not trained again."""
+    """Folder of the studies; finished ones are not trained again."""
     only: tuple[str, ...] = ()
-    """Some candidates only."""
+    """Candidates to train; default: all."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
-    given = flags.parse(SensitivityFlags, "python -m benchmarks.sensitivity", "Which faults do 20 seeds find?", argv)
-    return command.run(lambda: measure(given))
+    options = flags.parse(SensitivityFlags, "python -m benchmarks.sensitivity", "Which faults do 20 seeds find?", argv)
+    return command.run(lambda: measure(options))
 
 
-def measure(given: SensitivityFlags) -> None:
-    """Trains what is not there yet, and writes the numbers as they come.
+def measure(options: SensitivityFlags) -> None:
+    """Trains the missing studies, and writes the numbers after each.
 
     Raises:
-        UserError: a study could not be run.
+        UserError: a study failed.
     """
-    found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"schema": 1, "seeds": {}}
-    for name, (presets, own) in CANDIDATES.items():
-        for preset in presets.split() if not given.only or name in given.only else ():
-            folder = Path(given.output_dir) / f"{preset}-{name.replace(' ', '-')}"
-            found["seeds"].setdefault(preset, {})[name] = numbers_of(given, preset, own, folder)
-            write_json(FILE, found)
+    document = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"schema": 1, "seeds": {}}
+    for name, (presets, arguments) in CANDIDATES.items():
+        for preset in presets.split() if not options.only or name in options.only else ():
+            folder = Path(options.output_dir) / f"{preset}-{name.replace(' ', '-')}"
+            document["seeds"].setdefault(preset, {})[name] = measure_candidate(options, preset, arguments, folder)
+            write_json(FILE, document)
 
 
-def numbers_of(given: SensitivityFlags, preset: str, own: list[str], folder: Path) -> dict:
+def measure_candidate(options: SensitivityFlags, preset: str, arguments: list[str], folder: Path) -> dict:
     """Returns the measures of one candidate's seeds: final val_acc, final val_loss, area under val_acc."""
     from mlp_spec.experiment import PRESETS
     from parity.seeds.measures import MEASURES
@@ -73,15 +73,16 @@ def numbers_of(given: SensitivityFlags, preset: str, own: list[str], folder: Pat
     report = folder / "report"
     if not (report / "seeds.json").exists():
         shared = ["--preset", preset, "--against", "recorded", "--compile", "--store", str(folder / "store")]
-        data = ["--data-dir", given.data_dir] if given.data_dir else []
-        ended = subprocess.run(
-            [sys.executable, "-m", "parity", "seeds", *shared, *data, *own, "--output-dir", str(report)], check=False
+        data = ["--data-dir", options.data_dir] if options.data_dir else []
+        process = subprocess.run(
+            [sys.executable, "-m", "parity", "seeds", *shared, *data, *arguments, "--output-dir", str(report)],
+            check=False,
         )
-        if ended.returncode not in (0, 1, 2) or not (report / "seeds.json").exists():
-            raise UserError(f"the study {folder} could not be run")
+        if process.returncode not in (0, 1, 2) or not (report / "seeds.json").exists():
+            raise UserError(f"the study {folder} failed with exit status {process.returncode}")
     result = json.loads((report / "seeds.json").read_text(encoding="utf-8"))
     store = Store(folder / "store", PRESETS[preset])
-    seeds = store.read("lightning", [one["seed"] for one in result["sides"]["lightning"]["seeds"]])
+    seeds = store.read("lightning", [row["seed"] for row in result["sides"]["lightning"]["seeds"]])
     return {measure.name: [float(f"{measure.of(seed):.7g}") for seed in seeds] for measure in MEASURES}
 
 

@@ -1,4 +1,4 @@
-"""The speed table and chart, made from what `benchmarks.bench` measured."""
+"""Renders the speed table and chart from the measurements of `benchmarks.bench`."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from benchmarks.bench import CONTENDERS
 from mlp_spec.support.files import replacing
 
 CHART = Path(__file__).parent / "speed.png"
-# What the project holds itself to: (ours, theirs, the most that ours / theirs may be for `small` and for `bigger`).
-BARS = (
+# The project's targets: (ours, theirs, the largest ours / theirs for `small` and for `bigger`).
+TARGETS = (
     ("default", "keras", 0.6, 0.8),
     ("compiled", "keras-100", 0.4, 0.6),
     ("compiled", "keras-jax", 0.9, 0.9),
@@ -31,40 +31,39 @@ def render(measured: dict) -> str:
             "",
             "| | small | × | bigger | × |",
             "|---|---:|---:|---:|---:|",
-            *(row(name, presets) for name in CONTENDERS if name in presets["small"]),
+            *(render_seconds(name, presets) for name in CONTENDERS if name in presets["small"]),
             "",
             "| ratio of medians | small | bar | bigger | bar |",
             "|---|---:|---:|---:|---:|",
-            *(bar(*one, presets) for one in BARS),
+            *(render_ratio(*target, presets) for target in TARGETS),
             "",
             "Seconds until training runs at that speed (imports, data, compiling, first steps; median), and the most "
             "memory of the process:",
             "",
             "| | small | bigger | peak, small | peak, bigger |",
             "|---|---:|---:|---:|---:|",
-            *(start(name, presets) for name in CONTENDERS if name in presets["small"]),
+            *(render_start(name, presets) for name in CONTENDERS if name in presets["small"]),
             "",
             "Importing alone: "
-            + ", ".join(f"{name} {one['seconds']:.1f} s and {one['mb']:.0f} MB" for name, one in imports.items())
-            + f". {compiling(presets)}",
+            + ", ".join(f"{name} {cost['seconds']:.1f} s and {cost['mb']:.0f} MB" for name, cost in imports.items())
+            + f". {render_compiling(presets)}",
             "",
             "![Seconds an epoch by contender, batch size and width](benchmarks/speed.png)",
         ]
     )
 
 
-def row(name: str, presets: dict) -> str:
+def render_seconds(name: str, presets: dict) -> str:
     """Renders a contender's seconds."""
     cells = []
-    for found in presets.values():
-        one, default = found[name], found["default"]["median"]
-        low, high = one["interval"]
-        cells += [f"{one['median']:.3f} ({low:.3f}-{high:.3f})", f"{one['median'] / default:.2f}"]
+    for contenders in presets.values():
+        seconds, (low, high) = contenders[name]["median"], contenders[name]["interval"]
+        cells += [f"{seconds:.3f} ({low:.3f}-{high:.3f})", f"{seconds / contenders['default']['median']:.2f}"]
     return f"| {CONTENDERS[name].title} | {' | '.join(cells)} |"
 
 
-def bar(ours: str, theirs: str, small: float, bigger: float | None, presets: dict) -> str:
-    """Renders a ratio and the most that it may be."""
+def render_ratio(ours: str, theirs: str, small: float, bigger: float | None, presets: dict) -> str:
+    """Renders a ratio of two contenders and its target."""
     cells = []
     for preset, limit in (("small", small), ("bigger", bigger)):
         ratio = presets[preset][ours]["median"] / presets[preset][theirs]["median"]
@@ -73,25 +72,25 @@ def bar(ours: str, theirs: str, small: float, bigger: float | None, presets: dic
     return f"| {' / '.join(titles)} | {' | '.join(cells)} |"
 
 
-def start(name: str, presets: dict) -> str:
+def render_start(name: str, presets: dict) -> str:
     """Renders how long a contender takes to start, and its memory."""
-    seconds = [f"{found[name]['to_full_speed']:.1f}" for found in presets.values()]
-    memory = [f"{found[name]['peak_mb']:.0f} MB" for found in presets.values()]
+    seconds = [f"{contenders[name]['to_full_speed']:.1f}" for contenders in presets.values()]
+    memory = [f"{contenders[name]['peak_mb']:.0f} MB" for contenders in presets.values()]
     return f"| {CONTENDERS[name].title} | {' | '.join([*seconds, *memory])} |"
 
 
-def compiling(presets: dict) -> str:
-    """Says how long compiling took, the first time and later."""
+def render_compiling(presets: dict) -> str:
+    """Renders how long compiling took, the first time and later."""
     parts = []
-    for preset, found in presets.items():
-        first, *later = found["compiled"]["compile_seconds"]
+    for preset, contenders in presets.items():
+        first, *later = contenders["compiled"]["compile_seconds"]
         again = f", {max(later):.1f} s at most when its code was found in the cache" if later else ""
         parts.append(f"`{preset}` {first:.1f} s{again}")
     return f"Compiling took {'; '.join(parts)}."
 
 
 def draw(measured: dict, path: Path) -> None:
-    """Draws the contenders of both presets, and the sweeps over batch size and width."""
+    """Draws the seconds of both presets, and of the sweeps over batch size and width."""
     from matplotlib.figure import Figure
 
     presets = measured["presets"]
@@ -99,19 +98,19 @@ def draw(measured: dict, path: Path) -> None:
     bars, lines = figure.subfigures(2, 1, height_ratios=(1, 1))
     names = sorted(presets["small"], key=lambda name: -presets["small"][name]["median"])
     colours = ["tab:blue" if CONTENDERS[name].title.startswith("**") else "0.7" for name in names]
-    for axes, (preset, found) in zip(bars.subplots(1, 2, sharey=True), presets.items(), strict=True):
-        seconds = [found[name]["median"] for name in names]
-        drawn = axes.barh(range(len(names)), seconds, color=colours)
-        axes.bar_label(drawn, labels=[f" {value:.2f} s" for value in seconds], fontsize=8)
-        axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8)
+    for axes, (preset, contenders) in zip(bars.subplots(1, 2, sharey=True), presets.items(), strict=True):
+        seconds = [contenders[name]["median"] for name in names]
+        patches = axes.barh(range(len(names)), seconds, color=colours)
+        axes.bar_label(patches, labels=[f" {value:.2f} s" for value in seconds], fontsize=8)
+        axes.set_yticks(range(len(names)), [plain_title(name) for name in names], fontsize=8)
         axes.set(title=f"{preset}: seconds an epoch", xlim=(0, max(seconds) * 1.2))
-    swept = (("batch_sizes", "Batch size (25 neurons)"), ("widths", "Neurons of the hidden layer (batch 32)"))
-    for axes, (key, label) in zip(lines.subplots(1, 2), swept, strict=True):
-        found = measured[key]
-        for name, seconds in found["seconds"].items():
-            axes.plot(found["values"], seconds, marker="o", markersize=4, label=plain(name))
+    sweeps = (("batch_sizes", "Batch size (25 neurons)"), ("widths", "Neurons of the hidden layer (batch 32)"))
+    for axes, (key, label) in zip(lines.subplots(1, 2), sweeps, strict=True):
+        values = measured[key]["values"]
+        for name, seconds in measured[key]["seconds"].items():
+            axes.plot(values, seconds, marker="o", markersize=4, label=plain_title(name))
         axes.set(xscale="log", yscale="log", xlabel=label, ylabel="Seconds an epoch", title="One hidden layer, SGD")
-        axes.set_xticks(found["values"], [f"{value:,}" for value in found["values"]], fontsize=8, rotation=30)
+        axes.set_xticks(values, [f"{value:,}" for value in values], fontsize=8, rotation=30)
         axes.minorticks_off()
         axes.grid(alpha=0.25)
     handles, labels = axes.get_legend_handles_labels()
@@ -122,6 +121,6 @@ def draw(measured: dict, path: Path) -> None:
         figure.savefig(temporary, dpi=110, format="png")
 
 
-def plain(name: str) -> str:
+def plain_title(name: str) -> str:
     """Returns a contender's title without Markdown."""
     return CONTENDERS[name].title.replace("**", "").replace("`", "")

@@ -20,14 +20,15 @@ def render(measured: dict) -> str:
     """Renders the tables as Markdown."""
     machine = measured["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    own, common = [], []
-    for preset, found in measured["presets"].items():
-        for side, runs in found["independent"]["runs"].items():
-            own.append(row(preset, side, runs, found))
-        curves = [check for check in found["parity"]["checks"] if check["name"].startswith("curve ")]
-        epochs = len(found["independent"]["runs"]["keras"][0]["epoch_seconds"])
+    independent_rows, parity_rows = [], []
+    for preset, results in measured["presets"].items():
+        for side, runs in results["independent"]["runs"].items():
+            independent_rows.append(render_row(preset, side, runs, results))
+        curves = [check for check in results["parity"]["checks"] if check["name"].startswith("curve ")]
+        epochs = len(results["independent"]["runs"]["keras"][0]["epoch_seconds"])
         judged = f"{curves[0]['judged_steps']} of {epochs}"
-        common.append(f"| {preset} | {found['parity']['verdict']} | {judged} | {' | '.join(map(gap, curves))} |")
+        gaps = " | ".join(map(render_gap, curves))
+        parity_rows.append(f"| {preset} | {results['parity']['verdict']} | {judged} | {gaps} |")
     return "\n".join(
         [
             f"Full MNIST, {machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']}.",
@@ -38,7 +39,7 @@ def render(measured: dict) -> str:
             "",
             "| preset | framework | parameters | seeds | val_acc | val_loss | acc | loss | s/epoch | ratio |",
             "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-            *own,
+            *independent_rows,
             "",
             "From the same weights in the same order, in the epochs before rounding has grown into chaos: the gap",
             "between the two that comes nearest to its limit, and that limit (accuracies in images), see",
@@ -46,22 +47,22 @@ def render(measured: dict) -> str:
             "",
             "| preset | verdict | epochs judged | loss | acc | val_loss | val_acc |",
             "|---|---|---:|---:|---:|---:|---:|",
-            *common,
+            *parity_rows,
         ]
     )
 
 
-def row(preset: str, side: str, runs: list[dict], found: dict) -> str:
-    """Renders one framework's line of one preset."""
+def render_row(preset: str, side: str, runs: list[dict], results: dict) -> str:
+    """Renders the line of a preset and a framework."""
     numbers = " | ".join(f"{mean(run[name] for run in runs):.4f}" for name in ("val_acc", "val_loss", "acc", "loss"))
-    layers = found["parity"]["layers"][side]
-    total = f"{found['parity']['parameters'][side]:,} = {' + '.join(f'{count:,}' for count in layers)}"
-    seconds = found["independent"]["median_epoch_seconds"][side]
-    ratio = f"{found['independent']['ratio']:.2f}" if side == "lightning" else ""
+    layers = results["parity"]["layers"][side]
+    total = f"{results['parity']['parameters'][side]:,} = {' + '.join(f'{count:,}' for count in layers)}"
+    seconds = results["independent"]["median_epoch_seconds"][side]
+    ratio = f"{results['independent']['ratio']:.2f}" if side == "lightning" else ""
     return f"| {preset} | {side.capitalize()} | {total} | {len(runs)} | {numbers} | {seconds:.2f} | {ratio} |"
 
 
-def gap(check: dict) -> str:
+def render_gap(check: dict) -> str:
     """Renders a measured gap and its limit."""
     measured, limit = (
         f"{value:.1e}" if "loss" in check["name"] else f"{value:.0f}" for value in (check["measured"], check["limit"])
@@ -69,30 +70,30 @@ def gap(check: dict) -> str:
     return f"{measured} (limit {limit})"
 
 
-def place(readme: str, tables: str, marks: tuple[str, str] = (START, END)) -> str:
-    """Puts tables between two marks of the README.
+def insert_tables(readme: str, tables: str, marks: tuple[str, str] = (START, END)) -> str:
+    """Inserts tables between two marks of the README.
 
     Raises:
         UserError: a mark is missing.
     """
     start, end = marks
     if start not in readme or end not in readme:
-        raise UserError(f"the README has no place for the tables: it needs the lines {start} and {end}")
+        raise UserError(f"the README lacks the lines between which the tables go: {start} and {end}")
     before, after = readme.split(start, maxsplit=1)[0], readme.split(end)[1]
     return f"{before}{start}\n{tables}\n{end}{after}"
 
 
 def write() -> None:
-    """Renders `measured.json` and `bench.json`, as far as they are there, into the README."""
-    readme, found = README.read_text(encoding="utf-8"), 0
+    """Renders `measured.json` and `bench.json`, whichever exist, into the README."""
+    if not MEASURED.exists() and not bench.MEASURED.exists():
+        raise UserError(f"{MEASURED} and {bench.MEASURED} are missing; run make measure or make bench")
+    readme = README.read_text(encoding="utf-8")
     if MEASURED.exists():
-        readme, found = place(readme, render(json.loads(MEASURED.read_text(encoding="utf-8")))), found + 1
+        readme = insert_tables(readme, render(json.loads(MEASURED.read_text(encoding="utf-8"))))
     if bench.MEASURED.exists():
         measured = json.loads(bench.MEASURED.read_text(encoding="utf-8"))
-        readme, found = place(readme, speed.render(measured), SPEED), found + 1
+        readme = insert_tables(readme, speed.render(measured), SPEED)
         speed.draw(measured, speed.CHART)
-    if not found:
-        raise UserError(f"{MEASURED} and {bench.MEASURED} are missing; run make measure or make bench")
     write_text(README, readme)
     print(f"Written: {README}")
 

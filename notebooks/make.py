@@ -1,7 +1,7 @@
-"""Makes the notebooks from their text: `python -m notebooks.make`.
+"""Generates the notebooks from their source files: `python -m notebooks.make`.
 
-The `.py` files in this folder are what people edit and review (jupytext's percent format: every cell starts with
-`# %%`); the `.ipynb` files are what people open. Equal texts give equal notebooks, to the byte.
+Edit and review the `.py` files in this folder (jupytext's percent format: every cell starts with `# %%`); open the
+`.ipynb` files. The same source gives the same notebook to the byte.
 """
 
 import sys
@@ -13,7 +13,7 @@ from mlp_spec.support.files import write_text
 
 FOLDER = Path(__file__).parent
 SOURCES = tuple(sorted(FOLDER.glob("*_lab.py")))
-# No version of Python and nothing of the machine: they would change the file without a change of the text.
+# Without the version of Python or anything of the machine, which would change the file without a change of the source.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -21,9 +21,9 @@ METADATA = {
 
 
 def notebook(source: Path):
-    """Reads a text as a notebook without outputs, its cells numbered from `cell-01`.
+    """Reads a source file as a notebook without outputs, with cells numbered from `cell-01`.
 
-    Jupyter gives cells random names, which would make every notebook another file.
+    Jupyter's own cell ids are random, so that the file would change every time.
 
     Raises:
         UserError: jupytext is not installed.
@@ -33,23 +33,23 @@ def notebook(source: Path):
         import nbformat
     except ModuleNotFoundError as error:
         raise UserError(f"there is no module {error.name}; pip install 'keras-lightning-parity[notebooks]'") from error
-    made = jupytext.read(source, fmt="py:percent")
-    made.metadata = nbformat.from_dict(METADATA)
-    for number, cell in enumerate(made.cells, start=1):
+    document = jupytext.read(source, fmt="py:percent")
+    document.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(document.cells, start=1):
         cell.id = f"cell-{number:02}"
-    nbformat.validate(made)
-    return made
+    nbformat.validate(document)
+    return document
 
 
 def render(source: Path) -> str:
-    """Renders a text as the content of its `.ipynb` file."""
+    """Returns the content of a source file's `.ipynb` file."""
     import nbformat
 
     return nbformat.writes(notebook(source)) + "\n"
 
 
 def make() -> None:
-    """Writes every notebook beside its text."""
+    """Writes every notebook beside its source file."""
     for source in SOURCES:
         target = source.with_suffix(".ipynb")
         write_text(target, render(source))

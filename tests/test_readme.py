@@ -138,7 +138,7 @@ def test_files_that_are_named_exist():
 def test_the_tables_are_the_measured_ones():
     measured = json.loads((ROOT / "benchmarks" / "measured.json").read_text())
     assert set(measured["presets"]) == set(PRESETS)
-    assert tables.place(README, tables.render(measured)) == README, "run make measure"
+    assert tables.insert_tables(README, tables.render(measured)) == README, "run make measure"
     # ...and of the experiments as they are now
     for preset, found in measured["presets"].items():
         assert found["parity"]["run_id"] == PRESETS[preset].run_id

@@ -1,1 +1,1 @@
-"""Other ways to train the same models, for comparison; each is run as `python -m benchmarks.contenders.<name>`."""
+"""Other ways to train the same models, for comparison; run one as `python -m benchmarks.contenders.<name>`."""

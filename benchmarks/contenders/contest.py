@@ -1,4 +1,4 @@
-"""What the contenders share: the flags of the training commands, the digits, and where results go."""
+"""The common parts of the contenders: the flags of the training commands, the digits and the run folder."""
 
 import time
 from collections.abc import Callable
@@ -14,24 +14,24 @@ from mlp_spec.support import command  # noqa: E402
 
 
 def run(prog: str, train: Callable[["Contest"], None]) -> int:
-    """Runs a contender by the flags of the training commands; returns its exit status."""
-    given = flags.parse(flags.TrainFlags, f"python -m benchmarks.contenders.{prog}", f"Trains by {prog}.")
-    return command.run(lambda: train(Contest(given, prog)))
+    """Runs a contender with the flags of the training commands; returns its exit status."""
+    options = flags.parse(flags.TrainFlags, f"python -m benchmarks.contenders.{prog}", f"Trains by {prog}.")
+    return command.run(lambda: train(Contest(options, prog)))
 
 
 class Contest:
     """One run of a contender.
 
     Args:
-        given: the flags.
+        options: the flags.
         prog: the contender's name.
     """
 
-    def __init__(self, given: flags.TrainFlags, prog: str):
-        self.experiment: Experiment = given.experiment()
-        self.data_folder = given.data_folder
-        self.dataset = given.dataset
-        self.folder = RunFolder.create(given.output_dir, f"{prog}-{self.experiment.name}")
+    def __init__(self, options: flags.TrainFlags, prog: str):
+        self.experiment: Experiment = options.experiment()
+        self.data_folder = options.data_folder
+        self.dataset = options.dataset
+        self.folder = RunFolder.create(options.output_dir, f"{prog}-{self.experiment.name}")
         self.results = Results()
 
     def digits(self) -> Digits:
@@ -46,11 +46,11 @@ class Contest:
         return load_digits(self.dataset, self.data_folder, download)
 
     def start(self, batches: int) -> EpochBar:
-        """Stops the clock of starting up; returns the bar to show."""
+        """Ends the startup time; returns the progress bar."""
         self.results.startup_seconds = time.monotonic() - STARTED
         return EpochBar(self.experiment.training.epochs, batches)
 
     def end_epoch(self, started: float, **metrics: float) -> None:
-        """Keeps an epoch: when it started (`time.monotonic`) and its four numbers."""
+        """Writes the results of an epoch that started at `started` (`time.monotonic`)."""
         self.results.add_epoch(metrics, time.monotonic() - started)
         self.folder.write_results(self.results)

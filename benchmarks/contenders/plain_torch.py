@@ -7,7 +7,7 @@ from benchmarks.contenders import contest
 
 
 def train(run: contest.Contest) -> None:
-    """Trains."""
+    """Trains and validates every epoch."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -25,11 +25,11 @@ def train(run: contest.Contest) -> None:
     kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[spec.optimizer.name]
     optimizer = kind(model.parameters(), lr=spec.optimizer.learning_rate)
 
-    def prepared(images, labels):
+    def to_tensors(images, labels):
         return torch.tensor(images).reshape(-1, 784).float() / 255, torch.tensor(labels).long()
 
-    x_train, y_train = prepared(digits.train_images, digits.train_labels)
-    x_test, y_test = prepared(digits.test_images, digits.test_labels)
+    x_train, y_train = to_tensors(digits.train_images, digits.train_labels)
+    x_test, y_test = to_tensors(digits.test_images, digits.test_labels)
     batches = -(-len(x_train) // spec.batch_size)
     bar = run.start(batches)
     for epoch in range(spec.epochs):

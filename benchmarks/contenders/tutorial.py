@@ -10,25 +10,20 @@ import time
 from pathlib import Path
 
 from benchmarks.contenders import contest
+from mlp_spec.experiment import Experiment
+from mlp_spec.runs.folder import CURVES
 
 
-def train(run: contest.Contest) -> None:
-    """Trains."""
-    import warnings
-
+def make_module(experiment: Experiment):
+    """Builds the module as in a tutorial."""
     import lightning
     import torch
     import torch.nn.functional as F
     import torchmetrics
     from torch import nn
-    from torch.utils.data import DataLoader
-    from torchvision import transforms
-    from torchvision.datasets import MNIST
 
-    warnings.filterwarnings("ignore")
-    experiment = run.experiment
-    spec = experiment.training
     activation = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[experiment.model.activation]
+    optimizer = experiment.training.optimizer
 
     class Tutorial(lightning.LightningModule):
         def __init__(self):
@@ -60,19 +55,33 @@ def train(run: contest.Contest) -> None:
             self.log("val_acc", self.val_acc, prog_bar=True)
 
         def configure_optimizers(self):
-            kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[spec.optimizer.name]
-            return kind(self.parameters(), lr=spec.optimizer.learning_rate)
+            kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer.name]
+            return kind(self.parameters(), lr=optimizer.learning_rate)
+
+    return Tutorial()
+
+
+def train(run: contest.Contest) -> None:
+    """Trains with `Trainer.fit`."""
+    import warnings
+
+    import lightning
+    from torch.utils.data import DataLoader
+    from torchvision import transforms
+    from torchvision.datasets import MNIST
 
     class Timer(lightning.Callback):
         def on_train_epoch_start(self, trainer, pl_module):
             self.started = time.monotonic()
 
         def on_train_epoch_end(self, trainer, pl_module):
-            run.end_epoch(self.started, **{name: trainer.callback_metrics[name].item() for name in contest.runs.CURVES})
+            run.end_epoch(self.started, **{name: trainer.callback_metrics[name].item() for name in CURVES})
 
+    warnings.filterwarnings("ignore")
+    spec = run.experiment.training
     lightning.seed_everything(spec.seed, verbose=False)
     with tempfile.TemporaryDirectory() as root:
-        if run.data_folder:  # torchvision takes the files from here instead of its mirrors
+        if run.data_folder:  # torchvision reads the files here instead of downloading them
             shutil.copytree(run.data_folder, Path(root) / "MNIST" / "raw")
         train_set, test_set = (
             MNIST(root, train=part, download=True, transform=transforms.ToTensor()) for part in (True, False)
@@ -83,7 +92,7 @@ def train(run: contest.Contest) -> None:
         )  # fmt: skip
         run.start(0)
         loaders = DataLoader(train_set, batch_size=spec.batch_size, shuffle=True), DataLoader(test_set, batch_size=1000)
-        trainer.fit(Tutorial(), *loaders)
+        trainer.fit(make_module(run.experiment), *loaders)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def test_the_benchmark_times_a_contender_as_its_user_sees_it(full_mnist):
 
 @pytest.mark.parametrize(
     ("flags", "message"),
-    [(["--only", "nobody"], "choose of keras"), (["--rounds", "0"], "--rounds is 0"), (["--epochs", "1"], "from 2")],
+    [(["--only", "nobody"], "choose from keras"), (["--rounds", "0"], "--rounds is 0"), (["--epochs", "1"], "from 2")],
 )
 def test_a_wrong_flag_is_told(flags, message):
     ended = run_python("-m", "benchmarks.bench", *flags)
@@ -54,7 +54,7 @@ def test_a_wrong_flag_is_told(flags, message):
 
 def test_the_readmes_speed_table_and_chart_are_the_measured_ones(tmp_path):
     measured = json.loads(bench.MEASURED.read_text())
-    assert tables.place(README, speed.render(measured), tables.SPEED) == README, "run make bench"
+    assert tables.insert_tables(README, speed.render(measured), tables.SPEED) == README, "run make bench"
     assert measured["dataset"] == "mnist" and set(measured["presets"]["small"]) == set(bench.CONTENDERS)
     assert all(set(measured[key]["seconds"]) == set(measured["widths"]["seconds"]) for key in ("batch_sizes", "widths"))
     speed.draw(measured, tmp_path / "chart.png")
