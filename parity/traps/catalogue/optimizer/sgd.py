@@ -1,6 +1,13 @@
 """Traps in the other optimizers, and in what is done to gradients and rates."""
 
-from parity.traps.catalogue.steps import CHECK, STEPS, first_step_in_keras, first_step_in_torch, in_keras, in_torch
+from parity.traps.catalogue.optimizer.steps import (
+    CHECK,
+    STEPS,
+    first_step_in_keras,
+    first_step_in_torch,
+    in_keras,
+    in_torch,
+)
 from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 ONES = "Three steps from w = 0, each with the gradient 1."

@@ -1,6 +1,13 @@
 """Traps in Adam."""
 
-from parity.traps.catalogue.steps import CHECK, STEPS, first_step_in_keras, first_step_in_torch, in_keras, in_torch
+from parity.traps.catalogue.optimizer.steps import (
+    CHECK,
+    STEPS,
+    first_step_in_keras,
+    first_step_in_torch,
+    in_keras,
+    in_torch,
+)
 from parity.traps.catalogue.trap import Example, Trap
 
 KERAS = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"

@@ -1,0 +1,1 @@
+"""Traps in the optimizer: its formula, its numbers, and what the training loop does around it."""
