@@ -1,13 +1,22 @@
-"""The catalogue of traps: what every cause that `parity.causes` can name is, with three numbers that show it.
+"""The catalogue of traps: every cause that `parity.causes` can name, with three numbers that show it.
 
-`docs/traps.md` is made from it: `python -m parity traps`.
+A module for each rung, named after it. `docs/traps.md` is made from the catalogue: `python -m parity traps`.
 """
 
-from parity.traps.catalogue import data, initial_weights, loss, metrics
-from parity.traps.catalogue.optimizer import adam, sgd
+from parity.traps.catalogue import (
+    architecture,
+    data,
+    forward,
+    gradients,
+    initial_weights,
+    lockstep,
+    loss,
+    metrics,
+    optimizer,
+)
 from parity.traps.catalogue.trap import IMPORTS, Example, Trap
 
 __all__ = ["IMPORTS", "TRAPS", "Example", "Trap"]
 
-PARTS = (data, initial_weights, loss, adam, sgd, metrics)
-TRAPS: dict[str, Trap] = {trap.id: trap for part in PARTS for trap in part.TRAPS}
+MODULES = (data, architecture, initial_weights, forward, loss, gradients, optimizer, metrics, lockstep)
+TRAPS: dict[str, Trap] = {trap.id: trap for module in MODULES for trap in module.TRAPS}

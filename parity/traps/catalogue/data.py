@@ -1,4 +1,4 @@
-"""Traps in pixels, labels, batches and layers."""
+"""Traps in the data: pixels, labels, batches."""
 
 from parity.traps.catalogue.trap import Example, Numbers, Trap
 
@@ -248,26 +248,6 @@ TRAPS = [
             """,
             (3.0, 7.0, 11.0),
             (7.0, 3.0, 11.0),
-        ),
-    ),
-    Trap(
-        id="activation",
-        title="Another activation, perhaps of the same name",
-        what="""A layer gets ReLU out of habit, or an activation whose name is the same and whose numbers are not:
-            `LeakyReLU` is one. The model has the right sizes and the right number of parameters. Remedy: compare
-            activations by what they do to a few numbers.""",
-        keras="LeakyReLU(): max(z, .3 z)",
-        other="nn.LeakyReLU(): max(z, .01 z)",
-        rung="architecture",
-        shows="""`layers` fails and names the layer: activations are told by the values they give, not by their
-            names.""",
-        example=Example(
-            "What both layers called LeakyReLU make of three numbers.",
-            ("z = -2", "z = -1", "z = 1"),
-            "keras.layers.LeakyReLU()(ops.array([-2.0, -1.0, 1.0]))",
-            "nn.LeakyReLU()(torch.tensor([-2.0, -1.0, 1.0]))",
-            (-0.6, -0.3, 1.0),
-            (-0.02, -0.01, 1.0),
         ),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Traps in the forward pass, the loss and the gradients."""
+"""Traps in the loss."""
 
 from parity.traps.catalogue.trap import Example, Trap
 
@@ -29,64 +29,7 @@ SAMPLES = "Three samples of class 0 with the logits (4, 0, 0), (0, 0, 0) and (-4
 SURE = ("sure and right", "undecided", "sure and wrong")
 PLAIN = (0.035976, 1.0986, 4.7023)
 
-PRECISION = "A product with the identity matrix: exact, if nothing is rounded."
-IDENTITY = """
-    x = ops.array([1.1, 2.4, 3.6])
-    ops.matmul(ops.eye(3), x)
-"""
-IDENTITY_GIVES = (1.1, 2.4, 3.6)
-
 TRAPS = [
-    Trap(
-        id="bfloat16",
-        title="Products in bfloat16",
-        what="""`precision="bf16-mixed"`, or an `autocast` somewhere, rounds what enters every matrix product to 8
-            bits of mantissa. Training goes on well, and no result has more than two or three right digits. Remedy:
-            `precision="32-true"`, Lightning's default.""",
-        keras="float32: 24 bits of mantissa",
-        other="8 bits",
-        rung="forward",
-        shows="""`probabilities` fails: the gap has the size of a rounding to 8 bits, on every case and without a
-            pattern.""",
-        example=Example(
-            PRECISION,
-            ("x = 1.1", "x = 2.4", "x = 3.6"),
-            IDENTITY,
-            """
-                x = torch.tensor([1.1, 2.4, 3.6])
-                with torch.autocast("cpu", dtype=torch.bfloat16):
-                    y = torch.eye(3) @ x
-                y
-            """,
-            IDENTITY_GIVES,
-            (1.10156, 2.40625, 3.59375),
-            digits=6,
-        ),
-    ),
-    Trap(
-        id="float16-or-tf32",
-        title="Products in float16 or TF32",
-        what="""`precision="16-mixed"`, or `torch.set_float32_matmul_precision("high")` on a GPU, rounds what enters
-            every product to 11 bits of mantissa. Three to four digits remain, which no curve shows. Remedy: neither,
-            where numbers are compared.""",
-        keras="float32: 24 bits of mantissa",
-        other="11 bits",
-        rung="forward",
-        shows="""`probabilities` fails: the gap has the size of a rounding to 11 bits, on every case and without a
-            pattern.""",
-        example=Example(
-            PRECISION,
-            ("x = 1.1", "x = 2.4", "x = 3.6"),
-            IDENTITY,
-            """
-                x = torch.tensor([1.1, 2.4, 3.6])
-                torch.eye(3).half() @ x.half()
-            """,
-            IDENTITY_GIVES,
-            (1.09961, 2.40039, 3.59961),
-            digits=6,
-        ),
-    ),
     Trap(
         id="softmax-twice",
         title="Softmax is applied twice",
@@ -250,35 +193,6 @@ TRAPS = [
             torch_loss(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),
             PLAIN,
             (0.23954, 1.0986, 2.7586),
-        ),
-    ),
-    Trap(
-        id="detached-layer",
-        title="No gradient reaches the first layers",
-        what="""A `detach()`, a detour through numpy or `torch.no_grad()` cuts the graph: the layers before it never
-            learn. The others make up for much of it, so the loss still falls. Remedy: check after one backward pass
-            that every parameter has a gradient.""",
-        keras="dL/dW of every layer",
-        other="none for the first layers",
-        rung="gradients",
-        shows="`gradients` fails on the first layers alone, while `probabilities` and `batch loss` pass.",
-        example=Example(
-            "y = w1 w2 w3 with the weights 2, 3 and 4; the derivative of y by each.",
-            ("dy/dw1", "dy/dw2", "dy/dw3"),
-            """
-                w = tf.Variable([2.0, 3.0, 4.0])
-                with tf.GradientTape() as tape:
-                    y = w[0] * w[1] * w[2]
-                tape.gradient(y, w)
-            """,
-            """
-                w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
-                y = w[0].detach() * w[1] * w[2]
-                y.backward()
-                w.grad
-            """,
-            (12.0, 8.0, 6.0),
-            (0.0, 8.0, 6.0),
         ),
     ),
 ]

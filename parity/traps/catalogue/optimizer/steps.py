@@ -1,6 +1,10 @@
 """Code of the examples that take steps of an optimizer, the same on both sides."""
 
+from parity.traps.catalogue.trap import Example, Numbers, Trap
+
 CHECK = "`weights after each of 130 steps` fails"
+ONES = "Three steps from w = 0, each with the gradient 1."
+SGD_GIVES = (-0.01, -0.02, -0.03)
 STEPS = ("after step 1", "after step 2", "after step 3")
 
 
@@ -53,3 +57,9 @@ def in_torch(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)", more: tuple[str
         "seen",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def sgd_trap(id: str, title: str, what: str, other: str, shows: str, code: str, gives: Numbers) -> Trap:
+    """Returns a trap that three steps of plain SGD show."""
+    example = Example(ONES, STEPS, in_keras("SGD(0.01)"), code, SGD_GIVES, gives)
+    return Trap(id, title, what, "w -= lr g", other, "optimizer", shows, example)

@@ -1,0 +1,35 @@
+"""Traps in the gradients."""
+
+from parity.traps.catalogue.trap import Example, Trap
+
+TRAPS = [
+    Trap(
+        id="detached-layer",
+        title="No gradient reaches the first layers",
+        what="""A `detach()`, a detour through numpy or `torch.no_grad()` cuts the graph: the layers before it never
+            learn. The others make up for much of it, so the loss still falls. Remedy: check after one backward pass
+            that every parameter has a gradient.""",
+        keras="dL/dW of every layer",
+        other="none for the first layers",
+        rung="gradients",
+        shows="`gradients` fails on the first layers alone, while `probabilities` and `batch loss` pass.",
+        example=Example(
+            "y = w1 w2 w3 with the weights 2, 3 and 4; the derivative of y by each.",
+            ("dy/dw1", "dy/dw2", "dy/dw3"),
+            """
+                w = tf.Variable([2.0, 3.0, 4.0])
+                with tf.GradientTape() as tape:
+                    y = w[0] * w[1] * w[2]
+                tape.gradient(y, w)
+            """,
+            """
+                w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+                y = w[0].detach() * w[1] * w[2]
+                y.backward()
+                w.grad
+            """,
+            (12.0, 8.0, 6.0),
+            (0.0, 8.0, 6.0),
+        ),
+    ),
+]
