@@ -36,7 +36,7 @@ def search_scalings(reference: np.ndarray, candidate: np.ndarray) -> Iterator[Hy
         predicted = factor * reference + shift
         if factor < 0:
             predicted = predicted[[1, 0, 2]]
-        title = f"another scaling of the pixels: {TRAPS[cause].other}"
+        title = f"another scaling of the pixels: {TRAPS[cause].port}"
         yield Hypothesis.of(cause, title, share_explained(candidate, reference, predicted))
 
 

@@ -45,7 +45,7 @@ class Hypothesis:
     def of(cls, id: str, title: str, explained: float, keras: str = "", other: str = "") -> "Hypothesis":
         """Returns a hypothesis with the catalogue's formulas, but for one that holds a number of this case."""
         trap = TRAPS[id]
-        return cls(id, title, keras or trap.keras, other or trap.other, explained)
+        return cls(id, title, keras or trap.keras, other or trap.port, explained)
 
     def to_dict(self) -> dict:
         """Returns the cause as `report.json` holds it."""

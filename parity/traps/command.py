@@ -13,7 +13,7 @@ from parity.protocol.task import KERAS, LIGHTNING, SnippetsTask, Task
 from parity.traps.catalogue import IMPORTS, TRAPS, Trap
 
 PAGE = "docs/traps.md"
-FRAMEWORKS = {"keras": KERAS, "other": LIGHTNING}
+FRAMEWORKS = {"keras": KERAS, "port": LIGHTNING}
 SECONDS = 300.0  # for all snippets of a framework; they take a few
 
 
@@ -56,7 +56,7 @@ def computed(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
     """Computes every example of one side in that framework's process; returns the numbers by the trap's id.
 
     Args:
-        side: `keras` or `other`.
+        side: `keras` or `port`.
         traps: whose examples.
 
     Raises:

@@ -1,10 +1,10 @@
-"""The page `docs/traps.md`, a pure function of the catalogue."""
+"""Renders `docs/traps.md`, a pure function of the catalogue."""
 
 from collections.abc import Iterable
 
 from parity.traps.catalogue import IMPORTS, Trap
 
-RUNGS = {
+TITLES = {
     "data": "Data: pixels, labels, batches",
     "architecture": "Architecture",
     "initial weights": "Initial weights",
@@ -36,60 +36,59 @@ def render(traps: Iterable[Trap]) -> str:
     Raises:
         KeyError: a trap is on no known rung.
     """
-    by_rung: dict[str, list[Trap]] = {rung: [] for rung in RUNGS}
+    by_rung: dict[str, list[Trap]] = {rung: [] for rung in TITLES}
     for trap in traps:
         by_rung[trap.rung].append(trap)
     head = HEAD.format(count=sum(map(len, by_rung.values())))
-    parts = [head + code("Keras", IMPORTS["keras"]), code("port", IMPORTS["other"]), contents(by_rung)]
-    for rung, found in by_rung.items():
-        parts += [f"## {RUNGS[rung]}\n", *map(section, found)]
+    parts = [
+        head + render_code("Keras", IMPORTS["keras"]),
+        render_code("port", IMPORTS["port"]),
+        render_contents(by_rung),
+    ]
+    for rung, traps_of_rung in by_rung.items():
+        parts += [f"## {TITLES[rung]}\n", *map(render_trap, traps_of_rung)]
     return "\n".join(parts)
 
 
-def contents(by_rung: dict[str, list[Trap]]) -> str:
-    """Renders the table of contents, a line a trap."""
+def render_contents(by_rung: dict[str, list[Trap]]) -> str:
+    """Renders the table of contents, a line for each trap."""
     lines = ["## Contents\n"]
-    for rung, found in by_rung.items():
-        lines += [f"**{RUNGS[rung]}**\n", *(f"- [{trap.id}](#{trap.id}): {trap.title}" for trap in found), ""]
+    for rung, traps in by_rung.items():
+        lines += [f"**{TITLES[rung]}**\n", *(f"- [{trap.id}](#{trap.id}): {trap.title}" for trap in traps), ""]
     return "\n".join(lines)
 
 
-def section(trap: Trap) -> str:
-    """Renders one trap; its heading is its id, so that `traps.md#id` leads there."""
+def render_trap(trap: Trap) -> str:
+    """Renders a trap; its heading is its id, so that `traps.md#id` leads there."""
     example = trap.example
     rows = [
-        f"| | {' | '.join(map(cell, example.columns))} |",
+        f"| | {' | '.join(map(escape_cell, example.columns))} |",
         "|---|---:|---:|---:|",
         *(
-            f"| {side} | {' | '.join(shown(one, example.digits) for one in numbers)} |"
-            for side, numbers in (("Keras", example.keras), ("port", example.other))
+            f"| {side} | {' | '.join(f'{number:.{example.digits}g}' for number in numbers)} |"
+            for side, numbers in (("Keras", example.keras), ("port", example.port))
         ),
     ]
     return "\n".join(
         [
             f"### {trap.id}\n",
             f"**{trap.title}.** {trap.what.replace('Remedy:', '*Remedy:*')}\n",
-            f"```text\nKeras:  {trap.keras}\nport:   {trap.other}\n```\n",
-            f"{example.given}\n",
+            f"```text\nKeras:  {trap.keras}\nport:   {trap.port}\n```\n",
+            f"{example.inputs}\n",
             *rows,
             "",
-            code("Keras", example.keras_code),
-            code("port", example.other_code),
+            render_code("Keras", example.keras_code),
+            render_code("port", example.port_code),
             f"*On the ladder ({trap.rung}):* {trap.shows}\n",
         ]
     )
 
 
-def code(side: str, text: str) -> str:
-    """Returns a side's code as a block."""
+def render_code(side: str, text: str) -> str:
+    """Renders a side's code as a block."""
     return f"```python\n# {side}\n{text}\n```\n"
 
 
-def cell(text: str) -> str:
+def escape_cell(text: str) -> str:
     """Escapes text for a Markdown table."""
     return text.replace("|", "\\|")
-
-
-def shown(number: float, digits: int) -> str:
-    """Returns a number with its significant digits."""
-    return f"{number:.{digits}g}"

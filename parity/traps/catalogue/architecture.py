@@ -10,7 +10,7 @@ TRAPS = [
             `LeakyReLU` is one. The model has the right sizes and the right number of parameters. Remedy: compare
             activations by what they do to a few numbers.""",
         keras="LeakyReLU(): max(z, .3 z)",
-        other="nn.LeakyReLU(): max(z, .01 z)",
+        port="nn.LeakyReLU(): max(z, .01 z)",
         rung="architecture",
         shows="""`layers` fails and names the layer: activations are told by the values they give, not by their
             names.""",

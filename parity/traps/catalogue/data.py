@@ -3,29 +3,29 @@
 from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 PIXELS = "Three pixels as MNIST's files hold them."
-THREE = ("x = 0", "x = 51", "x = 255")
-RIGHT = """
+COLUMNS = ("x = 0", "x = 51", "x = 255")
+KERAS_CODE = """
     x = ops.array([0, 51, 255], dtype="uint8")
     ops.cast(x, "float32") / 255
 """
-RIGHT_GIVES = (0.0, 0.2, 1.0)
+KERAS_NUMBERS = (0.0, 0.2, 1.0)
 SCALED = "float32(x) / 255"
 IMAGES = "`train images and labels` fails: the hashes of the images differ, and"
 
 
-def pixels(line: str) -> str:
+def scale_pixels_in_torch(line: str) -> str:
     """Returns the port's code that scales three pixels with `line`."""
     return f"x = torch.tensor([0, 51, 255], dtype=torch.uint8)\n{line}"
 
 
-def scaling(id: str, title: str, what: str, other: str, shows: str, line: str, gives: Numbers) -> Trap:
-    """Returns a trap of another scaling of the pixels."""
-    example = Example(PIXELS, THREE, RIGHT, pixels(line), RIGHT_GIVES, gives)
-    return Trap(id, title, what, SCALED, other, "data", shows, example)
+def scaling_trap(id: str, title: str, what: str, port: str, shows: str, line: str, port_numbers: Numbers) -> Trap:
+    """Builds the trap of pixels that are scaled with `line`."""
+    example = Example(PIXELS, COLUMNS, KERAS_CODE, scale_pixels_in_torch(line), KERAS_NUMBERS, port_numbers)
+    return Trap(id, title, what, SCALED, port, "data", shows, example)
 
 
 TRAPS = [
-    scaling(
+    scaling_trap(
         "pixels-unscaled",
         "Pixels stay between 0 and 255",
         """A port that builds its tensors from the raw files misses the division that `ToTensor` would have done.
@@ -36,7 +36,7 @@ TRAPS = [
         "x.float()",
         (0.0, 51.0, 255.0),
     ),
-    scaling(
+    scaling_trap(
         "pixels-256",
         "Pixels divided by 256",
         """A byte has 256 values, its largest is 255: dividing by the one instead of the other makes every image a
@@ -46,7 +46,7 @@ TRAPS = [
         "x.float() / 256",
         (0.0, 0.19922, 0.99609),
     ),
-    scaling(
+    scaling_trap(
         "pixels-centred",
         "Pixels centred between -1 and 1",
         """`Normalize((0.5,), (0.5,))` came along with the code of another network. The model trains well, and is not
@@ -56,7 +56,7 @@ TRAPS = [
         "(x / 255 - 0.5) / 0.5",
         (-1.0, -0.6, 1.0),
     ),
-    scaling(
+    scaling_trap(
         "pixels-standardised",
         "Pixels standardised with MNIST's mean and deviation",
         """`Normalize((0.1307,), (0.3081,))` stands in most PyTorch programs for MNIST, so it comes along when the
@@ -67,7 +67,7 @@ TRAPS = [
         "(x / 255 - 0.1307) / 0.3081",
         (-0.42421, 0.22493, 2.8215),
     ),
-    scaling(
+    scaling_trap(
         "pixels-inverted",
         "Black and white exchanged",
         """MNIST's background is 0; pictures on paper are white. Code that was written for the latter inverts every
@@ -84,7 +84,7 @@ TRAPS = [
             it in a curve, but runs that should agree to the bit do not, and with Adam they part sooner. Remedy:
             divide.""",
         keras=SCALED,
-        other="float32(x) * float32(1 / 255)",
+        port="float32(x) * float32(1 / 255)",
         rung="data",
         shows=f"{IMAGES} range and number of images agree.",
         example=Example(
@@ -110,7 +110,7 @@ TRAPS = [
             MLP does not care where a pixel is, learns just as well, and then fails on weights that were trained in
             Keras. Remedy: `reshape(-1, 784)` of (N, 28, 28), row by row.""",
         keras="x.reshape(N, 784): row by row",
-        other="x transposed, then reshaped: column by column",
+        port="x transposed, then reshaped: column by column",
         rung="data",
         shows=f"{IMAGES} number, range, mean and labels agree.",
         example=Example(
@@ -135,7 +135,7 @@ TRAPS = [
             few of them are wrong. The loss falls all the same, since the model learns whatever it is told. Remedy: take
             the labels as the files have them.""",
         keras="y",
-        other="y with other values",
+        port="y with other values",
         rung="data",
         shows="`train images and labels` fails: the images' hashes agree and the labels' do not.",
         example=Example(
@@ -160,7 +160,7 @@ TRAPS = [
             means nothing: their generators have different streams. Two runs in different orders cannot be compared
             step by step. Remedy: draw the order once, outside both frameworks, and give it to both.""",
         keras="the prescribed order",
-        other="an order of its own",
+        port="an order of its own",
         rung="data",
         shows="""`train images and labels` fails: images and labels hash otherwise, though number, range and the
             count of every label agree.""",
@@ -183,7 +183,7 @@ TRAPS = [
             overfitting can no longer be seen. Remedy: look at the number of validation images, not at the
             accuracy.""",
         keras="x_test",
-        other="x_train",
+        port="x_train",
         rung="data",
         shows="""`test images and labels` fails: the candidate's validation images are as many as the training
             images, and have their hash.""",
@@ -209,7 +209,7 @@ TRAPS = [
             in every epoch, and the number of steps differs wherever the batch size does not divide the data. Remedy:
             `drop_last=False`, the default.""",
         keras="every sample, every epoch: ceil(N / batch) batches",
-        other="floor(N / batch) batches",
+        port="floor(N / batch) batches",
         rung="data",
         shows="`batches` fails, on epochs with an uneven last batch: the candidate trained fewer.",
         example=Example(
@@ -234,7 +234,7 @@ TRAPS = [
             complete, so counts and sums agree, and every weight differs after the first exchanged batch. Remedy:
             check the order at the training step, not at the sampler.""",
         keras="batches in the prescribed order",
-        other="the same batches, some exchanged",
+        port="the same batches, some exchanged",
         rung="data",
         shows="""`batches` fails at the first exchanged batch: rows, labels and pixels are summed, batch by batch, as
             they arrive at the training step.""",

@@ -2,12 +2,12 @@
 
 from parity.traps.catalogue.trap import Example, Trap
 
-PRECISION = "A product with the identity matrix: exact, if nothing is rounded."
-IDENTITY = """
+INPUTS = "A product with the identity matrix: exact, if nothing is rounded."
+KERAS_CODE = """
     x = ops.array([1.1, 2.4, 3.6])
     ops.matmul(ops.eye(3), x)
 """
-IDENTITY_GIVES = (1.1, 2.4, 3.6)
+KERAS_NUMBERS = (1.1, 2.4, 3.6)
 
 TRAPS = [
     Trap(
@@ -17,21 +17,21 @@ TRAPS = [
             bits of mantissa. Training goes on well, and no result has more than two or three right digits. Remedy:
             `precision="32-true"`, Lightning's default.""",
         keras="float32: 24 bits of mantissa",
-        other="8 bits",
+        port="8 bits",
         rung="forward",
         shows="""`probabilities` fails: the gap has the size of a rounding to 8 bits, on every case and without a
             pattern.""",
         example=Example(
-            PRECISION,
+            INPUTS,
             ("x = 1.1", "x = 2.4", "x = 3.6"),
-            IDENTITY,
+            KERAS_CODE,
             """
                 x = torch.tensor([1.1, 2.4, 3.6])
                 with torch.autocast("cpu", dtype=torch.bfloat16):
                     y = torch.eye(3) @ x
                 y
             """,
-            IDENTITY_GIVES,
+            KERAS_NUMBERS,
             (1.10156, 2.40625, 3.59375),
             digits=6,
         ),
@@ -43,19 +43,19 @@ TRAPS = [
             every product to 11 bits of mantissa. Three to four digits remain, which no curve shows. Remedy: neither,
             where numbers are compared.""",
         keras="float32: 24 bits of mantissa",
-        other="11 bits",
+        port="11 bits",
         rung="forward",
         shows="""`probabilities` fails: the gap has the size of a rounding to 11 bits, on every case and without a
             pattern.""",
         example=Example(
-            PRECISION,
+            INPUTS,
             ("x = 1.1", "x = 2.4", "x = 3.6"),
-            IDENTITY,
+            KERAS_CODE,
             """
                 x = torch.tensor([1.1, 2.4, 3.6])
                 torch.eye(3).half() @ x.half()
             """,
-            IDENTITY_GIVES,
+            KERAS_NUMBERS,
             (1.09961, 2.40039, 3.59961),
             digits=6,
         ),

@@ -10,7 +10,7 @@ TRAPS = [
             learn. The others make up for much of it, so the loss still falls. Remedy: check after one backward pass
             that every parameter has a gradient.""",
         keras="dL/dW of every layer",
-        other="none for the first layers",
+        port="none for the first layers",
         rung="gradients",
         shows="`gradients` fails on the first layers alone, while `probabilities` and `batch loss` pass.",
         example=Example(

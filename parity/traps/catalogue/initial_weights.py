@@ -1,37 +1,44 @@
 """Traps in the initial weights."""
 
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 RUNG = "initial weights"
 GLOROT = "W ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)); b = 0"
-GIVEN = "A layer of 784 inputs and 25 neurons, fresh from its initialiser."
+LAYER = "A layer of 784 inputs and 25 neurons, fresh from its initialiser."
 COLUMNS = ("spread of W", "median of |W|", "largest |W|")
 
 
-def dense(more: str = "") -> str:
+def draw_in_keras(arguments: str = "") -> str:
     """Returns Keras's code that draws a kernel."""
     return f"""
         keras.utils.set_random_seed(0)
-        layer = keras.layers.Dense(25{more})
+        layer = keras.layers.Dense(25{arguments})
         layer.build((None, 784))
         W = layer.get_weights()[0]
         [W.std(), np.median(abs(W)), abs(W).max()]
     """
 
 
-DENSE = dense()
-DENSE_GIVES = (0.04992, 0.04356, 0.08611)
+DENSE = draw_in_keras()
+DENSE_NUMBERS = (0.04992, 0.04356, 0.08611)
 
 
-def drawn(line: str) -> str:
+def draw_in_torch(line: str) -> str:
     """Returns the port's code that draws a kernel with `line`."""
     return f"torch.manual_seed(0)\n{line}\n[W.std(), W.abs().median(), W.abs().max()]"
 
 
-def truncated(std: str) -> str:
-    """Returns the port's code that draws as Keras's normal initialisers do."""
+def draw_truncated_in_torch(std: str) -> str:
+    """Returns the port's code that draws from a normal law that is cut off, as Keras's normal initialisers do."""
     lines = f"s = {std} / 0.87963\nW = nn.init.trunc_normal_(torch.empty(25, 784), std=s, a=-2 * s, b=2 * s)"
-    return drawn(lines)
+    return draw_in_torch(lines)
+
+
+def kernel_example(
+    port_code: str, port_numbers: Numbers, keras_code: str = DENSE, keras_numbers: Numbers = DENSE_NUMBERS
+) -> Example:
+    """Builds the example of a layer's kernel as both sides draw it."""
+    return Example(LAYER, COLUMNS, keras_code, port_code, keras_numbers, port_numbers, digits=4)
 
 
 TRAPS = [
@@ -42,12 +49,12 @@ TRAPS = [
             weights are more than twice as narrow and the biases are not 0. The first epochs look different, and
             nothing says why. Remedy: `nn.init.xavier_uniform_` for weights, `nn.init.zeros_` for biases.""",
         keras=GLOROT,
-        other="W, b ~ U(-l, l), l = 1 / sqrt(fan_in)",
+        port="W, b ~ U(-l, l), l = 1 / sqrt(fan_in)",
         rung=RUNG,
         shows="""`scale` fails: the widest of thousands of draws lies far below the limit of Keras's law;
             `distribution` and `biases` fail with it.""",
         example=Example(
-            GIVEN,
+            LAYER,
             ("spread of W", "largest |W|", "largest |b|"),
             """
                 keras.utils.set_random_seed(0)
@@ -73,7 +80,7 @@ TRAPS = [
             input, the larger they are. The effect is small and fades during training, so no curve gives it away.
             Remedy: `nn.init.zeros_(layer.bias)`.""",
         keras="b = 0",
-        other="b ~ U(-l, l), l = 1 / sqrt(fan_in)",
+        port="b ~ U(-l, l), l = 1 / sqrt(fan_in)",
         rung=RUNG,
         shows="`biases` fails alone: the largest bias of all draws is not 0, while `scale` and `distribution` pass.",
         example=Example(
@@ -101,18 +108,13 @@ TRAPS = [
             documentation recommends for tanh and that Keras does not apply. With a gain above 1 the layers saturate
             sooner. Remedy: no gain where Keras has none.""",
         keras=GLOROT,
-        other="gain W",
+        port="gain W",
         rung=RUNG,
         shows="""`scale` fails while the shape of the law is right: the widest draw over the limit tells the
             factor, also one of 0.99.""",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            DENSE,
-            drawn('W = nn.init.xavier_uniform_(torch.empty(25, 784), gain=nn.init.calculate_gain("tanh"))'),
-            DENSE_GIVES,
+        example=kernel_example(
+            draw_in_torch('W = nn.init.xavier_uniform_(torch.empty(25, 784), gain=nn.init.calculate_gain("tanh"))'),
             (0.08281, 0.07121, 0.1435),
-            digits=4,
         ),
     ),
     Trap(
@@ -122,18 +124,10 @@ TRAPS = [
             the largest weights differ. It happens to whoever remembers "Glorot" or "Xavier" and not which of the two
             is `Dense`'s default. Remedy: `xavier_uniform_`.""",
         keras=GLOROT,
-        other="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / (fan_in + fan_out))",
+        port="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / (fan_in + fan_out))",
         rung=RUNG,
         shows="`scale` fails, since a draw lies beyond the sharp end of the uniform law; `distribution` fails, too.",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            DENSE,
-            truncated("(2 / (784 + 25)) ** 0.5"),
-            DENSE_GIVES,
-            (0.04967, 0.03623, 0.113),
-            digits=4,
-        ),
+        example=kernel_example(draw_truncated_in_torch("(2 / (784 + 25)) ** 0.5"), (0.04967, 0.03623, 0.113)),
     ),
     Trap(
         id="he-uniform",
@@ -142,17 +136,12 @@ TRAPS = [
             two laws almost agree, and only the widest weights tell them apart; in the last layer the difference is
             large. Remedy: `xavier_uniform_`.""",
         keras=GLOROT,
-        other="W ~ U(-l, l), l = sqrt(6 / fan_in)",
+        port="W ~ U(-l, l), l = sqrt(6 / fan_in)",
         rung=RUNG,
         shows="""`scale` fails: some draws lie beyond the limit of Keras's law, where none can be.""",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            DENSE,
-            drawn('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="relu")'),
-            DENSE_GIVES,
+        example=kernel_example(
+            draw_in_torch('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="relu")'),
             (0.05047, 0.0434, 0.08747),
-            digits=4,
         ),
     ),
     Trap(
@@ -161,12 +150,10 @@ TRAPS = [
         what="""Right for ReLU layers in many books, but not what `Dense` does unless it is told. Spread and shape
             differ, and a deep network's first outputs with them. Remedy: `xavier_uniform_`.""",
         keras=GLOROT,
-        other="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / fan_in)",
+        port="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / fan_in)",
         rung=RUNG,
         shows="`scale` and `distribution` fail: draws lie beyond the sharp end of the uniform law.",
-        example=Example(
-            GIVEN, COLUMNS, DENSE, truncated("(2 / 784) ** 0.5"), DENSE_GIVES, (0.05045, 0.03681, 0.1148), digits=4
-        ),
+        example=kernel_example(draw_truncated_in_torch("(2 / 784) ** 0.5"), (0.05045, 0.03681, 0.1148)),
     ),
     Trap(
         id="lecun-uniform",
@@ -175,17 +162,12 @@ TRAPS = [
             layer has fewer neurons than inputs. It looks like an initialiser that was thought about, and still is
             another one. Remedy: `xavier_uniform_`.""",
         keras=GLOROT,
-        other="W ~ U(-l, l), l = sqrt(3 / fan_in)",
+        port="W ~ U(-l, l), l = sqrt(3 / fan_in)",
         rung=RUNG,
         shows="`scale` fails: the widest of thousands of draws stays far below the limit of Keras's law.",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            DENSE,
-            drawn('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="linear")'),
-            DENSE_GIVES,
+        example=kernel_example(
+            draw_in_torch('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="linear")'),
             (0.03569, 0.03069, 0.06185),
-            digits=4,
         ),
     ),
     Trap(
@@ -194,12 +176,10 @@ TRAPS = [
         what="""The law of self-normalising networks, taken over from another model. Its spread is smaller than
             Glorot's in a layer with fewer neurons than inputs. Remedy: `xavier_uniform_`.""",
         keras=GLOROT,
-        other="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(1 / fan_in)",
+        port="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(1 / fan_in)",
         rung=RUNG,
         shows="`distribution` fails, by the shape of the law; `scale` by its widest draw.",
-        example=Example(
-            GIVEN, COLUMNS, DENSE, truncated("(1 / 784) ** 0.5"), DENSE_GIVES, (0.03568, 0.02603, 0.08119), digits=4
-        ),
+        example=kernel_example(draw_truncated_in_torch("(1 / 784) ** 0.5"), (0.03568, 0.02603, 0.08119)),
     ),
     Trap(
         id="xavier-normal",
@@ -209,18 +189,15 @@ TRAPS = [
             large at the edge. Remedy: `trunc_normal_` with Keras's numbers (and `xavier_uniform_` where Keras has
             its default).""",
         keras="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / (fan_in + fan_out))",
-        other="W ~ N(0, s), not cut",
+        port="W ~ N(0, s), not cut",
         rung=RUNG,
         shows="""`scale` and `distribution` fail: draws lie where Keras's law has none, uniform (the default) or
             truncated.""",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            dense(', kernel_initializer="glorot_normal"'),
-            drawn("W = nn.init.xavier_normal_(torch.empty(25, 784))"),
-            (0.04965, 0.03564, 0.113),
+        example=kernel_example(
+            draw_in_torch("W = nn.init.xavier_normal_(torch.empty(25, 784))"),
             (0.04998, 0.0338, 0.216),
-            digits=4,
+            draw_in_keras(', kernel_initializer="glorot_normal"'),
+            (0.04965, 0.03564, 0.113),
         ),
     ),
     Trap(
@@ -230,18 +207,15 @@ TRAPS = [
             PyTorch does not. In a layer of many weights some start far out in the tail. Remedy: `trunc_normal_`
             with Keras's numbers (and `xavier_uniform_` where Keras has its default).""",
         keras="W ~ N(0, s / .87963) cut at +-2 s / .87963, s = sqrt(2 / fan_in)",
-        other="W ~ N(0, s), not cut",
+        port="W ~ N(0, s), not cut",
         rung=RUNG,
         shows="""`scale` and `distribution` fail: draws lie where Keras's law has none, uniform (the default) or
             truncated.""",
-        example=Example(
-            GIVEN,
-            COLUMNS,
-            dense(', kernel_initializer="he_normal"'),
-            drawn("W = nn.init.kaiming_normal_(torch.empty(25, 784))"),
-            (0.05043, 0.03621, 0.1147),
+        example=kernel_example(
+            draw_in_torch("W = nn.init.kaiming_normal_(torch.empty(25, 784))"),
             (0.05077, 0.03433, 0.2194),
-            digits=4,
+            draw_in_keras(', kernel_initializer="he_normal"'),
+            (0.05043, 0.03621, 0.1147),
         ),
     ),
 ]

@@ -10,7 +10,7 @@ TRAPS = [
             later ones are not. A comparison that looks at one epoch passes. Remedy: no scheduler where Keras has
             none.""",
         keras="lr",
-        other="c lr, from some epoch on",
+        port="c lr, from some epoch on",
         rung="lockstep",
         shows="""`batch loss, free run` fails at the first steps of that epoch, and `batch loss, restarted epochs` with
             it, which starts every epoch from Keras's own weights.""",
@@ -45,7 +45,7 @@ TRAPS = [
         what="""An early stop that Keras does not have, a loop that starts at 1, or a default: Keras's `fit` trains one
             epoch unless told, Lightning's `Trainer` a thousand. Remedy: count the finished epochs.""",
         keras="the epochs that were asked for",
-        other="fewer or more",
+        port="fewer or more",
         rung="lockstep",
         shows="`steps` fails: the candidate trained fewer or more than Keras.",
         example=Example(

@@ -6,7 +6,7 @@ CROSS_ENTROPY = "L = -1/N sum log softmax(z)_y"
 LOSS = "`batch loss` fails"
 
 
-def keras_loss(sizes: str, classes: int = 3) -> str:
+def loss_in_keras(sizes: str, classes: int = 3) -> str:
     """Returns Keras's code for the loss of three samples of class 0, whose logit 0 has these sizes."""
     return f"""
         z = ops.array({sizes})[:, None] * ops.one_hot([0, 0, 0], {classes})
@@ -15,7 +15,7 @@ def keras_loss(sizes: str, classes: int = 3) -> str:
     """
 
 
-def torch_loss(sizes: str, line: str, classes: int = 3) -> str:
+def loss_in_torch(sizes: str, line: str, classes: int = 3) -> str:
     """Returns the port's code for the same, with `line` as its loss."""
     return f"""
         y = torch.tensor([0, 0, 0])
@@ -27,7 +27,7 @@ def torch_loss(sizes: str, line: str, classes: int = 3) -> str:
 SIZES = "[4.0, 0.0, -4.0]"
 SAMPLES = "Three samples of class 0 with the logits (4, 0, 0), (0, 0, 0) and (-4, 0, 0)."
 SURE = ("sure and right", "undecided", "sure and wrong")
-PLAIN = (0.035976, 1.0986, 4.7023)
+KERAS_NUMBERS = (0.035976, 1.0986, 4.7023)
 
 TRAPS = [
     Trap(
@@ -37,15 +37,15 @@ TRAPS = [
             the softmax layer trains, slowly, against a loss that cannot fall below 1.46 with ten classes. Remedy: no
             softmax in the port's model, or `F.nll_loss` of its logarithm.""",
         keras=CROSS_ENTROPY,
-        other="L = -1/N sum log softmax(softmax(z))_y",
+        port="L = -1/N sum log softmax(softmax(z))_y",
         rung="loss",
         shows=f"""{LOSS} while `probabilities` passes; if the second softmax is a layer of its own, `layers` fails
             before.""",
         example=Example(
             "Three samples of class 0 of ten; its logit is 10, 0 and -10, the others' are 0.",
             SURE,
-            keras_loss("[10.0, 0.0, -10.0]", 10),
-            torch_loss("[10.0, 0.0, -10.0]", 'F.cross_entropy(z.softmax(dim=1), y, reduction="none")', 10),
+            loss_in_keras("[10.0, 0.0, -10.0]", 10),
+            loss_in_torch("[10.0, 0.0, -10.0]", 'F.cross_entropy(z.softmax(dim=1), y, reduction="none")', 10),
             (0.00040857, 2.3026, 12.197),
             (1.4615, 2.3026, 2.4031),
         ),
@@ -57,15 +57,15 @@ TRAPS = [
             wrong and sure of it gets hardly any gradient, so training is slower and ends elsewhere. Remedy:
             `F.cross_entropy` of the logits.""",
         keras=CROSS_ENTROPY,
-        other="L = mean((p - y)^2)",
+        port="L = mean((p - y)^2)",
         rung="loss",
         shows=f"{LOSS} on every case while `probabilities` passes.",
         example=Example(
             SAMPLES,
             SURE,
-            keras_loss(SIZES),
-            torch_loss(SIZES, "(z.softmax(dim=1) - F.one_hot(y, 3)).square().mean(dim=1)"),
-            PLAIN,
+            loss_in_keras(SIZES),
+            loss_in_torch(SIZES, "(z.softmax(dim=1) - F.one_hot(y, 3)).square().mean(dim=1)"),
+            KERAS_NUMBERS,
             (0.00062435, 0.22222, 0.49097),
         ),
     ),
@@ -76,14 +76,14 @@ TRAPS = [
             at 16.118, and the samples that are most wrong get no gradient at all. Keras does it itself on its JAX
             and torch backends; on TensorFlow it goes back to the logits. Remedy: `F.cross_entropy` of the logits.""",
         keras=CROSS_ENTROPY,
-        other="L = -1/N sum log clip(p_y, 1e-7, 1 - 1e-7)",
+        port="L = -1/N sum log clip(p_y, 1e-7, 1 - 1e-7)",
         rung="loss",
         shows=f"{LOSS} on the cases whose output is saturated; the gradients fail there, too.",
         example=Example(
             "Three samples of class 0 of three; its logit is -5, -16 and -30, the others' are 0.",
             ("z = -5", "z = -16", "z = -30"),
-            keras_loss("[-5.0, -16.0, -30.0]"),
-            torch_loss("[-5.0, -16.0, -30.0]", "-z.softmax(dim=1).clamp(1e-7, 1 - 1e-7).log()[:, 0]"),
+            loss_in_keras("[-5.0, -16.0, -30.0]"),
+            loss_in_torch("[-5.0, -16.0, -30.0]", "-z.softmax(dim=1).clamp(1e-7, 1 - 1e-7).log()[:, 0]"),
             (5.6965, 16.693, 30.693),
             (5.6965, 16.118, 16.118),
         ),
@@ -94,15 +94,15 @@ TRAPS = [
         what="""`label_smoothing=0.1` came along from another training script; the lab has none. The loss no longer
             falls to 0, and a model that is sure and right is pushed back. Remedy: leave it out.""",
         keras=CROSS_ENTROPY,
-        other="L = -1/N sum_k y'_k log softmax(z)_k, y' = y (1 - a) + a / K",
+        port="L = -1/N sum_k y'_k log softmax(z)_k, y' = y (1 - a) + a / K",
         rung="loss",
         shows=f"{LOSS} while `probabilities` passes; the smoothing a is fitted to the gap and printed.",
         example=Example(
             SAMPLES,
             SURE,
-            keras_loss(SIZES),
-            torch_loss(SIZES, 'F.cross_entropy(z, y, label_smoothing=0.1, reduction="none")'),
-            PLAIN,
+            loss_in_keras(SIZES),
+            loss_in_torch(SIZES, 'F.cross_entropy(z, y, label_smoothing=0.1, reduction="none")'),
+            KERAS_NUMBERS,
             (0.30264, 1.0986, 4.4356),
         ),
     ),
@@ -113,7 +113,7 @@ TRAPS = [
             rate as many times larger. With Adam the steps hardly change, so it can stay hidden. Remedy: the default,
             `reduction="mean"`.""",
         keras=CROSS_ENTROPY,
-        other="L = -sum log softmax(z)_y",
+        port="L = -sum log softmax(z)_y",
         rung="loss",
         shows=f"{LOSS}: the candidate's is Keras's times the number of images in the batch.",
         example=Example(
@@ -138,15 +138,15 @@ TRAPS = [
             number of classes. With SGD the learning rate is then ten times too small. Remedy: sum over the classes,
             mean over the samples, or `F.cross_entropy`.""",
         keras=CROSS_ENTROPY,
-        other="c L, for example L / K",
+        port="c L, for example L / K",
         rung="loss",
         shows=f"{LOSS}: loss and gradients are Keras's times one and the same factor, which is fitted and printed.",
         example=Example(
             SAMPLES,
             SURE,
-            keras_loss(SIZES),
-            torch_loss(SIZES, "-(F.one_hot(y, 3) * z.log_softmax(dim=1)).mean(dim=1)"),
-            PLAIN,
+            loss_in_keras(SIZES),
+            loss_in_torch(SIZES, "-(F.one_hot(y, 3) * z.log_softmax(dim=1)).mean(dim=1)"),
+            KERAS_NUMBERS,
             (0.011992, 0.3662, 1.5674),
         ),
     ),
@@ -158,7 +158,7 @@ TRAPS = [
             loss; PyTorch's `weight_decay=c` adds c w to the gradient and shows in no loss. Remedy: the same penalty
             on the same tensors.""",
         keras=CROSS_ENTROPY,
-        other="L + c sum w^2",
+        port="L + c sum w^2",
         rung="loss",
         shows=f"{LOSS} with the gradients of every tensor that is penalised; the factor c is fitted and printed.",
         example=Example(
@@ -183,15 +183,15 @@ TRAPS = [
             than it is, and its gradients smaller. The class of every image is still the same. Remedy: take it
             out.""",
         keras=CROSS_ENTROPY,
-        other="L = -1/N sum log softmax(z / T)_y",
+        port="L = -1/N sum log softmax(z / T)_y",
         rung="loss",
         shows=f"{LOSS} while `probabilities` passes, if the division stands in the loss alone.",
         example=Example(
             SAMPLES,
             SURE,
-            keras_loss(SIZES),
-            torch_loss(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),
-            PLAIN,
+            loss_in_keras(SIZES),
+            loss_in_torch(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),
+            KERAS_NUMBERS,
             (0.23954, 1.0986, 2.7586),
         ),
     ),

@@ -2,20 +2,20 @@
 
 from parity.traps.catalogue.trap import Example, Trap
 
-GIVEN = "Three batches of 4, 4 and 2 samples whose mean losses are 1, 2 and 6; the epoch's loss so far."
-BATCHES = ("after batch 1", "after batch 2", "after batch 3")
-KERAS = """
+INPUTS = "Three batches of 4, 4 and 2 samples whose mean losses are 1, 2 and 6; the epoch's loss so far."
+COLUMNS = ("after batch 1", "after batch 2", "after batch 3")
+KERAS_CODE = """
     mean, seen = keras.metrics.Mean(), []
     for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
         mean.update_state(loss, sample_weight=size)
         seen.append(mean.result())
     seen
 """
-KERAS_GIVES = (1.0, 1.5, 2.4)
+KERAS_NUMBERS = (1.0, 1.5, 2.4)
 FORMULA = "sum(n_i l_i) / sum(n_i)"
 
 
-def port(metric: str) -> str:
+def update_in_torch(metric: str) -> str:
     """Returns the port's code, with a metric of its own."""
     return f"""
         metric, seen = torchmetrics.{metric}(), []
@@ -34,10 +34,10 @@ TRAPS = [
             by samples; Lightning's `self.log` does, too, if it is told (or guesses) the batch size. Remedy: give the
             batch size, or sum over samples.""",
         keras=FORMULA,
-        other="sum(l_i) / batches",
+        port="sum(l_i) / batches",
         rung="metrics",
         shows="`mean loss` fails on epochs with an uneven last batch, while every batch's own loss is right.",
-        example=Example(GIVEN, BATCHES, KERAS, port("MeanMetric"), KERAS_GIVES, (1.0, 1.5, 3.0)),
+        example=Example(INPUTS, COLUMNS, KERAS_CODE, update_in_torch("MeanMetric"), KERAS_NUMBERS, (1.0, 1.5, 3.0)),
     ),
     Trap(
         id="last-batch-loss",
@@ -46,13 +46,13 @@ TRAPS = [
             the running mean of the epoch. The curve is noisy, and lower than Keras's while the loss falls. Remedy:
             `on_epoch=True`, or a mean that is logged once an epoch.""",
         keras=FORMULA,
-        other="l_last",
+        port="l_last",
         rung="metrics",
         shows="`mean loss` fails; the value that was logged is the one that was recorded for the last batch.",
         example=Example(
-            GIVEN,
-            BATCHES,
-            KERAS,
+            INPUTS,
+            COLUMNS,
+            KERAS_CODE,
             """
                 seen = []
                 for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
@@ -60,7 +60,7 @@ TRAPS = [
                     seen.append(logged)
                 seen
             """,
-            KERAS_GIVES,
+            KERAS_NUMBERS,
             (1.0, 2.0, 6.0),
         ),
     ),
@@ -70,10 +70,10 @@ TRAPS = [
         what="""`total += loss.item()` over the epoch and no division at its end. The curve has the right shape, and
             its height depends on the number of batches. Remedy: divide by what was summed.""",
         keras=FORMULA,
-        other="sum(l_i)",
+        port="sum(l_i)",
         rung="metrics",
         shows="`mean loss` fails: it is some thirty times Keras's, the number of batches.",
-        example=Example(GIVEN, BATCHES, KERAS, port("SumMetric"), KERAS_GIVES, (1.0, 3.0, 9.0)),
+        example=Example(INPUTS, COLUMNS, KERAS_CODE, update_in_torch("SumMetric"), KERAS_NUMBERS, (1.0, 3.0, 9.0)),
     ),
     Trap(
         id="not-reset",
@@ -82,7 +82,7 @@ TRAPS = [
             all epochs so far. The curve falls too slowly and looks smooth. Remedy: `reset()` when an epoch
             starts.""",
         keras="sum(n_i l_i) / sum(n_i) over the epoch",
-        other="the same over all epochs so far",
+        port="the same over all epochs so far",
         rung="metrics",
         shows="`mean loss` fails in the second of two epochs, and passes in the first.",
         example=Example(

@@ -1,10 +1,10 @@
-"""What the catalogue says of a trap."""
+"""What the catalogue holds of a trap: prose, both formulas, and an example in code."""
 
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 
 Numbers = tuple[float, float, float]
-# What every snippet finds before its first line.
+# What is imported before every snippet.
 IMPORTS = {
     "keras": """
         import keras
@@ -12,7 +12,7 @@ IMPORTS = {
         import tensorflow as tf
         from keras import ops
     """,
-    "other": """
+    "port": """
         import torch
         import torch.nn.functional as F
         import torchmetrics
@@ -28,23 +28,23 @@ class Example:
     """Three numbers that both sides compute, each in its own framework.
 
     Attributes:
-        given: what goes in, in one sentence.
+        inputs: what both sides are given, in one sentence.
         columns: what each of the three numbers belongs to.
-        keras_code, other_code: what computes them, after `IMPORTS`; the last line is an expression of three numbers.
-        keras, other: the numbers, rounded.
+        keras_code, port_code: what computes them, after `IMPORTS`; the last line is an expression of three numbers.
+        keras, port: the numbers, rounded.
         digits: how many significant digits they have.
     """
 
-    given: str
+    inputs: str
     columns: tuple[str, str, str]
     keras_code: str
-    other_code: str
+    port_code: str
     keras: Numbers
-    other: Numbers
+    port: Numbers
     digits: int = 5
 
     def __post_init__(self):
-        for name in ("keras_code", "other_code"):
+        for name in ("keras_code", "port_code"):
             object.__setattr__(self, name, cleandoc(getattr(self, name)))
 
 
@@ -57,7 +57,7 @@ class Trap:
         title: in a few words.
         what: what happens, to whom, with which effect, and the remedy.
         keras: Keras's formula.
-        other: the port's: PyTorch's default, or what the slip computes.
+        port: the port's: PyTorch's default, or what the slip computes.
         rung: the rung of the ladder that shows it first.
         shows: which check fails there, and what it measures.
         example: three numbers.
@@ -67,7 +67,7 @@ class Trap:
     title: str
     what: str
     keras: str
-    other: str
+    port: str
     rung: str
     shows: str
     example: Example

@@ -5,19 +5,19 @@ from parity.traps.catalogue.optimizer.steps import (
     STEPS,
     first_step_in_keras,
     first_step_in_torch,
-    in_keras,
-    in_torch,
+    three_steps_in_keras,
+    three_steps_in_torch,
 )
 from parity.traps.catalogue.trap import Example, Trap
 
-KERAS = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
+FORMULA = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
 TINY = ("g = 1e-6", "g = 1e-5", "g = 1e-4")
 TINY_GRADIENTS = "[1e-6, 1e-5, 1e-4]"
-ADAM_GIVES = (-0.00024025, -0.00075974, -0.00096934)
+KERAS_FIRST_STEP = (-0.00024025, -0.00075974, -0.00096934)
 FALLING = "Three steps from w = 0 with the gradients 1, 0.1 and 0.01."
 GRADIENTS = "(1.0, 0.1, 0.01)"
-FALLING_GIVES = (-0.00099999, -0.0017408, -0.0023198)
-OURS = "from keras_like.optimizers import KerasAdam\n\n"
+KERAS_THREE_STEPS = (-0.00099999, -0.0017408, -0.0023198)
+IMPORT_KERAS_ADAM = "from keras_like.optimizers import KerasAdam\n\n"
 
 TRAPS = [
     Trap(
@@ -27,8 +27,8 @@ TRAPS = [
             the first steps Keras's therefore weighs up to thirty times more, so weights with small gradients (those of
             pixels that are seldom lit) move less; no constant epsilon makes the two equal. Remedy: `KerasAdam` in
             `lightning_mlp/keras_optimizers.py`.""",
-        keras=KERAS,
-        other="w -= lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t)",
+        keras=FORMULA,
+        port="w -= lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t)",
         rung="optimizer",
         shows=f"{CHECK} at the first steps, on the columns whose gradients are small from the start.",
         example=Example(
@@ -36,7 +36,7 @@ TRAPS = [
             TINY,
             first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
             first_step_in_torch("torch.optim.Adam([w], lr=0.001, eps=1e-7)", TINY_GRADIENTS),
-            ADAM_GIVES,
+            KERAS_FIRST_STEP,
             (-0.00090909, -0.0009901, -0.000999),
         ),
     ),
@@ -45,16 +45,16 @@ TRAPS = [
         title="Adam's epsilon has another value",
         what="""Keras's default is 1e-7, PyTorch's 1e-8; others take 1e-3 from a paper. It matters wherever gradients
             are not much larger than epsilon. Remedy: write the number down, on both sides.""",
-        keras=f"{KERAS}, eps = 1e-7",
-        other="the same with another eps, for example 1e-8",
+        keras=f"{FORMULA}, eps = 1e-7",
+        port="the same with another eps, for example 1e-8",
         rung="optimizer",
         shows=f"{CHECK} from the first step on, on the columns whose gradients are small.",
         example=Example(
             "The first step from w = 0; the port has Keras's formula with epsilon 1e-8.",
             TINY,
             first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
-            OURS + first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
-            ADAM_GIVES,
+            IMPORT_KERAS_ADAM + first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
+            KERAS_FIRST_STEP,
             (-0.00075974, -0.00096934, -0.00099684),
         ),
     ),
@@ -64,15 +64,15 @@ TRAPS = [
         what="""The first moment remembers for a longer or a shorter time. On a steady gradient nothing is seen; when
             it changes, the weights follow later or sooner. Remedy: write the number down, on both sides.""",
         keras="m = b1 m + (1 - b1) g, b1 = .9",
-        other="the same with another b1, for example .95",
+        port="the same with another b1, for example .95",
         rung="optimizer",
         shows=f"{CHECK} from the second step on: in the first, the bias correction cancels beta_1.",
         example=Example(
             FALLING,
             STEPS,
-            in_keras("Adam(0.001)", GRADIENTS),
-            OURS + in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
-            FALLING_GIVES,
+            three_steps_in_keras("Adam(0.001)", GRADIENTS),
+            IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
+            KERAS_THREE_STEPS,
             (-0.00099999, -0.0017579, -0.0023669),
         ),
     ),
@@ -82,15 +82,15 @@ TRAPS = [
         what="""The second moment forgets large gradients sooner or later; .98 and .95 are common in transformers.
             The step size after a large gradient differs. Remedy: write the number down, on both sides.""",
         keras="v = b2 v + (1 - b2) g^2, b2 = .999",
-        other="the same with another b2, for example .99",
+        port="the same with another b2, for example .99",
         rung="optimizer",
         shows=f"{CHECK} from the second step on, or from the first where epsilon counts.",
         example=Example(
             FALLING,
             STEPS,
-            in_keras("Adam(0.001)", GRADIENTS),
-            OURS + in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
-            FALLING_GIVES,
+            three_steps_in_keras("Adam(0.001)", GRADIENTS),
+            IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
+            KERAS_THREE_STEPS,
             (-0.001, -0.0017425, -0.002324),
         ),
     ),
@@ -100,14 +100,14 @@ TRAPS = [
         what="""An Adam written by hand that starts its moments at 0 and does not correct for it takes larger first
             steps, since the second moment is still far too small. After some thousand steps the difference is gone,
             and the weights are elsewhere. Remedy: an optimizer that corrects.""",
-        keras=KERAS,
-        other="w -= lr m / (sqrt(v) + eps)",
+        keras=FORMULA,
+        port="w -= lr m / (sqrt(v) + eps)",
         rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor on every weight.",
         example=Example(
             FALLING,
             STEPS,
-            in_keras("Adam(0.001)", GRADIENTS),
+            three_steps_in_keras("Adam(0.001)", GRADIENTS),
             """
                 w, m, v, seen = torch.zeros(1), 0.0, 0.0, []
                 for g in torch.tensor([1.0, 0.1, 0.01]):
@@ -116,7 +116,7 @@ TRAPS = [
                     seen.append(w.item())
                 seen
             """,
-            FALLING_GIVES,
+            KERAS_THREE_STEPS,
             (-0.0031623, -0.0063104, -0.0091765),
         ),
     ),
@@ -127,15 +127,15 @@ TRAPS = [
             small after a large gradient. Until then all steps are the same, and a short comparison passes. Remedy: the
             default, `amsgrad=False`.""",
         keras="w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)",
-        other="the same with max(v, all v before) in place of v",
+        port="the same with max(v, all v before) in place of v",
         rung="optimizer",
         shows=f"""{CHECK} only once gradients have become smaller, unless the port is PyTorch's Adam, whose epsilon
             shows before.""",
         example=Example(
             f"{FALLING} Both with beta_2 = .9, so that three steps show it.",
             STEPS,
-            in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
-            in_torch("torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS),
+            three_steps_in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
+            three_steps_in_torch("torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS),
             (-0.001, -0.0017605, -0.0023713),
             (-0.001, -0.0017255, -0.0022783),
         ),
@@ -147,7 +147,7 @@ TRAPS = [
             Its steps hardly depend on the gradient's size, SGD's are proportional to it. Remedy: the optimizer of
             the reference.""",
         keras="w -= lr g",
-        other="w -= lr m_hat / (sqrt(v_hat) + eps)",
+        port="w -= lr m_hat / (sqrt(v_hat) + eps)",
         rung="optimizer",
         shows=f"{CHECK} at the first step: weights with tiny gradients move as far as the others.",
         example=Example(

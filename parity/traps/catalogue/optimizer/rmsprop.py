@@ -6,8 +6,8 @@ from parity.traps.catalogue.optimizer.steps import (
     STEPS,
     first_step_in_keras,
     first_step_in_torch,
-    in_keras,
-    in_torch,
+    three_steps_in_keras,
+    three_steps_in_torch,
 )
 from parity.traps.catalogue.trap import Example, Trap
 
@@ -19,7 +19,7 @@ TRAPS = [
             thousandth PyTorch's steps are far longer, with the same rho and the same epsilon. Remedy: `KerasRMSprop`
             in `lightning_mlp/keras_optimizers.py`.""",
         keras="w -= lr g / sqrt(v + eps)",
-        other="w -= lr g / (sqrt(v) + eps)",
+        port="w -= lr g / (sqrt(v) + eps)",
         rung="optimizer",
         shows=f"{CHECK} at the first step, on the columns whose gradients are small.",
         example=Example(
@@ -38,14 +38,14 @@ TRAPS = [
             corrects for the start at 0, PyTorch's first step is three times as long. Remedy: write the number down,
             on both sides.""",
         keras="v = rho v + (1 - rho) g^2, rho = .9",
-        other="the same with rho = .99",
+        port="the same with rho = .99",
         rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor wherever gradients are ordinary.",
         example=Example(
             ONES,
             STEPS,
-            in_keras("RMSprop(0.001)"),
-            in_torch("torch.optim.RMSprop([w], lr=0.001)"),
+            three_steps_in_keras("RMSprop(0.001)"),
+            three_steps_in_torch("torch.optim.RMSprop([w], lr=0.001)"),
             (-0.0031623, -0.0054564, -0.0073774),
             (-0.01, -0.017089, -0.022891),
         ),

@@ -6,14 +6,14 @@ from parity.traps.catalogue.optimizer.steps import (
     STEPS,
     first_step_in_keras,
     first_step_in_torch,
-    in_keras,
-    in_torch,
     sgd_trap,
+    three_steps_in_keras,
+    three_steps_in_torch,
 )
 from parity.traps.catalogue.trap import Example, Trap
 
 KERAS_MOMENTUM = "v = mu v - lr g; w += v"
-MOMENTUM_GIVES = (-0.01, -0.029, -0.0561)
+MOMENTUM_NUMBERS = (-0.01, -0.029, -0.0561)
 
 TRAPS = [
     Trap(
@@ -23,7 +23,7 @@ TRAPS = [
             the other way. A port that trusts the defaults trains ten times too slowly, and a rate that is off by a
             hundredth of a per cent is seen in no curve. Remedy: write the rate down, on both sides.""",
         keras="w -= lr g, lr = .01",
-        other="the same with another lr, for example .001",
+        port="the same with another lr, for example .001",
         rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor on every weight; the rate is fitted and printed.",
         example=Example(
@@ -43,7 +43,7 @@ TRAPS = [
         constant. Remedy: the reference's number; `KerasSGD` where the rate changes.""",
         "v = mu v - lr g; w += v",
         f"{CHECK} from the second step on; the first is the same.",
-        in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9)"),
+        three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9)"),
         (-0.01, -0.029, -0.0561),
     ),
     Trap(
@@ -52,15 +52,15 @@ TRAPS = [
         what="""`nesterov=True` looks ahead by one more step of the velocity. It often trains a little better and is
             another algorithm. Remedy: the reference's form.""",
         keras=KERAS_MOMENTUM,
-        other="v = mu v - lr g; w += mu v - lr g",
+        port="v = mu v - lr g; w += mu v - lr g",
         rung="optimizer",
         shows=f"{CHECK} at the first step already: it is 1 + mu times as long.",
         example=Example(
             ONES,
             STEPS,
-            in_keras("SGD(0.01, momentum=0.9)"),
-            in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, nesterov=True)"),
-            MOMENTUM_GIVES,
+            three_steps_in_keras("SGD(0.01, momentum=0.9)"),
+            three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, nesterov=True)"),
+            MOMENTUM_NUMBERS,
             (-0.019, -0.0461, -0.08049),
         ),
     ),
@@ -71,15 +71,15 @@ TRAPS = [
             Keras has no such number. Whoever sets it to 1 - mu, to get an average, divides the steps by up to ten.
             Remedy: the default, `dampening=0`.""",
         keras=KERAS_MOMENTUM,
-        other="v = mu v + (1 - d) g, at first v = g; w -= lr v",
+        port="v = mu v + (1 - d) g, at first v = g; w -= lr v",
         rung="optimizer",
         shows=f"{CHECK} from the second step on; the first is the same.",
         example=Example(
             ONES,
             STEPS,
-            in_keras("SGD(0.01, momentum=0.9)"),
-            in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, dampening=0.9)"),
-            MOMENTUM_GIVES,
+            three_steps_in_keras("SGD(0.01, momentum=0.9)"),
+            three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, dampening=0.9)"),
+            MOMENTUM_NUMBERS,
             (-0.01, -0.02, -0.03),
         ),
     ),

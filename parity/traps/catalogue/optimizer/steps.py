@@ -4,7 +4,7 @@ from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 CHECK = "`weights after each of 130 steps` fails"
 ONES = "Three steps from w = 0, each with the gradient 1."
-SGD_GIVES = (-0.01, -0.02, -0.03)
+SGD_NUMBERS = (-0.01, -0.02, -0.03)
 STEPS = ("after step 1", "after step 2", "after step 3")
 
 
@@ -31,7 +31,7 @@ def first_step_in_torch(optimizer: str, gradients: str, start: str = "[0.0, 0.0,
     return "\n".join(lines)
 
 
-def in_keras(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)") -> str:
+def three_steps_in_keras(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)") -> str:
     """Returns Keras's code for three steps of one weight from 0, and where it is after each."""
     return f"""
         w, seen = keras.Variable([0.0]), []
@@ -43,23 +43,25 @@ def in_keras(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)") -> str:
     """
 
 
-def in_torch(optimizer: str, gradients: str = "(1.0, 1.0, 1.0)", more: tuple[str, str] = ("", "")) -> str:
-    """Returns the port's code for the same; `more` are lines behind the optimizer, and behind its step."""
+def three_steps_in_torch(
+    optimizer: str, gradients: str = "(1.0, 1.0, 1.0)", after_optimizer: str = "", after_step: str = ""
+) -> str:
+    """Returns the port's code for the same; further lines stand after the optimizer and after its step."""
     lines = [
         "w, seen = torch.zeros(1, requires_grad=True), []",
         f"optimizer = {optimizer}",
-        more[0],
+        after_optimizer,
         f"for g in {gradients}:",
         "    w.grad = torch.tensor([g])",
         "    optimizer.step()",
-        more[1] and f"    {more[1]}",
+        after_step and f"    {after_step}",
         "    seen.append(w.item())",
         "seen",
     ]
     return "\n".join(line for line in lines if line)
 
 
-def sgd_trap(id: str, title: str, what: str, other: str, shows: str, code: str, gives: Numbers) -> Trap:
+def sgd_trap(id: str, title: str, what: str, port: str, shows: str, port_code: str, port_numbers: Numbers) -> Trap:
     """Returns a trap that three steps of plain SGD show."""
-    example = Example(ONES, STEPS, in_keras("SGD(0.01)"), code, SGD_GIVES, gives)
-    return Trap(id, title, what, "w -= lr g", other, "optimizer", shows, example)
+    example = Example(ONES, STEPS, three_steps_in_keras("SGD(0.01)"), port_code, SGD_NUMBERS, port_numbers)
+    return Trap(id, title, what, "w -= lr g", port, "optimizer", shows, example)

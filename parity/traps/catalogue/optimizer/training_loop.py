@@ -1,6 +1,12 @@
 """Traps in what the training loop does around the optimizer: clipping, accumulation, schedules."""
 
-from parity.traps.catalogue.optimizer.steps import CHECK, first_step_in_keras, first_step_in_torch, in_torch, sgd_trap
+from parity.traps.catalogue.optimizer.steps import (
+    CHECK,
+    first_step_in_keras,
+    first_step_in_torch,
+    sgd_trap,
+    three_steps_in_torch,
+)
 from parity.traps.catalogue.trap import Example, Trap
 
 TRAPS = [
@@ -11,7 +17,7 @@ TRAPS = [
             gradients come early and seldom, so most of the run is the same. Remedy: leave it out; and where Keras
             clips, mind that its `clipnorm` takes each tensor by itself and `global_clipnorm` all together.""",
         keras="w -= lr g",
-        other="g min(1, c / |g|) in place of g",
+        port="g min(1, c / |g|) in place of g",
         rung="optimizer",
         shows=f"{CHECK} at the first step whose gradients have a larger norm, on all weights by the same factor.",
         example=Example(
@@ -31,7 +37,7 @@ TRAPS = [
         what="""`gradient_clip_algorithm="value"` cuts every gradient to the same interval, which changes the direction
             of the step, too. Remedy: leave it out.""",
         keras="w -= lr g",
-        other="clip(g, -c, c) in place of g",
+        port="clip(g, -c, c) in place of g",
         rung="optimizer",
         shows=f"{CHECK} at the first step with larger gradients, on the weights that have them.",
         example=Example(
@@ -72,9 +78,10 @@ TRAPS = [
         where there is none; else the same unit on both sides.""",
         "w -= lr gamma^t g",
         f"{CHECK} from the second step on, more at every step.",
-        in_torch(
+        three_steps_in_torch(
             "torch.optim.SGD([w], lr=0.01)",
-            more=("schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)", "schedule.step()"),
+            after_optimizer="schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)",
+            after_step="schedule.step()",
         ),
         (-0.01, -0.019, -0.0271),
     ),
@@ -86,7 +93,7 @@ TRAPS = [
         `configure_optimizers`.""",
         "w",
         f"{CHECK} at the first step: the candidate's weights are those of the start.",
-        in_torch("torch.optim.SGD([w.detach().clone()], lr=0.01)  # a copy"),
+        three_steps_in_torch("torch.optim.SGD([w.detach().clone()], lr=0.01)  # a copy"),
         (0.0, 0.0, 0.0),
     ),
 ]

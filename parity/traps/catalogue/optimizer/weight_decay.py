@@ -3,7 +3,7 @@
 from parity.traps.catalogue.optimizer.steps import CHECK, first_step_in_keras, first_step_in_torch
 from parity.traps.catalogue.trap import Example, Trap
 
-WHOLE = "each weight w, with the gradient 0.1"
+WEIGHTS = "each weight w, with the gradient 0.1"
 
 TRAPS = [
     Trap(
@@ -14,11 +14,11 @@ TRAPS = [
             division act on it, and with Adam it hardly decays anything. Remedy: `torch.optim.AdamW` or `KerasAdam`
             for Adam; and no decay where the reference has none.""",
         keras="w -= lr c w; then the update with g",
-        other="g += c w; then the update",
+        port="g += c w; then the update",
         rung="optimizer",
         shows=f"{CHECK} at the first step, on the weights that do not start at 0.",
         example=Example(
-            f"The first step of Adam with weight_decay=0.1 and a rate of 0.01: {WHOLE}.",
+            f"The first step of Adam with weight_decay=0.1 and a rate of 0.01: {WEIGHTS}.",
             ("w = 1", "w = 2", "w = 3"),
             first_step_in_keras("Adam(0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
             first_step_in_torch(
@@ -35,11 +35,11 @@ TRAPS = [
             by .004. Every weight shrinks a little at each step, whatever its gradient. Remedy: `Adam`, or AdamW with
             the reference's number.""",
         keras="the update with g",
-        other="w -= lr c w; then the update with g",
+        port="w -= lr c w; then the update with g",
         rung="optimizer",
         shows=f"{CHECK} at the first step, on the weights that do not start at 0, in proportion to them.",
         example=Example(
-            f"The first step with a rate of 0.01: {WHOLE}.",
+            f"The first step with a rate of 0.01: {WEIGHTS}.",
             ("w = 1", "w = 2", "w = 3"),
             first_step_in_keras("Adam(0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
             first_step_in_torch("torch.optim.AdamW([w], lr=0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
