@@ -8,13 +8,11 @@ from pathlib import Path
 from mlp_spec import flags
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
-from parity.process import ask
-from parity.protocol.task import KERAS, LIGHTNING, SnippetsTask, Task
 from parity.traps.catalogue import IMPORTS, TRAPS, Trap
 
 PAGE = "docs/traps.md"
-FRAMEWORKS = {"keras": KERAS, "port": LIGHTNING}
-SECONDS = 300.0  # for all snippets of a framework; they take a few
+FRAMEWORKS = {"keras": "keras", "port": "lightning"}  # whose process computes each side's examples
+TIMEOUT_SECONDS = 300.0  # for all snippets of a framework; they take a few
 
 
 @dataclass(frozen=True)
@@ -29,67 +27,75 @@ class TrapFlags:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0, or 1 if the check finds a difference."""
-    given = flags.parse(TrapFlags, "python -m parity traps", "Writes the page of traps, or checks its numbers.", argv)
-    return command.run(lambda: run(given))
+    arguments = flags.parse(
+        TrapFlags, "python -m parity traps", "Writes the page of traps, or checks its numbers.", argv
+    )
+    return command.run(lambda: write_or_check_page(arguments))
 
 
-def run(given: TrapFlags) -> int:
-    """Writes the page, or compares it and its numbers."""
+def write_or_check_page(arguments: TrapFlags) -> int:
+    """Writes the page, or compares it and its numbers with the catalogue; returns the exit status."""
     from mlp_spec.support.files import write_text
     from parity.traps.page import render
 
-    page = Path(given.output)
+    page = Path(arguments.output)
     if not page.parent.is_dir():
         raise UserError(f"--output {page}: there is no folder {page.parent}; run this in the project's folder")
-    if not given.check:
-        write_text(page, render(TRAPS.values()))
+    text = render(TRAPS.values())
+    if not arguments.check:
+        write_text(page, text)
         print(f"{len(TRAPS)} traps written to {page}")
         return 0
-    wrong = differences(TRAPS.values(), {side: computed(side, TRAPS.values()) for side in FRAMEWORKS})
-    if not page.is_file() or page.read_text(encoding="utf-8") != render(TRAPS.values()):
-        wrong.append(f"{page} is not what the catalogue gives; run python -m parity traps")
-    print("\n".join(wrong) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
-    return 1 if wrong else 0
+    differences = find_differences(
+        TRAPS.values(), {side: compute_examples(side, TRAPS.values()) for side in FRAMEWORKS}
+    )
+    if not page.is_file() or page.read_text(encoding="utf-8") != text:
+        differences.append(f"{page} is not what the catalogue gives; run python -m parity traps")
+    print("\n".join(differences) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
+    return 1 if differences else 0
 
 
-def computed(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
-    """Computes every example of one side in that framework's process; returns the numbers by the trap's id.
+def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
+    """Computes every example of a side in its framework's process; returns the numbers by the trap's id.
 
     Args:
         side: `keras` or `port`.
-        traps: whose examples.
+        traps: whose examples are computed.
 
     Raises:
         UserError: the process fails or is too slow.
     """
+    from parity.process import ask
+    from parity.protocol.task import SnippetsTask, Task
+
     codes = {trap.id: getattr(trap.example, f"{side}_code") for trap in traps}
     with tempfile.TemporaryDirectory() as folder:
         task = Task(("snippets",), folder, snippets=SnippetsTask(IMPORTS[side], codes))
-        answers = ask(FRAMEWORKS[side], task, Path(folder), SECONDS)
+        answers = ask(FRAMEWORKS[side], task, Path(folder), TIMEOUT_SECONDS)
     if answers.errors:
         raise UserError(answers.errors["snippets"])
     return answers.parts["snippets"].numbers
 
 
-def differences(traps: Iterable[Trap], found: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Returns in words every stored number that is not the computed one, to its last printed digit.
+def find_differences(traps: Iterable[Trap], computed: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Describes every stored number that is not the computed one, to its last printed digit.
 
     Args:
         traps: with the stored numbers.
-        found: by side and id, the computed ones.
+        computed: the numbers by side and by the trap's id.
     """
-    wrong = []
+    differences = []
     for trap in traps:
         for side in FRAMEWORKS:
-            stored, numbers = getattr(trap.example, side), found[side][trap.id]
+            stored, numbers = getattr(trap.example, side), computed[side][trap.id]
             if len(numbers) != 3 or not all(
-                same(one, other, trap.example.digits) for one, other in zip(stored, numbers, strict=True)
+                is_rounded_to(*pair, trap.example.digits) for pair in zip(stored, numbers, strict=True)
             ):
-                wrong.append(f"{trap.id}, {side}: stored {list(stored)}, computed {numbers}")
-    return wrong
+                differences.append(f"{trap.id}, {side}: stored {list(stored)}, computed {numbers}")
+    return differences
 
 
-def same(stored: float, number: float, digits: int) -> bool:
+def is_rounded_to(stored: float, number: float, digits: int) -> bool:
     """Says whether a number, rounded to so many significant digits, is the stored one.
 
     Half a unit of the last digit and a little are allowed: a number in the middle may round either way.
@@ -97,4 +103,4 @@ def same(stored: float, number: float, digits: int) -> bool:
     if stored == 0:
         return number == 0
     unit = 10.0 ** (int(f"{stored:e}".split("e")[1]) - digits + 1)
-    return abs(number - stored) <= 0.501 * unit  # false for what is not a number
+    return abs(number - stored) <= 0.501 * unit  # false for NaN

@@ -1,43 +1,44 @@
-"""Evaluates small pieces of code in a framework's own process: `docs/traps.md` shows them.
+"""Evaluates the snippets of the traps, in a process of one framework.
 
-This is the one place that runs code from a text, and it runs the catalogue's alone.
+This is the only place that executes code given as text, and it executes the catalogue's alone.
 """
 
 import ast
 
-from parity.protocol.records import Numbers
-from parity.protocol.task import SnippetsTask
 
+def evaluate(imports: str, snippets: dict[str, str]) -> dict[str, list[float]]:
+    """Returns the numbers of every snippet by its name; no snippet sees another's variables.
 
-def evaluate_snippets(task: SnippetsTask) -> Numbers:
-    """Returns the numbers of every snippet.
+    Args:
+        imports: code that is executed once, before all snippets.
+        snippets: code by name; the last line is an expression: a vector of the framework, or a list of numbers.
 
     Raises:
         ValueError: a snippet fails; the message names it.
     """
     names, numbers = {}, {}
-    exec(task.imports, names)
-    for name, code in task.snippets.items():
+    exec(imports, names)
+    for name, code in snippets.items():
         try:
-            numbers[name] = value_of(code, names)
+            numbers[name] = evaluate_snippet(code, names)
         except Exception as error:
             raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
-    return Numbers(numbers=numbers)
+    return numbers
 
 
-def value_of(code: str, names: dict) -> list[float]:
+def evaluate_snippet(code: str, names: dict) -> list[float]:
     """Runs code and returns the numbers of its last line, as Python's own floats.
 
     Args:
-        code: statements, the last of which is an expression: a vector of a framework, or a list of numbers.
-        names: what the code finds without importing it; it is left as it is.
+        code: statements, the last of which is an expression of numbers.
+        names: what the code can use without importing it; it is left unchanged.
 
     Raises:
-        ValueError: the last line is no expression.
+        ValueError: the last line is not an expression.
     """
     *statements, last = ast.parse(code).body
     if not isinstance(last, ast.Expr):
-        raise ValueError("the last line is no expression")
-    space = dict(names)
-    exec(compile(ast.Module(statements, []), "<snippet>", "exec"), space)
-    return [float(number) for number in eval(compile(ast.Expression(last.value), "<snippet>", "eval"), space)]
+        raise ValueError("the last line is not an expression")
+    variables = dict(names)
+    exec(compile(ast.Module(statements, []), "<snippet>", "exec"), variables)
+    return [float(number) for number in eval(compile(ast.Expression(last.value), "<snippet>", "eval"), variables)]

@@ -29,10 +29,11 @@ def prepare(task: Task) -> tuple[Answers, Experiment | None]:
 def evaluate(task: Task):
     """Evaluates snippets on TensorFlow, on the CPU, in float32."""
     from keras_reference import backend
-    from parity.traps.evaluate import evaluate_snippets
+    from parity.protocol.records import Numbers
+    from parity.traps.evaluate import evaluate as evaluate_snippets
 
     backend.start("cpu", "float32")
-    return evaluate_snippets(task.snippets)
+    return Numbers(numbers=evaluate_snippets(task.snippets.imports, task.snippets.snippets))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ def prepare(task: Task) -> tuple[Answers, Experiment | None]:
 
 def evaluate(task: Task):
     """Evaluates snippets on the CPU and in float32, as torch does unless told otherwise."""
-    from parity.traps.evaluate import evaluate_snippets
+    from parity.protocol.records import Numbers
+    from parity.traps.evaluate import evaluate as evaluate_snippets
 
-    return evaluate_snippets(task.snippets)
+    return Numbers(numbers=evaluate_snippets(task.snippets.imports, task.snippets.snippets))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def read(task: Task) -> Contents:
     from mlp_spec.digits.load import load_digits
 
     contents, predict = contents_of(task.checkpoint)
-    return crossing.with_source_predictions(contents, load_digits(task.pair.dataset, task.pair.data_dir, download), predict)
+    return crossing.with_source_predictions(
+        contents, load_digits(task.pair.dataset, task.pair.data_dir, download), predict
+    )
 
 
 def write(task: Task) -> Contents:

@@ -1,31 +1,42 @@
-"""Snippets: the last line's numbers, and what is said of one that fails."""
+"""Snippets in a worker process: the numbers of the last line, and the name of one that fails."""
 
-import io
 import json
 
 import pytest
 
-from parity.traps import evaluate as snippets
+from parity.traps import evaluate
 
 
 def test_the_numbers_of_the_last_line_are_returned():
     names = {"start": 1}
-    assert snippets.value_of("one = start\n[one, one + 1, 2.5]", names) == [1.0, 2.0, 2.5]
+    assert evaluate.evaluate_snippet("x = start\n[x, x + 1, 2.5]", names) == [1.0, 2.0, 2.5]
     assert names == {"start": 1}
 
 
 def test_a_last_line_without_a_value_is_refused():
-    with pytest.raises(ValueError, match="no expression"):
-        snippets.value_of("one = 1", {})
+    with pytest.raises(ValueError, match="not an expression"):
+        evaluate.evaluate_snippet("x = 1", {})
 
 
-def test_snippets_are_answered_one_by_one_and_do_not_see_each_other(capsys):
-    asked = {"imports": "import math", "snippets": {"a": "x = math.pi\n[x, 0, 1]", "b": "['x' in dir(), 2, 3]"}}
-    snippets.answer(io.StringIO(json.dumps(asked)))
-    assert json.loads(capsys.readouterr().out) == {"a": [3.141592653589793, 0.0, 1.0], "b": [0.0, 2.0, 3.0]}
+def test_snippets_are_evaluated_one_by_one_and_do_not_see_each_other():
+    snippets = {"a": "x = math.pi\n[x, 0, 1]", "b": "['x' in dir(), 2, 3]"}
+    numbers = evaluate.evaluate("import math", snippets)
+    assert numbers == {"a": [3.141592653589793, 0.0, 1.0], "b": [0.0, 2.0, 3.0]}
 
 
 def test_a_snippet_that_fails_is_named():
-    asked = {"imports": "", "snippets": {"good": "[1]", "broken": "[1 / 0]"}}
     with pytest.raises(ValueError, match="broken: ZeroDivisionError"):
-        snippets.answer(io.StringIO(json.dumps(asked)))
+        evaluate.evaluate("", {"good": "[1]", "broken": "[1 / 0]"})
+
+
+def test_a_task_is_read_from_its_file_and_answered_on_the_last_line(tmp_path, capsys):
+    task = tmp_path / "task.json"
+    task.write_text(json.dumps({"imports": "import math", "snippets": {"a": "print('noise')\n[math.tau]"}}))
+    evaluate.main(["torch", str(task)])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"a": [6.283185307179586]}
+
+
+def test_a_framework_that_is_not_known_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as refused:
+        evaluate.main(["jax", str(tmp_path / "task.json")])
+    assert refused.value.code == 2 and "'jax'" in capsys.readouterr().err
