@@ -1,0 +1,52 @@
+"""Traps in the loss: the formulas of the catalogue, in numpy, give the numbers of both frameworks, but for float32."""
+
+import numpy as np
+import pytest
+
+from parity.traps.catalogue.loss import TRAPS
+
+EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+
+
+def logits(sizes: list[float], classes: int = 3) -> np.ndarray:
+    """Returns the logits (samples, classes) of samples whose logit of class 0 has these sizes; the others are 0."""
+    return np.array(sizes)[:, None] * np.eye(classes)[0]
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    """Returns e^z / sum e^z by rows."""
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+def cross_entropy(z: np.ndarray) -> np.ndarray:
+    """Returns -log softmax(z)_0, (samples,)."""
+    return -np.log(softmax(z)[:, 0])
+
+
+Z = logits([4, 0, -4])
+ONE_HOT = np.eye(3)[[0, 0, 0]]
+UNDECIDED = np.full(3, np.log(2))
+TEN = logits([10, 0, -10], 10)
+SATURATED = logits([-5, -16, -30])
+FORMULAS = {
+    "softmax-twice": (cross_entropy(TEN), cross_entropy(softmax(TEN))),
+    "mse-loss": (cross_entropy(Z), np.square(softmax(Z) - ONE_HOT).mean(axis=1)),
+    "clipped-probabilities": (cross_entropy(SATURATED), -np.log(np.clip(softmax(SATURATED)[:, 0], 1e-7, 1 - 1e-7))),
+    "label-smoothing": (cross_entropy(Z), -((0.9 * ONE_HOT + 0.1 / 3) * np.log(softmax(Z))).sum(axis=1)),
+    "loss-sum": (UNDECIDED, UNDECIDED * [1, 2, 4]),
+    "loss-scale": (cross_entropy(Z), cross_entropy(Z) / 3),
+    "l2-penalty": (UNDECIDED, UNDECIDED + 0.01 * np.array([1, 4, 9])),
+    "temperature": (cross_entropy(Z), cross_entropy(Z / 2)),
+}
+
+
+@pytest.mark.parametrize("cause", EXAMPLES)
+def test_the_formulas_give_the_numbers_of_both_sides(cause):
+    keras, port = FORMULAS[cause]
+    assert EXAMPLES[cause].keras == pytest.approx(keras, rel=2e-4)
+    assert EXAMPLES[cause].port == pytest.approx(port, rel=2e-4)
+
+
+@pytest.mark.parametrize("cause", EXAMPLES)
+def test_the_formula_of_keras_does_not_give_the_numbers_of_the_port(cause):
+    assert EXAMPLES[cause].port != pytest.approx(FORMULAS[cause][0], rel=2e-4)
