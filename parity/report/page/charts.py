@@ -7,17 +7,17 @@ import numpy as np
 
 WIDTH, HEIGHT = 480, 280
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
-STACK = ("limit", "floor", "keras", "lab", "lightning")
+BROAD_TO_THIN = ("limit", "floor", "keras", "lab", "lightning")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve.
+    """A curve.
 
     Attributes:
         label: what it is, for people.
         style: the class that colours it.
-        values: (N,) its numbers; what is no number is left out.
+        values: (N,) its numbers; NaN is left out.
     """
 
     label: str
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis.
+    """An axis.
 
     Attributes:
         label: what is counted or measured.
@@ -62,7 +62,7 @@ class Chart:
         xs: (N,) what all lines have their values at.
         lines: the curves, as a reader wants them.
         marks: (x, label) of vertical lines.
-        heads: what the tooltip says above the values, one a place.
+        headings: what the tooltip says above the values, for each of `xs`.
     """
 
     id: str
@@ -72,57 +72,57 @@ class Chart:
     y: Axis
     xs: np.ndarray
     lines: list[Line]
-    heads: list[str]
+    headings: list[str]
     marks: list[tuple[float, str]] = field(default_factory=list)
     width: int = WIDTH
     height: int = HEIGHT
 
-    def left(self, value: float) -> float:
-        """Returns the horizontal place of a value."""
+    def pixel_x(self, value: float) -> float:
+        """Returns the horizontal pixel of a value."""
         return round(LEFT + self.x.share(float(value)) * (self.width - LEFT - RIGHT), 1)
 
-    def top(self, value: float) -> float:
-        """Returns the vertical place of a value."""
+    def pixel_y(self, value: float) -> float:
+        """Returns the vertical pixel of a value."""
         return round(self.height - BOTTOM - self.y.share(float(value)) * (self.height - TOP - BOTTOM), 1)
 
-    def path(self, line: Line) -> str:
+    def svg_path(self, line: Line) -> str:
         """Returns the curve as an SVG path, interrupted where there is no number."""
         steps, pen = [], "M"
         for x, value in zip(self.xs, line.values, strict=True):
             if not np.isfinite(value):
                 pen = "M"
                 continue
-            steps.append(f"{pen}{self.left(x)} {self.top(value)}")
+            steps.append(f"{pen}{self.pixel_x(x)} {self.pixel_y(value)}")
             pen = "L"
         return "".join(steps)
 
-    def stacked(self) -> list[Line]:
+    def lines_by_width(self) -> list[Line]:
         """Returns the lines in the order in which they are drawn: thin ones above broad ones."""
-        return sorted(self.lines, key=lambda line: STACK.index(line.style))
+        return sorted(self.lines, key=lambda line: BROAD_TO_THIN.index(line.style))
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
+    def plot_area(self) -> tuple[int, int, int, int]:
         """The drawn area: left, top, right, bottom."""
         return LEFT, TOP, self.width - RIGHT, self.height - BOTTOM
 
-    def hover(self) -> dict:
+    def tooltip(self) -> dict:
         """Returns what the tooltip shows, as JSON values."""
         rows = [
-            {"label": line.label, "style": line.style, "values": [said(value) for value in line.values]}
+            {"label": line.label, "style": line.style, "values": [format_number(value) for value in line.values]}
             for line in self.lines
         ]
-        return {"x": [self.left(x) for x in self.xs], "heads": self.heads, "rows": rows}
+        return {"x": [self.pixel_x(x) for x in self.xs], "heads": self.headings, "rows": rows}
 
 
-def said(value: float) -> str:
+def format_number(value: float) -> str:
     """Returns a value as the tooltip shows it."""
     if not np.isfinite(value):
         return "no number"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
 
 
-def linear(label: str, values: np.ndarray, whole: bool = False) -> Axis:
-    """Makes a linear axis that holds all values."""
+def linear_axis(label: str, values: np.ndarray, whole: bool = False) -> Axis:
+    """Builds a linear axis that holds all values."""
     from matplotlib.ticker import MaxNLocator
 
     values = values[np.isfinite(values)]
@@ -137,20 +137,22 @@ def linear(label: str, values: np.ndarray, whole: bool = False) -> Axis:
     return Axis(label, float(ticks[0]), float(ticks[-1]), [(float(tick), f"{tick:,.{digits}f}") for tick in ticks])
 
 
-def logarithmic(label: str, low: float, high: float) -> Axis:
-    """Makes a logarithmic axis from a power of ten to another one."""
+def logarithmic_axis(label: str, low: float, high: float) -> Axis:
+    """Builds a logarithmic axis from a power of ten to another."""
     first = math.floor(math.log10(low))
     last = max(math.ceil(math.log10(high)), first + 1)
     powers = range(first, last + 1, max(1, math.ceil((last - first) / 6)))
-    return Axis(label, 10.0**first, 10.0**last, [(10.0**power, power_of_ten(power)) for power in powers], log=True)
+    return Axis(
+        label, 10.0**first, 10.0**last, [(10.0**power, format_power_of_ten(power)) for power in powers], log=True
+    )
 
 
-def counting(label: str, last: int) -> Axis:
-    """Makes a logarithmic axis of whole numbers from 1 to the last one."""
+def counting_axis(label: str, last: int) -> Axis:
+    """Builds a logarithmic axis of whole numbers from 1 to the last one."""
     ticks = [10**power for power in range(len(str(last))) if 10**power <= last]
     return Axis(label, 1.0, float(max(last, 2)), [(tick, f"{tick:,}") for tick in ticks], log=True)
 
 
-def power_of_ten(exponent: int) -> str:
+def format_power_of_ten(exponent: int) -> str:
     """Returns a power of ten with a raised exponent: 10⁻⁷."""
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

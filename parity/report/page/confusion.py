@@ -1,4 +1,4 @@
-"""What the two trained models see: confusion matrices, the images they come closest to disagreeing on, mistakes."""
+"""Compares both models' predictions of the test images: confusion matrices, disagreements, the worst mistakes."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from parity.protocol.records import Record
 from parity.report.page import images
 
-SHOWN = 6
+GALLERY_SIZE = 6
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Both models' answers to the test images.
+class Predictions:
+    """Both models' predictions of the test images.
 
     Attributes:
         pixels: (N, 784) uint8.
@@ -25,87 +25,93 @@ class Answers:
     keras: np.ndarray
     lightning: np.ndarray
 
+    @property
+    def sides(self) -> tuple[tuple[str, np.ndarray], ...]:
+        """Both sides' names and probabilities."""
+        return ("Keras", self.keras), ("Lightning", self.lightning)
 
-def answers(keras: dict[str, Record], lightning: dict[str, Record]) -> Answers | None:
-    """Takes the answers from the recordings; None where a side has none, or other ones."""
+
+def read_predictions(keras: dict[str, Record], lightning: dict[str, Record]) -> Predictions | None:
+    """Takes the predictions from the recordings; None where a side has none, or none that can be compared."""
     if "interchange" not in keras or "interchange" not in lightning:
         return None
-    ours, found = keras["interchange"], lightning["interchange"].own_probabilities
-    if found is None or ours.images is None or found.shape != ours.probabilities.shape:
+    reference, candidate = keras["interchange"], lightning["interchange"].own_probabilities
+    if candidate is None or reference.images is None or candidate.shape != reference.probabilities.shape:
         return None
-    if not (np.isfinite(found).all() and np.isfinite(ours.probabilities).all()):
+    if not (np.isfinite(candidate).all() and np.isfinite(reference.probabilities).all()):
         return None
-    return Answers(ours.images, ours.labels, ours.probabilities, found)
+    return Predictions(reference.images, reference.labels, reference.probabilities, candidate)
 
 
-def confusion(probabilities: np.ndarray, labels: np.ndarray) -> list[list[int]]:
-    """Counts how many images of each digit (rows) got which class (columns)."""
+def count_confusions(probabilities: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    """Counts how many images of each digit (rows) were given each class (columns)."""
     classes = probabilities.shape[1]
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
     return counts.tolist()
 
 
-def matrices(found: Answers) -> list[dict]:
+def describe_matrices(predictions: Predictions) -> list[dict]:
     """Returns both confusion matrices with their accuracies."""
     return [
         {
             "title": title,
-            "counts": (counts := confusion(probabilities, found.labels)),
+            "counts": (counts := count_confusions(probabilities, predictions.labels)),
             "right": sum(counts[digit][digit] for digit in range(len(counts))),
-            "images": len(found.labels),
+            "images": len(predictions.labels),
             "largest_mistake": max(
-                (value for row, line in enumerate(counts) for column, value in enumerate(line) if row != column),
+                (count for digit, row in enumerate(counts) for answer, count in enumerate(row) if digit != answer),
                 default=0,
             ),
         }
-        for title, probabilities in (("Keras", found.keras), ("Lightning", found.lightning))
+        for title, probabilities in predictions.sides
     ]
 
 
-def disagreements(found: Answers) -> tuple[int, list[dict]]:
-    """Returns how many images get two answers, and the images on which the two disagree or come closest to it.
+def find_disagreements(predictions: Predictions) -> tuple[int, list[dict]]:
+    """Returns on how many images the two disagree, and those on which they do or come closest to it.
 
     First those with two answers, the surest of them first; then those whose two likeliest classes are closest.
     """
-    different = found.keras.argmax(axis=1) != found.lightning.argmax(axis=1)
-    lead = np.minimum(*(leads(side) for side in (found.keras, found.lightning)))
-    order = np.lexsort((np.where(different, -lead, lead), ~different))
-    return int(different.sum()), [told(found, place) for place in order[:SHOWN]]
+    disagree = predictions.keras.argmax(axis=1) != predictions.lightning.argmax(axis=1)
+    lead = np.minimum(lead_of_likeliest(predictions.keras), lead_of_likeliest(predictions.lightning))
+    order = np.lexsort((np.where(disagree, -lead, lead), ~disagree))
+    return int(disagree.sum()), [describe_image(predictions, index) for index in order[:GALLERY_SIZE]]
 
 
-def leads(probabilities: np.ndarray) -> np.ndarray:
-    """Returns by how much the likeliest class leads the second."""
+def lead_of_likeliest(probabilities: np.ndarray) -> np.ndarray:
+    """Returns by how much the likeliest class leads the second, (N,)."""
     second, first = np.sort(probabilities, axis=1)[:, -2:].T
     return first - second
 
 
-def worst_mistakes(found: Answers) -> list[dict]:
+def find_worst_mistakes(predictions: Predictions) -> list[dict]:
     """Returns the images on which both models together are surest of a wrong class."""
-    mean = (found.keras + found.lightning) / 2
-    rows = np.arange(len(mean))
-    wrong = mean.argmax(axis=1) != found.labels
-    sureness = np.where(wrong, mean.max(axis=1) - mean[rows, found.labels], -1)
-    order = np.argsort(-sureness, kind="stable")[: min(SHOWN, int(wrong.sum()))]
-    return [told(found, place) for place in order]
+    mean = (predictions.keras + predictions.lightning) / 2
+    wrong = mean.argmax(axis=1) != predictions.labels
+    sureness = np.where(wrong, mean.max(axis=1) - mean[np.arange(len(mean)), predictions.labels], -1)
+    order = np.argsort(-sureness, kind="stable")[: min(GALLERY_SIZE, int(wrong.sum()))]
+    return [describe_image(predictions, index) for index in order]
 
 
-def told(found: Answers, place: int) -> dict:
+def describe_image(predictions: Predictions, index: int) -> dict:
     """Returns an image with both models' probabilities, as the page shows it."""
     sides = [
         {"title": title, "style": title.lower(), "class": int(row.argmax()), "probabilities": row.tolist()}
-        for title, row in (("Keras", found.keras[place]), ("Lightning", found.lightning[place]))
+        for title, row in ((title, probabilities[index]) for title, probabilities in predictions.sides)
     ]
     return {
-        "number": int(place),
-        "label": int(found.labels[place]),
-        "picture": images.digit(found.pixels[place]),
+        "number": int(index),
+        "label": int(predictions.labels[index]),
+        "picture": images.draw_digit(predictions.pixels[index]),
         "sides": sides,
-        "agree": sides[0]["class"] == sides[1]["class"],
     }
 
 
-def examples(found: Answers) -> list[dict]:
+def select_examples(predictions: Predictions) -> list[dict]:
     """Returns the first test image of every digit, for those who do not draw."""
-    first = [int(np.flatnonzero(found.labels == digit)[0]) for digit in np.unique(found.labels)]
-    return [{"label": int(found.labels[place]), "pixels": found.pixels[place].tolist()} for place in first]
+    digits, first_indices = np.unique(predictions.labels, return_index=True)
+    return [
+        {"label": int(digit), "pixels": predictions.pixels[index].tolist()}
+        for digit, index in zip(digits, first_indices, strict=True)
+    ]

@@ -1,10 +1,10 @@
-"""The charts of a report: the four curves, and how the two trajectories part."""
+"""Builds the charts of a report: the four training curves, and how far the two runs are apart at every step."""
 
 import numpy as np
 
 from mlp_spec import published
 from parity.protocol.records import Record
-from parity.report.page.charts import Chart, Line, counting, linear, logarithmic
+from parity.report.page.charts import Chart, Line, counting_axis, linear_axis, logarithmic_axis
 from parity.rungs.check import MULTIPLE, distance
 from parity.rungs.lockstep import horizon_of, running_floor
 
@@ -14,106 +14,93 @@ TITLES = {
     "acc": "Training accuracy",
     "val_acc": "Validation accuracy",
 }
-PLACES = 240  # of the divergence chart: steps are shown at so many places, evenly on the logarithmic axis
+MOST_POINTS = 240  # of the divergence chart: its steps lie evenly on the logarithmic axis
 
 
-def of_training(report: dict) -> list[Chart]:
-    """Makes the charts of loss and accuracy by epoch: Keras, Lightning, and what the lab printed."""
-    histories = {name: side["history"] for name, side in report["sides"].items() if side}
-    if not histories:
+def build_training_charts(report: dict) -> list[Chart]:
+    """Builds the charts of loss and accuracy by epoch: Keras, Lightning, and what the lab printed."""
+    sources = [(name.capitalize(), name, side["history"]) for name, side in report["sides"].items() if side]
+    if not sources:
         return []
     experiment = report["experiment"]
     printed = published.history(experiment["name"]) if experiment["data"]["dataset"] == "mnist" else None
+    if printed:
+        sources.append(("the lab printed", "lab", printed))
     charts = []
     for name, title in TITLES.items():
-        lines = [Line("Keras", "keras", np.array(histories["keras"][name]))] if "keras" in histories else []
-        if "lightning" in histories:
-            lines.append(Line("Lightning", "lightning", np.array(histories["lightning"][name])))
-        if printed:
-            lines.append(Line("the lab printed", "lab", np.array(printed[name])))
-        epochs = max(len(line.values) for line in lines)
-        lines = [Line(line.label, line.style, padded(line.values, epochs)) for line in lines]
-        xs = np.arange(1, epochs + 1)
+        epochs = np.arange(1, max(len(history[name]) for _, _, history in sources) + 1)
+        lines = [
+            Line(label, style, pad_with_nan(np.array(history[name]), len(epochs))) for label, style, history in sources
+        ]
         charts.append(
             Chart(
                 f"chart-{name}",
                 title,
-                describe(title, lines),
-                linear("Epoch", xs.astype(float), whole=True),
-                linear(name, np.concatenate([line.values for line in lines])),
-                xs,
+                describe_curves(title, lines),
+                linear_axis("Epoch", epochs.astype(float), whole=True),
+                linear_axis(name, np.concatenate([line.values for line in lines])),
+                epochs,
                 lines,
-                [f"Epoch {epoch}" for epoch in xs],
+                [f"Epoch {epoch}" for epoch in epochs],
             )
         )
     return charts
 
 
-def padded(values: np.ndarray, count: int) -> np.ndarray:
-    """Fills a curve that ended early with what is no number."""
-    return np.append(values.astype(float), np.full(count - len(values), np.nan))
+def pad_with_nan(values: np.ndarray, length: int) -> np.ndarray:
+    """Pads a curve that ended early."""
+    return np.append(values.astype(float), np.full(length - len(values), np.nan))
 
 
-def describe(title: str, lines: list[Line]) -> str:
-    """Says a chart in words: where each line starts and ends."""
-    told = []
+def describe_curves(title: str, lines: list[Line]) -> str:
+    """Describes a chart in words: where each line starts and ends."""
+    descriptions = []
     for line in lines:
         finite = line.values[np.isfinite(line.values)]
-        told.append(
-            f"{line.label} from {finite[0]:.4f} to {finite[-1]:.4f}" if len(finite) else f"{line.label}: no number"
-        )
-    return f"{title} by epoch: {'; '.join(told)}."
+        ends = f" from {finite[0]:.4f} to {finite[-1]:.4f}" if len(finite) else ": no number"
+        descriptions.append(line.label + ends)
+    return f"{title} by epoch: {'; '.join(descriptions)}."
 
 
-def table(report: dict) -> list[dict]:
-    """Returns the curves as rows of a table, one an epoch: the numbers of every line of every chart."""
-    charts = dict(zip(TITLES, of_training(report), strict=False))
-    epochs = max((len(chart.xs) for chart in charts.values()), default=0)
-    return [
-        {name: {line.style: line.values[epoch] for line in chart.lines} for name, chart in charts.items()}
-        for epoch in range(epochs)
-    ]
-
-
-def of_divergence(keras: dict[str, Record], lightning: dict[str, Record]) -> Chart | None:
-    """Makes the chart of the trajectories' gap beside the reference's departure from itself, step by step.
+def build_divergence_chart(keras: dict[str, Record], lightning: dict[str, Record]) -> Chart | None:
+    """Builds the chart of the gap between both runs beside the reference's departure from itself, step by step.
 
     None where one of them is missing, or trained another number of steps: there is nothing to overlay then.
     """
     if not {"lockstep", "floor"} <= set(keras) or "lockstep" not in lightning:
         return None
-    ours, theirs = keras["lockstep"].losses, lightning["lockstep"].losses
-    if len(ours) != len(theirs) or not len(ours):
+    reference, candidate = (side["lockstep"].losses for side in (keras, lightning))
+    if len(reference) != len(candidate) or not len(reference):
         return None
-    gaps = np.maximum.accumulate(distance(ours, theirs))
-    runs = [run.losses for run in keras["floor"].variants]
-    floor = running_floor(ours, runs)
-    horizon, steps = horizon_of(floor), len(ours)
-    measured = max(map(len, runs), default=0)  # runs that passed the horizon end there
-    places = np.unique(np.geomspace(1, steps, min(PLACES, steps)).astype(int))
-    known = np.where(places <= measured, floor[places - 1], np.nan)
-    shown = gaps[places - 1], known, MULTIPLE * known
-    positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for values in shown])
-    low, high = float(positive.min()), float(positive.max())
+    gaps = np.maximum.accumulate(distance(reference, candidate))
+    nudged_losses = [run.losses for run in keras["floor"].variants]
+    floor = running_floor(reference, nudged_losses)
+    horizon, steps = horizon_of(floor), len(reference)
+    floor_steps = max(map(len, nudged_losses), default=0)  # runs that passed the horizon end there
+    points = np.unique(np.geomspace(1, steps, min(MOST_POINTS, steps)).astype(int))
+    floor_points = np.where(points <= floor_steps, floor[points - 1], np.nan)
+    gap_points = np.where(np.isfinite(gaps[points - 1]), gaps[points - 1], np.nan)
     lines = [
-        Line("Keras and Lightning", "lightning", np.where(np.isfinite(shown[0]), shown[0], np.nan)),
-        Line("Keras and Keras, rounded otherwise (noise floor)", "floor", shown[1]),
-        Line(f"limit: {MULTIPLE} times the noise floor", "limit", shown[2]),
+        Line("Keras and Lightning", "lightning", gap_points),
+        Line("Keras and Keras, rounded otherwise (noise floor)", "floor", floor_points),
+        Line(f"limit: {MULTIPLE} times the noise floor", "limit", MULTIPLE * floor_points),
     ]
-    reached = horizon < steps
-    where = f"The chaos horizon is at step {horizon:,}." if reached else "There is no chaos horizon in this run."
+    values = np.concatenate([line.values for line in lines])
+    positive = values[np.isfinite(values) & (values > 0)]
+    is_reached = horizon < steps
+    where = f"The chaos horizon is at step {horizon:,}." if is_reached else "There is no chaos horizon in this run."
     return Chart(
         "chart-divergence",
         "How far the two runs are apart",
         f"Largest difference of the batch loss up to each of {steps:,} steps, both axes logarithmic: Keras and "
-        f"Lightning end {gaps[-1]:.2g} apart; Keras and itself are {floor[measured - 1]:.2g} apart at step "
-        f"{measured:,}. {where}",
-        counting("Step", steps),
-        logarithmic("Largest gap of the batch loss so far", low, high),
-        places,
+        f"Lightning end {gaps[-1]:.2g} apart; Keras and itself are {floor[floor_steps - 1]:.2g} apart at step "
+        f"{floor_steps:,}. {where}",
+        counting_axis("Step", steps),
+        logarithmic_axis("Largest gap of the batch loss so far", float(positive.min()), float(positive.max())),
+        points,
         lines,
-        [f"Step {step:,}" for step in places],
-        [(horizon + 1, "chaos horizon")] if reached else [],
+        [f"Step {step:,}" for step in points],
+        [(horizon + 1, "chaos horizon")] if is_reached else [],
         width=980,
         height=340,
     )

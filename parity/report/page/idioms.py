@@ -1,4 +1,4 @@
-"""The lab's steps in Keras and in Lightning, cut from the real source by name when a report is made.
+"""Shows the lab's steps in Keras and in Lightning, cut from the real source by name when a report is built.
 
 Sources are read as text: nothing of the two frameworks is imported here.
 """
@@ -19,7 +19,7 @@ class Cut:
     Attributes:
         path: the file, from the project's folder.
         name: of the function, class or constant; dotted inside a class.
-        containing: of each of these texts, the smallest statement that contains it; all of it unless given.
+        containing: of each of these texts, the smallest statement that contains it; empty for all of it.
     """
 
     path: str
@@ -27,18 +27,18 @@ class Cut:
     containing: tuple[str, ...] = ()
 
     @property
-    def place(self) -> str:
-        """Says where the piece stands."""
+    def location(self) -> str:
+        """The file and the name in it."""
         return f"{self.path}, {self.name}"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the lab.
+    """A step of the lab.
 
     Attributes:
         title: what is done.
-        keras, lightning: how each framework's side does it, one piece or several.
+        keras, lightning: how each framework's side does it, in one or several pieces.
         difference: one sentence.
         traps: identifiers of the catalogue: what silently differs here.
     """
@@ -147,59 +147,59 @@ STEPS = (
 
 
 @cache
-def parsed(path: str) -> tuple[str, ast.Module]:
-    """Returns a file's text and its tree."""
+def parse_file(path: str) -> tuple[str, ast.Module]:
+    """Returns a file's text and its syntax tree."""
     text = (ROOT / path).read_text(encoding="utf-8")
     return text, ast.parse(text)
 
 
-def cut(piece: Cut) -> str:
+def cut_source(cut: Cut) -> str:
     """Returns a piece of source, without its indentation and its docstring.
 
     Raises:
         LookupError: there is no such name in the file, or no statement with that text.
     """
-    text, node = parsed(piece.path)
-    for name in piece.name.split("."):
-        node = next((child for child in node.body if name in names(child)), None)
+    text, node = parse_file(cut.path)
+    for name in cut.name.split("."):
+        node = next((child for child in node.body if name in defined_names(child)), None)
         if node is None:
-            raise LookupError(f"{piece.path} has no {piece.name}")
-    if not piece.containing:
-        return without_docstring(text, node)
-    return "\n".join(source(text, smallest(text, node, wanted, piece)) for wanted in piece.containing)
+            raise LookupError(f"{cut.path} has no {cut.name}")
+    if not cut.containing:
+        return source_without_docstring(text, node)
+    return "\n".join(source_of(text, smallest_statement(text, node, wanted, cut)) for wanted in cut.containing)
 
 
-def names(node: ast.AST) -> set[str]:
+def defined_names(node: ast.AST) -> set[str]:
     """Returns what a statement defines: a function's or class's name, or the names it assigns."""
     targets = getattr(node, "targets", [])
     return {getattr(node, "name", None), *(target.id for target in targets if isinstance(target, ast.Name))}
 
 
-def smallest(text: str, node: ast.AST, wanted: str, piece: Cut) -> ast.AST:
+def smallest_statement(text: str, node: ast.AST, wanted: str, cut: Cut) -> ast.AST:
     """Returns the smallest statement below a node that contains the text that is wanted."""
-    found = [child for child in ast.walk(node) if isinstance(child, ast.stmt) and wanted in source(text, child)]
-    if not found:
-        raise LookupError(f"{piece.place} has no statement with {wanted!r}")
-    return min(found, key=lambda child: len(source(text, child)))
+    statements = [child for child in ast.walk(node) if isinstance(child, ast.stmt) and wanted in source_of(text, child)]
+    if not statements:
+        raise LookupError(f"{cut.location} has no statement with {wanted!r}")
+    return min(statements, key=lambda statement: len(source_of(text, statement)))
 
 
-def source(text: str, node: ast.AST) -> str:
+def source_of(text: str, node: ast.AST) -> str:
     """Returns a node's lines without their indentation."""
     return textwrap.dedent("\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno]))
 
 
-def without_docstring(text: str, node: ast.AST) -> str:
+def source_without_docstring(text: str, node: ast.AST) -> str:
     """Returns a definition's lines without its docstring: the page says in its own words what it does."""
     lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
     if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-        told = node.body[0]
-        del lines[told.lineno - node.lineno : told.end_lineno - node.lineno + 1]
-        while lines[told.lineno - node.lineno : told.lineno - node.lineno + 1] == [""]:
-            del lines[told.lineno - node.lineno]
+        start, end = (number - node.lineno for number in (node.body[0].lineno, node.body[0].end_lineno + 1))
+        while lines[end : end + 1] == [""]:
+            end += 1
+        del lines[start:end]
     return textwrap.dedent("\n".join(lines))
 
 
-def tokens(code: str) -> list[tuple[str, str]]:
+def highlight(code: str) -> list[tuple[str, str]]:
     """Splits Python into (class, text): comments, strings, keywords and numbers are coloured, the rest is not."""
     from pygments.lexers import PythonLexer
     from pygments.token import Comment, Keyword, Name, Number, String
@@ -212,8 +212,8 @@ def tokens(code: str) -> list[tuple[str, str]]:
     ]
 
 
-def steps() -> list[dict]:
-    """Returns the lab's steps with both sides' source, as the page shows them."""
+def build_steps() -> list[dict]:
+    """Builds the lab's steps with both sides' source, as the page shows them."""
     return [
         {
             "title": step.title,
@@ -223,10 +223,10 @@ def steps() -> list[dict]:
                 {
                     "title": title,
                     "style": title.lower(),
-                    "place": "; ".join(piece.place for piece in pieces),
-                    "tokens": tokens("\n\n".join(cut(piece) for piece in pieces)),
+                    "location": "; ".join(cut.location for cut in cuts),
+                    "tokens": highlight("\n\n".join(map(cut_source, cuts))),
                 }
-                for title, pieces in (("Keras", step.keras), ("Lightning", step.lightning))
+                for title, cuts in (("Keras", step.keras), ("Lightning", step.lightning))
             ],
         }
         for step in STEPS

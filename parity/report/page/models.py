@@ -46,8 +46,8 @@ def first_layer(keras: dict[str, Record], lightning: dict[str, Record]) -> Weigh
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         return None
     largest, gap = float(max(np.abs(ours).max(), np.abs(theirs).max())), float(np.abs(ours - theirs).max())
-    drawn = [images.png(images.tiles(one, size)) for one, size in ((ours, largest), (theirs, largest))]
-    difference = images.png(images.tiles(theirs.astype(float) - ours, gap))
+    drawn = [images.encode_png(images.draw_tiles(one, size)) for one, size in ((ours, largest), (theirs, largest))]
+    difference = images.encode_png(images.draw_tiles(theirs.astype(float) - ours, gap))
     return Weights(*drawn, difference, largest, gap, ours.shape[1], min(ours.shape[1], images.MOST_TILES))
 
 

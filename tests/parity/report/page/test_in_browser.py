@@ -300,7 +300,7 @@ def test_axe_would_find_a_picture_without_text(browser, folder, tmp_path):
 
 
 def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
-    report = parity_render.read(folder)
+    report = parity_render.read_report(folder)
     evil = "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'>"
     report["experiment"]["name"] = evil
     report["candidate"]["candidate"] = f"{evil}.py:Module"
@@ -309,7 +309,7 @@ def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
     report["environment"]["processor"] = evil
     for side in report["sides"].values():
         side["layers"][0]["name"] = evil
-    sides = [parity_render.recorded(folder / side) for side in ("keras", "lightning")]
+    sides = [parity_render.read_recordings(folder / side) for side in ("keras", "lightning")]
     (tmp_path / "report.html").write_text(render(report, *sides))
     one = Opened(browser, tmp_path / "report.html")
     assert one.page.evaluate("window.broken") is None
@@ -329,8 +329,8 @@ def test_it_prints_to_a_pdf(page, tmp_path):
 
 @pytest.mark.parametrize("missing", ["floor", "interchange", "lockstep", "all"])
 def test_a_page_of_an_unfinished_run_says_what_is_missing(browser, folder, tmp_path, missing):
-    report = parity_render.read(folder)
-    sides = [parity_render.recorded(folder / side) for side in ("keras", "lightning")]
+    report = parity_render.read_report(folder)
+    sides = [parity_render.read_recordings(folder / side) for side in ("keras", "lightning")]
     for side in sides:
         if missing == "all":
             side.clear()
@@ -349,8 +349,8 @@ def test_a_page_of_an_unfinished_run_says_what_is_missing(browser, folder, tmp_p
 
 def test_a_network_that_the_page_cannot_run_is_left_out(browser, folder, tmp_path):
     """The page's own network must answer as the framework did; here, the framework's answers are others."""
-    report = parity_render.read(folder)
-    keras, lightning = (parity_render.recorded(folder / side) for side in ("keras", "lightning"))
+    report = parity_render.read_report(folder)
+    keras, lightning = (parity_render.read_recordings(folder / side) for side in ("keras", "lightning"))
     arrays = dict(lightning["interchange"].arrays)
     arrays["own_probabilities"] = np.roll(arrays["own_probabilities"], 1, axis=1)
     lightning["interchange"] = recording.Recording(arrays, lightning["interchange"].metadata)
