@@ -1,4 +1,4 @@
-"""The picture of the four curves, both frameworks overlaid."""
+"""Draws the four curves as a picture, both frameworks overlaid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m parity render FOLDER`: makes a run's reports anew from `report.json` and the recordings."""
+"""`python -m parity render FOLDER`: writes a run's reports again, from `report.json` and the recordings."""
 
 import json
 from dataclasses import dataclass
@@ -20,31 +20,27 @@ class RenderFlags:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    given = flags.parse(positional(), "python -m parity render", "Makes a run's reports anew.", argv)
-    return command.run(lambda: render(Path(given.folder)))
-
-
-def positional() -> type:
-    """Returns the flags with the folder as a plain argument."""
     import tyro
 
-    return Annotated[RenderFlags, tyro.conf.PositionalRequiredArgs]
+    positional = Annotated[RenderFlags, tyro.conf.PositionalRequiredArgs]
+    arguments = flags.parse(positional, "python -m parity render", "Makes a run's reports anew.", argv)
+    return command.run(lambda: render(Path(arguments.folder)))
 
 
 def render(folder: Path) -> None:
-    """Writes the reports of a run that has ended.
+    """Writes and prints the reports of a run that has ended.
 
     Raises:
         UserError: the folder holds no report, or one of another schema.
     """
-    from parity.report import write as reporters
+    from parity.report.write import show, write
 
-    report = read(folder)
-    reporters.write(report, *(recorded(folder / side) for side in ("keras", "lightning")), folder)
-    reporters.show(report, folder)
+    report = read_report(folder)
+    write(report, read_records(folder / "keras"), read_records(folder / "lightning"), folder)
+    show(report, folder)
 
 
-def read(folder: Path) -> dict:
+def read_report(folder: Path) -> dict:
     """Reads `report.json`.
 
     Raises:
@@ -65,7 +61,7 @@ def read(folder: Path) -> dict:
     return report
 
 
-def recorded(folder: Path) -> dict:
+def read_records(folder: Path) -> dict:
     """Reads a side's records by part; one that is missing or damaged is left out, and said so in the reports."""
     from parity.protocol.recording import BadRecordingError
     from parity.protocol.task import REFERENCE_PARTS, read_record

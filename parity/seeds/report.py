@@ -174,7 +174,7 @@ def markdown(report: dict) -> str:
     """Renders the report as Markdown."""
     from jinja2 import Environment, StrictUndefined
 
-    from parity.report.markdown import cell
+    from parity.report.markdown import escape_cell as cell
 
     made = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     made.filters |= {"cell": cell, "percent": lambda value: f"{100 * value:.2f}"}

@@ -1,0 +1,78 @@
+"""The report in the terminal: one screen, the first failure and its cause last, colour only where it is wanted."""
+
+import io
+
+import pytest
+from rich.console import Console
+from sample_reports import CHECKS, EXPLAINED, FAILED, GOLDEN, build_golden_report, build_report
+
+from parity.report import terminal
+from parity.rungs.check import Check
+
+
+def print_report(report: dict, **options) -> str:
+    """Returns what a terminal or a log of 80 columns shows."""
+    console = Console(file=io.StringIO(), width=80, highlight=False, **options)
+    terminal.show(report, "runs/here", console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_it_is_the_golden_one(name, assert_golden):
+    assert_golden(f"{name}.txt", print_report(build_golden_report(name)))
+
+
+def test_it_fits_80_columns_and_ends_with_the_verdict():
+    text = print_report(build_report([*CHECKS, FAILED]))
+    assert text.strip().splitlines()[-1].startswith("NO PARITY")
+    assert "lockstep / curve acc: largest gap (images): epoch 1" in text
+    table = text.split("\n\n")[0].splitlines()
+    assert len(table) == 4 and all(len(line) <= 80 for line in table)  # a line a rung, and the head
+    assert len(text.splitlines()) <= 24
+    assert "keras on cpu, lightning on gpu" in text and "runs/here" in text
+
+
+@pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
+def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch, no_color, is_coloured):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert ("\x1b[32m" in print_report(build_report(), force_terminal=True)) == is_coloured
+
+
+def test_the_first_failure_and_its_cause_come_last():
+    lines = print_report(build_report([*CHECKS, EXPLAINED, FAILED])).splitlines()
+    places = [next(index for index, line in enumerate(lines) if words in line) for words in
+              ("Also failed: lockstep / curve acc", "lockstep / batch loss, free run: first", "cause: PyTorch's Adam",
+               "NO PARITY")]  # fmt: skip
+    assert places == sorted(places) and places[-1] >= len(lines) - 3
+
+
+def test_a_cause_that_is_not_known_says_what_was_tried():
+    cause = {"id": None, "title": "None of 3 tested hypotheses explains the gap.", "formulas": {}, "explained": 0.0}
+    assert terminal.describe_cause(cause) == "  cause: not known. None of 3 tested hypotheses explains the gap."
+
+
+def test_brackets_in_names_are_no_markup():
+    assert "[bold red]x[/]" in print_report(build_report([Check("[bold red]x[/]", "data", "pass", 0, 0, "")]))
+
+
+def check(status, measured, limit):
+    return {"status": status, "measured": measured, "limit": limit}
+
+
+def test_the_check_nearest_to_its_limit_is_the_greatest():
+    order = [check("info", 5, 1), check("pass", None, 1), check("pass", 1, 10), check("pass", 9, 10),
+             check("error", None, None), check("fail", "not a number", 1), check("fail", 20, 10)]  # fmt: skip
+    shuffled = [order[index] for index in (4, 1, 6, 0, 3, 5, 2)]
+    assert sorted(shuffled, key=terminal.closeness_to_limit) == order
+
+
+def test_statuses_are_counted_the_worst_first():
+    checks = [{"status": status} for status in ("info", "pass", "fail", "pass", "error")]
+    assert terminal.count_statuses(checks).plain == "1 fail, 1 error, 2 pass, 1 info"
+    assert terminal.count_statuses(checks[1:2]).plain == "1 pass"
+
+
+def test_a_rung_that_is_not_on_the_ladder_comes_last():
+    checks = [Check("x", "unheard of", "pass", 0, 0), *CHECKS]
+    lines = print_report(build_report(checks)).split("\n\n")[0].splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["rung", "experiment", "lockstep", "speed", "unheard of"]
