@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from mlp_spec.experiment import PRESETS
-from parity.ladder.climb import Climb, Side
-from parity.protocol.recording import Recording
+from parity.ladder.climb import Climb
+from parity.process import Side
+from parity.protocol.records import Facts, Steps
 from parity.report import build
 from parity.rungs.check import Check
 
@@ -27,16 +28,20 @@ GOLDEN = {"pass": CHECKS, "fail": [*CHECKS, EXPLAINED, FAILED], "could-not-run":
 
 def trained_side(device: str) -> Side:
     """Builds a side that has trained two epochs."""
-    common = {"backend": "tensorflow", "candidate": None, "candidate_datamodule": None}
-    facts = Recording({}, {**common, "device": device, "parameters": 5, "layers": []})
-    curves = {f"curve/{name}": np.array([0.5, 0.25]) for name in ("loss", "acc", "val_loss", "val_acc")}
-    return Side({"facts": facts, "lockstep": Recording(curves, {"epoch_seconds": [1.0, 1.0]})})
+    experiment = PRESETS["small"].to_dict()
+    facts = Facts(
+        framework="keras", backend="tensorflow", device=device, level="full", environment={}, experiment=experiment,
+        data={}, layers=[], parameters=5, tensors=[], start={},
+    )  # fmt: skip
+    curves = {name: np.array([0.5, 0.25]) for name in ("loss", "acc", "val_loss", "val_acc")}
+    steps = Steps(losses=np.zeros(4), curves=curves, final={}, epoch_seconds=[1.0, 1.0])
+    return Side({"facts": facts, "lockstep": steps})
 
 
 def build_report(checks=CHECKS, sides=None) -> dict:
     """Builds the report of a run with these checks; both sides have trained unless given."""
     sides = sides or (trained_side("cpu"), trained_side("gpu"))
-    return build.build(PRESETS["small"], Climb(*sides, list(checks)), "full", CREATED)
+    return build.build(Climb(*sides, asked=PRESETS["small"]), list(checks), "full", CREATED)
 
 
 def build_golden_report(name: str) -> dict:

@@ -10,7 +10,7 @@ from mlp_spec.experiment import Experiment
 from parity.ladder.climb import Climb, Judging, Side
 from parity.ladder.progress import LadderProgress
 from parity.protocol.task import PARTS, REFERENCE_PARTS
-from parity.report.render import read_recordings
+from parity.report.render import read_records
 from parity.rungs.check import Check
 
 
@@ -20,7 +20,7 @@ def judging(told):
 
 def test_a_part_is_judged_once_as_soon_as_both_have_answered(parity_run):
     folder, _ = parity_run
-    keras, lightning = (read_recordings(folder / side) for side in ("keras", "lightning"))
+    keras, lightning = (read_records(folder / side) for side in ("keras", "lightning"))
     told = []
     one = judging(told)
     one.asked = Experiment.from_dict(lightning["facts"].metadata["experiment"])
@@ -42,7 +42,7 @@ def test_a_part_is_judged_once_as_soon_as_both_have_answered(parity_run):
 
 def test_lockstep_waits_for_the_noise_floor(parity_run):
     folder, _ = parity_run
-    keras, lightning = (read_recordings(folder / side) for side in ("keras", "lightning"))
+    keras, lightning = (read_records(folder / side) for side in ("keras", "lightning"))
     told = []
     one = judging(told)
     one.asked = Experiment.from_dict(lightning["facts"].metadata["experiment"])

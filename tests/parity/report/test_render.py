@@ -7,8 +7,8 @@ import pytest
 from sample_reports import build_report
 
 from mlp_spec.support.errors import UserError
-from parity.protocol import recording
-from parity.protocol.task import recording_path
+from parity.protocol.records import Draws, Restarts
+from parity.protocol.task import recording_path, write_record
 from parity.report import render
 
 
@@ -37,11 +37,9 @@ def test_what_is_no_report_is_refused(tmp_path, text, words):
 
 
 def test_recordings_are_read_and_a_damaged_one_is_left_out(tmp_path):
-    for part in ("facts", "metrics"):
-        path = recording_path(tmp_path, part)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        recording.write(path, {"x": np.ones(2)}, {"part": part})
-    assert set(render.read_recordings(tmp_path)) == {"facts", "metrics"}
-    recording_path(tmp_path, "metrics").write_bytes(b"damaged")
-    recordings = render.read_recordings(tmp_path)
-    assert set(recordings) == {"facts"} and recordings["facts"].metadata == {"part": "facts"}
+    write_record(tmp_path, "initial_weights", Draws(weights={"dense/kernel": np.ones(2)}))
+    write_record(tmp_path, "restarts", Restarts(losses=np.ones(2)))
+    assert set(render.read_records(tmp_path)) == {"initial_weights", "restarts"}
+    recording_path(tmp_path, "restarts").write_bytes(b"damaged")
+    records = render.read_records(tmp_path)
+    assert set(records) == {"initial_weights"} and set(records["initial_weights"].weights) == {"dense/kernel"}

@@ -61,13 +61,13 @@ def test_numbers_are_compared_to_the_last_of_five_digits(stored, number, equal):
 def test_a_snippet_that_fails_is_a_users_error_that_names_it():
     trap = TRAPS["adam-epsilon"]
     broken = replace(trap, example=replace(trap.example, port_code="[1 / 0, 0, 0]"))
-    with pytest.raises(UserError, match="torch ended with exit status 1: ValueError: adam-epsilon: ZeroDivisionError"):
+    with pytest.raises(UserError, match="ValueError: adam-epsilon: ZeroDivisionError"):
         command.compute_examples("port", [broken])
 
 
 def test_a_framework_that_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(command, "TIMEOUT_SECONDS", 0.01)
-    with pytest.raises(UserError, match=r"the examples in torch took more than 0.01 s"):
+    with pytest.raises(UserError, match=r"Lightning was silent for 0.01 s and was stopped"):
         command.compute_examples("port", [])
 
 

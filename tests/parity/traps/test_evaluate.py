@@ -1,7 +1,5 @@
 """Snippets in a worker process: the numbers of the last line, and the name of one that fails."""
 
-import json
-
 import pytest
 
 from parity.traps import evaluate
@@ -27,16 +25,3 @@ def test_snippets_are_evaluated_one_by_one_and_do_not_see_each_other():
 def test_a_snippet_that_fails_is_named():
     with pytest.raises(ValueError, match="broken: ZeroDivisionError"):
         evaluate.evaluate("", {"good": "[1]", "broken": "[1 / 0]"})
-
-
-def test_a_task_is_read_from_its_file_and_answered_on_the_last_line(tmp_path, capsys):
-    task = tmp_path / "task.json"
-    task.write_text(json.dumps({"imports": "import math", "snippets": {"a": "print('noise')\n[math.tau]"}}))
-    evaluate.main(["torch", str(task)])
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"a": [6.283185307179586]}
-
-
-def test_a_framework_that_is_not_known_is_refused(tmp_path, capsys):
-    with pytest.raises(SystemExit) as refused:
-        evaluate.main(["jax", str(tmp_path / "task.json")])
-    assert refused.value.code == 2 and "'jax'" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.protocol.recording import Recording
+from parity.protocol.records import Predictions
 from parity.report.page import confusion
 
 PIXELS = np.arange(4, dtype=np.uint8)[:, None].repeat(784, axis=1)
@@ -57,19 +57,19 @@ def test_the_first_image_of_every_digit_is_an_example():
     assert [(example["label"], example["pixels"][0]) for example in examples] == [(0, 0), (1, 1), (2, 2)]
 
 
-def recordings():
-    keras = {"interchange": Recording({"images": PIXELS, "labels": LABELS, "probabilities": KERAS}, {})}
-    return keras, {"interchange": Recording({"own_probabilities": KERAS}, {})}
+def records():
+    keras = {"interchange": Predictions(images=PIXELS, labels=LABELS, probabilities=KERAS)}
+    return keras, {"interchange": Predictions(probabilities=KERAS, own_probabilities=KERAS)}
 
 
-def test_predictions_are_read_from_the_recordings():
-    predictions = confusion.read_predictions(*recordings())
+def test_predictions_are_read_from_the_records():
+    predictions = confusion.read_predictions(*records())
     assert predictions.labels is LABELS and predictions.lightning is KERAS
 
 
 def test_predictions_that_are_missing_or_no_numbers_are_not_compared():
-    keras, lightning = recordings()
+    keras, lightning = records()
     assert confusion.read_predictions(keras, {}) is None and confusion.read_predictions({}, lightning) is None
     for probabilities in (np.full_like(KERAS, np.nan), KERAS[:2], None):
-        lightning["interchange"].arrays["own_probabilities"] = probabilities
+        lightning["interchange"] = Predictions(probabilities=KERAS, own_probabilities=probabilities)
         assert confusion.read_predictions(keras, lightning) is None

@@ -5,17 +5,16 @@ import pytest
 from sample_reports import build_report
 
 from mlp_spec import published
-from parity.protocol.recording import Recording
+from parity.protocol.records import Floor, Run, Steps
 from parity.report.page import curves
 
 
 def lockstep(losses):
-    return Recording({"losses": np.array(losses, np.float32)}, {})
+    return Steps(losses=np.array(losses, np.float32), curves={}, final={}, epoch_seconds=[])
 
 
 def floor(*runs):
-    arrays = {f"variant_{index}/losses": np.array(run, np.float32) for index, run in enumerate(runs)}
-    return Recording(arrays, {})
+    return Floor(variants=[Run(np.array(run, np.float32), {}) for run in runs], horizon_reached=False)
 
 
 def line(chart, style):

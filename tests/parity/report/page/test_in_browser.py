@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from conftest import run_python
 from playwright.sync_api import expect, sync_playwright
 
 from lightning_mlp.predict.drawing import as_mnist
-from parity.protocol import recording
 from parity.report import render as parity_render
 from parity.report.page.render import render
 
@@ -144,12 +144,11 @@ import numpy as np
 from keras_reference import backend
 backend.start("cpu", "float32")
 from keras_reference import data
-from parity.adapters.keras import tensors as layers
 from keras_reference.model import build_model, compile_model
-from parity.protocol import recording
+from parity.adapters.keras.tensors import load_weights, table_of
+from parity.protocol.task import read_record
 model = compile_model(build_model())
-arrays = recording.read(sys.argv[1]).arrays
-layers.load_weights(model, {n.removeprefix("final/"): a for n, a in arrays.items() if n.startswith("final/")})
+load_weights(model, table_of(model), read_record(sys.argv[1], "lockstep").final)
 images = data.scale(np.load(sys.argv[2]).reshape(-1, 28, 28))
 print(json.dumps(model.predict(images, verbose=0).tolist()))
 """,
@@ -157,12 +156,12 @@ print(json.dumps(model.predict(images, verbose=0).tolist()))
 import json, sys
 import numpy as np, torch
 from lightning_mlp import data
-from parity.adapters.torch import tensors as layers
 from lightning_mlp.model import LitMLP
-from parity.protocol import recording
+from parity.adapters.torch.tensors import Binding
+from parity.protocol.task import read_record
+from parity.protocol.tensors import dense_table
 model = LitMLP()
-arrays = recording.read(sys.argv[1]).arrays
-layers.load_weights(model, {n.removeprefix("final/"): a for n, a in arrays.items() if n.startswith("final/")})
+Binding(model, dense_table([(784, 25), (25, 10)]), read_record(sys.argv[1], "lockstep").final)
 images = np.load(sys.argv[2]).reshape(-1, 28, 28)
 held = data.hold(images, np.zeros(len(images), np.uint8))
 with torch.no_grad():
@@ -199,7 +198,7 @@ def test_a_stroke_is_answered_as_the_frameworks_themselves_answer(page, folder, 
     assert drawn[0] != example[0] and max(drawn[0]) > 200
     np.save(tmp_path / "pixels.npy", np.array([drawn[0], example[0]], np.uint8))
     for at, name in enumerate(("keras", "lightning")):
-        ended = run_python("-c", PREDICT[name], folder / name / "lockstep.npz", tmp_path / "pixels.npy")
+        ended = run_python("-c", PREDICT[name], folder / name, tmp_path / "pixels.npy")
         assert ended.status == 0, ended.err
         expected = np.array(json.loads(ended.out.strip().splitlines()[-1]))
         np.testing.assert_allclose([drawn[1][at], example[1][at]], expected, rtol=0, atol=1e-5)
@@ -309,7 +308,7 @@ def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
     report["environment"]["processor"] = evil
     for side in report["sides"].values():
         side["layers"][0]["name"] = evil
-    sides = [parity_render.read_recordings(folder / side) for side in ("keras", "lightning")]
+    sides = [parity_render.read_records(folder / side) for side in ("keras", "lightning")]
     (tmp_path / "report.html").write_text(render(report, *sides))
     one = Opened(browser, tmp_path / "report.html")
     assert one.page.evaluate("window.broken") is None
@@ -330,7 +329,7 @@ def test_it_prints_to_a_pdf(page, tmp_path):
 @pytest.mark.parametrize("missing", ["floor", "interchange", "lockstep", "all"])
 def test_a_page_of_an_unfinished_run_says_what_is_missing(browser, folder, tmp_path, missing):
     report = parity_render.read_report(folder)
-    sides = [parity_render.read_recordings(folder / side) for side in ("keras", "lightning")]
+    sides = [parity_render.read_records(folder / side) for side in ("keras", "lightning")]
     for side in sides:
         if missing == "all":
             side.clear()
@@ -350,10 +349,9 @@ def test_a_page_of_an_unfinished_run_says_what_is_missing(browser, folder, tmp_p
 def test_a_network_that_the_page_cannot_run_is_left_out(browser, folder, tmp_path):
     """The page's own network must answer as the framework did; here, the framework's answers are others."""
     report = parity_render.read_report(folder)
-    keras, lightning = (parity_render.read_recordings(folder / side) for side in ("keras", "lightning"))
-    arrays = dict(lightning["interchange"].arrays)
-    arrays["own_probabilities"] = np.roll(arrays["own_probabilities"], 1, axis=1)
-    lightning["interchange"] = recording.Recording(arrays, lightning["interchange"].metadata)
+    keras, lightning = (parity_render.read_records(folder / side) for side in ("keras", "lightning"))
+    own = np.roll(lightning["interchange"].own_probabilities, 1, axis=1)
+    lightning["interchange"] = replace(lightning["interchange"], own_probabilities=own)
     (tmp_path / "report.html").write_text(render(report, keras, lightning))
     one = Opened(browser, tmp_path / "report.html")
     assert "Only Keras's network runs here" in one.page.locator("#draw").inner_text()

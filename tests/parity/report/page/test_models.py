@@ -2,18 +2,24 @@
 
 import numpy as np
 
-from parity.protocol.recording import Recording
+from parity.protocol.records import Steps
 from parity.report.page import models
 
 PIXELS = np.zeros((4, 784), np.uint8)
 
 
 def network(kernel, probabilities):
-    weights = {"final/dense_0/kernel": kernel, "final/dense_0/bias": np.zeros(4),
-               "final/dense_1/kernel": np.ones((4, 3)), "final/dense_1/bias": np.zeros(3)}  # fmt: skip
+    weights = {"dense/kernel": kernel, "dense/bias": np.zeros(4),
+               "dense_1/kernel": np.ones((4, 3)), "dense_1/bias": np.zeros(3)}  # fmt: skip
     layers = [{"activation": "sigmoid"}, {"activation": "softmax"}]
     seen = {"images": PIXELS, "probabilities": probabilities}
-    return models.network("Keras", "keras", layers, {"lockstep": Recording(weights, {})}, seen)
+    return models.network(
+        "Keras",
+        "keras",
+        layers,
+        {"lockstep": Steps(losses=np.zeros(1), curves={}, final=weights, epoch_seconds=[])},
+        seen,
+    )
 
 
 def test_a_network_is_shown_only_if_it_answers_as_the_framework_did():

@@ -17,9 +17,9 @@ from parity.traps.catalogue import MODULES, TRAPS
 
 
 def causes_in(source: str) -> set[str]:
-    """Returns every identifier that a file of `parity/causes` can give to `Found.of`."""
+    """Returns every identifier that a file of `parity/causes` can give to `Hypothesis.of`."""
     tree = ast.parse(source)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Found.of"]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Hypothesis.of"]
     return {name for call in calls for name in strings(call.args[0], tree)}
 
 
@@ -32,7 +32,7 @@ def strings(node: ast.expr, tree: ast.Module) -> Iterator[str]:
         yield from strings(node.orelse, tree)
     else:
         bound = list(bindings(ast.unparse(node), tree))
-        assert bound, f"{ast.unparse(node)} cannot be read: give Found.of a string, a choice or a loop's variable"
+        assert bound, f"{ast.unparse(node)} cannot be read: give Hypothesis.of a string, a choice or a loop's variable"
         for value in bound:
             yield from strings(value, tree)
 
@@ -61,17 +61,17 @@ def test_causes_are_read_however_they_are_given():
     source = """
 TABLE = {"in-a-table": 1}
 def search(evidence):
-    yield Found.of("alone", "title", 1.0)
+    yield Hypothesis.of("alone", "title", 1.0)
     cause = "one" if evidence else "other"
-    yield Found.of(cause, "title", 1.0)
+    yield Hypothesis.of(cause, "title", 1.0)
     for name, number in TABLE.items():
-        yield Found.of(name, "title", 1.0)
+        yield Hypothesis.of(name, "title", 1.0)
     for row, number in (("in-a-row", 8), ("in-another", 11)):
-        yield Found.of(row, "title", 1.0)
+        yield Hypothesis.of(row, "title", 1.0)
 """
     assert causes_in(source) == {"alone", "one", "other", "in-a-table", "in-a-row", "in-another"}
     with pytest.raises(AssertionError, match="cannot be read"):
-        causes_in("def search(cause):\n    yield Found.of(cause, 'title', 1.0)")
+        causes_in("def search(cause):\n    yield Hypothesis.of(cause, 'title', 1.0)")
 
 
 def test_every_planted_fault_is_of_a_trap_that_is_described():
