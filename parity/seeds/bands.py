@@ -10,16 +10,16 @@ from parity.protocol.seeds import SeedResult
 from parity.seeds.equivalence import ALPHA, Difference, Sample, holm
 
 
-def stacked(seeds: list[SeedResult]) -> dict[str, np.ndarray]:
+def stack_curves(seeds: list[SeedResult]) -> dict[str, np.ndarray]:
     """Returns the curves of the seeds whose numbers are all finite, each (seeds, epochs)."""
-    found = {name: np.array([one.history[name] for one in seeds], dtype=np.float64) for name in CURVES}
+    curves = {name: np.array([seed.history[name] for seed in seeds], dtype=np.float64) for name in CURVES}
     if not seeds:
-        return found
-    whole = np.all([np.isfinite(curves).all(axis=1) for curves in found.values()], axis=0)  # (seeds,)
-    return {name: curves[whole] for name, curves in found.items()}
+        return curves
+    is_finite = np.all([np.isfinite(values).all(axis=1) for values in curves.values()], axis=0)  # (seeds,)
+    return {name: values[is_finite] for name, values in curves.items()}
 
 
-def standardised(curves: np.ndarray, run) -> np.ndarray:
+def standardize(curves: np.ndarray, run) -> np.ndarray:
     """Returns how far a further run is from the seeds at every epoch, in standard deviations of one more draw.
 
     Args:
@@ -32,15 +32,15 @@ def standardised(curves: np.ndarray, run) -> np.ndarray:
         return np.where(gap == 0, 0.0, gap / unit)
 
 
-def farthest(seeds: dict[str, np.ndarray], run: dict) -> float:
+def farthest_distance(seeds: dict[str, np.ndarray], run: dict) -> float:
     """Returns a run's largest distance from the seeds, over all curves and epochs."""
-    return max(float(np.abs(standardised(seeds[name], run[name])).max()) for name in CURVES)
+    return max(float(np.abs(standardize(seeds[name], run[name])).max()) for name in CURVES)
 
 
-def excursions(seeds: dict[str, np.ndarray]) -> list[float]:
+def leave_one_out_distances(seeds: dict[str, np.ndarray]) -> list[float]:
     """Returns the largest distance of every seed from all others."""
     return [
-        farthest(
+        farthest_distance(
             {name: np.delete(curves, left_out, axis=0) for name, curves in seeds.items()},
             {name: curves[left_out] for name, curves in seeds.items()},
         )
@@ -48,8 +48,8 @@ def excursions(seeds: dict[str, np.ndarray]) -> list[float]:
     ]
 
 
-def normal_width(seeds: dict[str, np.ndarray]) -> float:
-    """Returns the half width of the simultaneous band if every point were normal, in the units of `standardised`.
+def normal_half_width(seeds: dict[str, np.ndarray]) -> float:
+    """Returns the half width of the simultaneous band if every point were normal, in the units of `standardize`.
 
     Each point has the share ALPHA / points (Bonferroni).
     """
@@ -57,7 +57,7 @@ def normal_width(seeds: dict[str, np.ndarray]) -> float:
     return float(stats.t.isf(ALPHA / (2 * points), len(seeds["loss"]) - 1))
 
 
-def width(seeds: dict[str, np.ndarray], own: list[float]) -> float:
+def half_width(seeds: dict[str, np.ndarray], distances: list[float]) -> float:
     """Returns the half width of the simultaneous prediction band: 95 of 100 further runs stay inside at all points.
 
     Late epochs of Adam now and then jump much farther than a normal law has it, so that the width is also that which
@@ -67,54 +67,53 @@ def width(seeds: dict[str, np.ndarray], own: list[float]) -> float:
 
     Args:
         seeds: curves by name, each (seeds, epochs).
-        own: their `excursions`.
+        distances: their `leave_one_out_distances`.
     """
-    rank = min(math.ceil((1 - ALPHA) * (len(own) + 1)), len(own))
-    return max(normal_width(seeds), sorted(own)[rank - 1])
+    rank = min(math.ceil((1 - ALPHA) * (len(distances) + 1)), len(distances))
+    return max(normal_half_width(seeds), sorted(distances)[rank - 1])
 
 
-def limits(curves: np.ndarray, wide: float) -> tuple[np.ndarray, np.ndarray]:
+def band_limits(curves: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns the lower and upper end of a band of this half width, (epochs,) each."""
-    half = wide * curves.std(axis=0, ddof=1) * np.sqrt(1 + 1 / len(curves))
+    half = width * curves.std(axis=0, ddof=1) * np.sqrt(1 + 1 / len(curves))
     return curves.mean(axis=0) - half, curves.mean(axis=0) + half
 
 
-def outside(seeds: dict[str, np.ndarray], run: dict[str, list[float]], wide: float) -> list[dict]:
+def find_points_outside(seeds: dict[str, np.ndarray], run: dict[str, list[float]], width: float) -> list[dict]:
     """Lists the points at which a run leaves the band of this half width, the farthest first.
 
     Args:
         seeds: curves by name, each (seeds, epochs).
         run: the same curves of the run, as many epochs.
-        wide: half width, in the units of `standardised`.
+        width: half width, in the units of `standardize`.
     """
-    found = []
+    points = []
     for name in CURVES:
-        low, high = limits(seeds[name], wide)
-        for epoch, away in enumerate(standardised(seeds[name], run[name])):
-            if not abs(away) <= wide:
-                place = {"curve": name, "epoch": epoch + 1, "value": float(run[name][epoch])}
+        low, high = band_limits(seeds[name], width)
+        for epoch, deviations in enumerate(standardize(seeds[name], run[name])):
+            if not abs(deviations) <= width:
+                point = {"curve": name, "epoch": epoch + 1, "value": float(run[name][epoch])}
                 band = {"low": float(low[epoch]), "high": float(high[epoch])}
-                found.append(place | band | {"standard_deviations": float(away)})
-    return sorted(found, key=lambda point: -abs(point["standard_deviations"]))
+                points.append(point | band | {"standard_deviations": float(deviations)})
+    return sorted(points, key=lambda point: -abs(point["standard_deviations"]))
 
 
-def described(seeds: dict[str, np.ndarray]) -> dict:
+def describe_bands(seeds: dict[str, np.ndarray]) -> dict:
     """Describes one side's curves, epoch by epoch: mean, standard deviation, and the prediction band."""
-    result, wide = {}, width(seeds, excursions(seeds))
+    bands, width = {}, half_width(seeds, leave_one_out_distances(seeds))
     for name, curves in seeds.items():
-        low, high = limits(curves, wide)
+        low, high = band_limits(curves, width)
         rows = {"mean": curves.mean(axis=0), "sd": curves.std(axis=0, ddof=1), "low": low, "high": high}
-        result[name] = {key: [float(f"{value:.6g}") for value in row] for key, row in rows.items()}
-    return result
+        bands[name] = {key: [float(f"{value:.6g}") for value in row] for key, row in rows.items()}
+    return bands
 
 
-def compared(reference: dict[str, np.ndarray], candidate: dict[str, np.ndarray]) -> list[dict]:
+def compare_means(reference: dict[str, np.ndarray], candidate: dict[str, np.ndarray]) -> list[dict]:
     """Compares the means of both sides at every point of all curves; p-values are Holm's, for all points together."""
     points, p_values = [], []
     for name in CURVES:
         for epoch in range(reference[name].shape[1]):
-            ours, theirs = Sample.of(reference[name][:, epoch]), Sample.of(candidate[name][:, epoch])
-            difference = Difference.of(ours, theirs)
+            difference = Difference.of(Sample.of(reference[name][:, epoch]), Sample.of(candidate[name][:, epoch]))
             points.append({"curve": name, "epoch": epoch + 1, "difference": difference.value})
             p_values.append(difference.p_different())
     return [point | {"p": p} for point, p in zip(points, holm(p_values), strict=True)]

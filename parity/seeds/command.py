@@ -249,10 +249,12 @@ def conclude(
     margins = {
         name: value * scale[name] for name, flag in MARGINS.items() if (value := getattr(options, flag)) is not None
     }
-    checks = judge.judge(experiment, results["keras"], results["lightning"], margins, source["kind"] == "recorded")
+    checks = judge.judge_study(
+        experiment, results["keras"], results["lightning"], margins, source["kind"] == "recorded"
+    )
     result = report.build(experiment, candidate | {"text": name_candidate(candidate)}, source, results, checks)
     write_json(folder / "seeds.json", result)
-    write_text(folder / "seeds.md", report.markdown(result))
+    write_text(folder / "seeds.md", report.render_markdown(result))
     report.show(result, str(folder))
     return EXIT_STATUS[result["verdict"]]
 

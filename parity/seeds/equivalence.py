@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 ALPHA = 0.05  # probability that a difference as large as the margin passes as equivalent
-POWER = 0.9  # what is called detectable is found this often
+POWER = 0.9  # a detectable difference is found this often
 # A study that would more likely miss than find an equivalence decides nothing by luck.
 LEAST_POWER = 0.5
 MOST_SEEDS = 10_000
@@ -30,7 +30,7 @@ TOO_FEW = "cannot tell: too few seeds for the margin"
 
 @dataclass(frozen=True)
 class Sample:
-    """One side's numbers, in short.
+    """A side's numbers, in short.
 
     Attributes:
         n: how many seeds.
@@ -123,7 +123,7 @@ def power_within(margin: float, error: float, freedom: float, true: float = 0.0,
     return float(np.where(half > 0, passed, 0.0).mean())
 
 
-def detectable(error: float, freedom: float, margin: float = 0.0, alpha: float = ALPHA / 2) -> float:
+def detectable_difference(error: float, freedom: float, margin: float = 0.0, alpha: float = ALPHA / 2) -> float:
     """Returns the smallest true difference that a test against a margin finds with probability POWER.
 
     Args:
@@ -176,8 +176,8 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted
 
 
-def finding(difference: Difference, margin: float, power: float, p_different: float, tests: int) -> str:
-    """Decides one measure of several.
+def classify_difference(difference: Difference, margin: float, power: float, p_different: float, tests: int) -> str:
+    """Decides a measure of several.
 
     Args:
         difference: of the means.

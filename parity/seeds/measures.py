@@ -12,7 +12,7 @@ RULE = 1.5
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a finished run.
+    """A number of a finished run.
 
     Attributes:
         name: as flags and reports have it.
@@ -65,17 +65,17 @@ FIXED = {
 }
 
 
-def margin_of(measure: Measure, experiment: Experiment, reference: Sample, given: float | None) -> Margin:
-    """Returns the margin of a measure: the one given, the preset's, or the one of the reference's spread.
+def choose_margin(measure: Measure, experiment: Experiment, reference: Sample, override: float | None) -> Margin:
+    """Chooses a measure's margin: a flag's, else the preset's, else that of the reference's spread.
 
     Args:
         measure: what is compared.
         experiment: what was trained.
         reference: the reference's numbers.
-        given: by a flag, in the unit of the curve.
+        override: a flag's, in the unit of the curve; None if it was not given.
     """
-    if given is not None:
-        return Margin(given, "given by a flag")
+    if override is not None:
+        return Margin(override, "given by a flag")
     fixed = FIXED.get(experiment.name, {}).get(measure.name) if experiment.data.dataset == "mnist" else None
     if fixed is not None:
         times = f"{fixed / reference.sd:.1f} standard deviations of the reference" if reference.sd else "fixed"

@@ -10,7 +10,17 @@ from scipy import stats
 
 from mlp_spec.experiment import PRESETS
 from parity.seeds import judge, records
-from parity.seeds.equivalence import ALPHA, BEYOND, EQUIVALENT, WITHIN, Difference, Sample, finding, holm, power_within
+from parity.seeds.equivalence import (
+    ALPHA,
+    BEYOND,
+    EQUIVALENT,
+    WITHIN,
+    Difference,
+    Sample,
+    classify_difference,
+    holm,
+    power_within,
+)
 from parity.seeds.measures import FIXED, MEASURES, RULE
 
 RECORDED = json.loads((ROOT / "benchmarks" / "sensitivity.json").read_text())["seeds"]
@@ -30,7 +40,7 @@ def found(reference: np.ndarray, candidate: np.ndarray, margins: list[float]) ->
     differences = [Difference.of(*pair) for pair in samples]
     adjusted = holm([one.p_different() for one in differences])
     return [
-        finding(one, margin, power_within(margin, one.error, one.freedom), p, judge.DECIDING)
+        classify_difference(one, margin, power_within(margin, one.error, one.freedom), p, judge.DECIDING)
         for one, margin, p in zip(differences, margins, adjusted, strict=True)
     ]
 

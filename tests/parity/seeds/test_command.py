@@ -55,7 +55,7 @@ def test_a_study_trains_both_judges_and_reports(study):
         assert check["interval"][0] <= check["difference"] <= check["interval"][1] and 0 <= check["power"] <= 1
         assert check["status"] in ("pass", "error")
     assert "seed 7 finished, 5 of 5" in ended.out
-    assert ended.out.strip().splitlines()[-1] == report.sentence(result)
+    assert ended.out.strip().splitlines()[-1] == report.describe_verdict(result)
     text = (folder / "seeds.md").read_text()
     assert "| pass | val_acc % |" in text or "| error | val_acc % |" in text
     assert "Epoch by epoch" in text and "printed nothing" in text

@@ -7,7 +7,16 @@ import pytest
 from scipy import stats
 
 from parity.seeds import equivalence
-from parity.seeds.equivalence import Difference, Sample, detectable, finding, holm, power_within, seeds_needed, welch
+from parity.seeds.equivalence import (
+    Difference,
+    Sample,
+    classify_difference,
+    detectable_difference,
+    holm,
+    power_within,
+    seeds_needed,
+    welch,
+)
 
 # The first 12 seeds of `small` had mean .9113 and standard deviation .0015; 20 of such seeds a side.
 SMALL = Sample(20, 0.9113, 0.0015)
@@ -45,8 +54,8 @@ def test_the_stated_power_is_that_of_simulated_studies(n, margin, true):
     first, second = random.normal(0, 0.0015, (4000, n)), random.normal(true, 0.0015, (4000, n))
     passed = np.mean(
         [
-            Difference.of(Sample.of(one), Sample.of(other)).p_within(margin) <= equivalence.ALPHA
-            for one, other in zip(first, second, strict=True)
+            Difference.of(Sample.of(reference), Sample.of(candidate)).p_within(margin) <= equivalence.ALPHA
+            for reference, candidate in zip(first, second, strict=True)
         ]
     )
     assert power_within(margin, error, freedom, true) == pytest.approx(passed, abs=0.025)
@@ -54,10 +63,10 @@ def test_the_stated_power_is_that_of_simulated_studies(n, margin, true):
 
 def test_what_can_be_detected_is_detected_nine_times_in_ten():
     error, freedom = welch(0.0015, 20, 0.0015, 20)
-    found = detectable(error, freedom)
+    smallest = detectable_difference(error, freedom)
     limit = stats.t.isf(0.025, freedom)
-    assert stats.nct.sf(limit, freedom, found / error) == pytest.approx(0.9, abs=0.002)
-    beyond = detectable(error, freedom, margin=0.002, alpha=0.0125)
+    assert stats.nct.sf(limit, freedom, smallest / error) == pytest.approx(0.9, abs=0.002)
+    beyond = detectable_difference(error, freedom, margin=0.002, alpha=0.0125)
     limit = stats.t.isf(0.0125, freedom)
     assert stats.nct.sf(limit, freedom, (beyond - 0.002) / error) == pytest.approx(0.9, abs=0.002)
 
@@ -77,7 +86,7 @@ def test_holm_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("value", "n", "found"),
+    ("value", "n", "finding"),
     [
         (0.0001, 20, "equivalent"),
         (-0.0011, 20, "different, within the margin"),
@@ -88,15 +97,15 @@ def test_holm_by_hand():
         (math.nan, 20, "cannot tell"),
     ],
 )
-def test_every_finding(value, n, found):
+def test_every_finding(value, n, finding):
     error, freedom = welch(0.0015, n, 0.0015, n)
     difference = Difference(value, error, freedom)
     power = power_within(0.002, error, freedom)
-    assert finding(difference, 0.002, power, difference.p_different(), 4) == found
+    assert classify_difference(difference, 0.002, power, difference.p_different(), 4) == finding
 
 
 def test_seeds_without_any_spread_are_judged_by_their_difference():
     same = Difference.of(Sample(3, 0.5, 0.0), Sample(3, 0.5, 0.0))
-    assert finding(same, 0.01, power_within(0.01, 0.0, 4), same.p_different(), 4) == "equivalent"
+    assert classify_difference(same, 0.01, power_within(0.01, 0.0, 4), same.p_different(), 4) == "equivalent"
     apart = Difference.of(Sample(3, 0.5, 0.0), Sample(3, 0.6, 0.0))
-    assert finding(apart, 0.01, power_within(0.01, 0.0, 4), apart.p_different(), 4) == "not equivalent"
+    assert classify_difference(apart, 0.01, power_within(0.01, 0.0, 4), apart.p_different(), 4) == "not equivalent"

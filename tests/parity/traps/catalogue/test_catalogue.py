@@ -19,7 +19,9 @@ from parity.traps.catalogue import MODULES, TRAPS
 def causes_in(source: str) -> set[str]:
     """Returns every identifier that a file of `parity/causes` can give to `Hypothesis.of`."""
     tree = ast.parse(source)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Hypothesis.of"]
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Hypothesis.of"
+    ]
     return {name for call in calls for name in strings(call.args[0], tree)}
 
 
