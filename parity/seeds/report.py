@@ -100,18 +100,18 @@ def describe_side(seeds: list[SeedResult]) -> dict:
 
 def describe_verdict(report: dict) -> str:
     """Describes the verdict in one sentence."""
-    what = f"{report['experiment']['name']} on {report['experiment']['data']['dataset']}"
+    subject = f"{report['experiment']['name']} on {report['experiment']['data']['dataset']}"
     counts = ", ".join(f"{len(side['seeds'])} of {name.capitalize()}" for name, side in report["sides"].items())
     measures = [check for check in report["checks"] if "difference" in check]
     if report["verdict"] == "pass":
         within = [check["name"] for check in measures if check["finding"] == WITHIN]
         real = f" A real difference, within the margin: {', '.join(within)}." if within else ""
-        return f"EQUIVALENT: Keras and Lightning reach the same results on {what} (seeds: {counts}).{real}"
+        return f"EQUIVALENT: Keras and Lightning reach the same results on {subject} (seeds: {counts}).{real}"
     status = "fail" if report["verdict"] == "fail" else "error"
     names = ", ".join(check["name"] for check in report["checks"] if check["status"] == status)
     if status == "fail":
-        return f"NOT EQUIVALENT: Keras and Lightning reach other results on {what} ({names}; seeds: {counts})."
-    return f"CANNOT TELL: {what} was not decided ({names}; seeds: {counts})."
+        return f"NOT EQUIVALENT: Keras and Lightning reach other results on {subject} ({names}; seeds: {counts})."
+    return f"CANNOT TELL: {subject} was not decided ({names}; seeds: {counts})."
 
 
 def build_rows(report: dict) -> list[tuple[str, ...]]:

@@ -15,13 +15,13 @@ from lightning_mlp.predict.drawing import as_mnist
 from parity.report import render as parity_render
 from parity.report.page.render import render
 
-KEYS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def browser():
     """A headless Chromium; Debian's, since its driver downloads none."""
-    program = next((found for name in KEYS if (found := shutil.which(name))), None)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         assert not os.environ.get("CI"), "CI must have chromium"
         pytest.skip("NOT RUN: needs chromium (apt-get install chromium)")
@@ -37,8 +37,8 @@ def folder(parity_run) -> Path:
     return parity_run[0]
 
 
-class Opened:
-    """A page, with everything that went wrong in it and everything it asked for."""
+class OpenedPage:
+    """A page, with everything that went wrong in it and everything it requested."""
 
     def __init__(self, browser, path: Path, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
@@ -53,9 +53,9 @@ class Opened:
 @pytest.fixture
 def opened(browser, folder):
     """The report, freshly opened."""
-    one = Opened(browser, folder / "report.html")
-    yield one
-    one.context.close()
+    report_page = OpenedPage(browser, folder / "report.html")
+    yield report_page
+    report_page.context.close()
 
 
 @pytest.fixture
@@ -68,17 +68,17 @@ def test_it_loads_from_disk_without_errors_or_requests(opened, folder):
     assert opened.page.title() == "Parity report: small"
     assert opened.page.locator("h1").inner_text().startswith("PARITY: Keras and Lightning agree on small")
     assert opened.errors == []
-    asked = [url for url in opened.requests if not url.startswith("data:")]
-    assert asked == [(folder / "report.html").as_uri()]
+    requested = [url for url in opened.requests if not url.startswith("data:")]
+    assert requested == [(folder / "report.html").as_uri()]
     assert (folder / "report.html").stat().st_size < 3_000_000
 
 
 def test_a_request_would_be_noticed_and_is_forbidden(browser, folder, tmp_path):
     text = (folder / "report.html").read_text().replace("<main", '<img src="http://127.0.0.1:9/x.png" alt="x"><main')
     (tmp_path / "report.html").write_text(text)
-    one = Opened(browser, tmp_path / "report.html")
-    assert any("Content Security Policy" in error for error in one.errors)
-    one.context.close()
+    report_page = OpenedPage(browser, tmp_path / "report.html")
+    assert any("Content Security Policy" in error for error in report_page.errors)
+    report_page.context.close()
 
 
 def test_its_sections_are_in_the_order_of_a_reader(page):
@@ -168,11 +168,11 @@ with torch.no_grad():
     print(json.dumps(model.eval().predict_step(held.tensors[0]).tolist()))
 """,
 }
-GIVEN = """
+NETWORK_INPUT = """
 () => [...document.getElementById("given").getContext("2d").getImageData(0, 0, 28, 28).data]
   .filter((_, at) => at % 4 === 0)
 """
-SHOWN = """
+NETWORK_OUTPUT = """
 (at) => [...document.querySelectorAll(`[data-network="${at}"]`)].map((cell) => Number(cell.dataset.value))
 """
 
@@ -192,9 +192,9 @@ def draw_seven(page) -> None:
 def test_a_stroke_is_answered_as_the_frameworks_themselves_answer(page, folder, tmp_path):
     assert page.locator("#answer").inner_text() == "Draw something."
     draw_seven(page)
-    drawn = page.evaluate(GIVEN), [page.evaluate(SHOWN, at) for at in (0, 1)]
+    drawn = page.evaluate(NETWORK_INPUT), [page.evaluate(NETWORK_OUTPUT, at) for at in (0, 1)]
     page.locator("[data-example='3']").click()
-    example = page.evaluate(GIVEN), [page.evaluate(SHOWN, at) for at in (0, 1)]
+    example = page.evaluate(NETWORK_INPUT), [page.evaluate(NETWORK_OUTPUT, at) for at in (0, 1)]
     assert drawn[0] != example[0] and max(drawn[0]) > 200
     np.save(tmp_path / "pixels.npy", np.array([drawn[0], example[0]], np.uint8))
     for at, name in enumerate(("keras", "lightning")):
@@ -208,7 +208,7 @@ def test_a_stroke_is_answered_as_the_frameworks_themselves_answer(page, folder, 
 
 def test_a_drawing_is_centred_and_fits_the_box_of_mnist(page):
     draw_seven(page)
-    image = np.array(page.evaluate(GIVEN)).reshape(28, 28)
+    image = np.array(page.evaluate(NETWORK_INPUT)).reshape(28, 28)
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
     middle = np.arange(28) + 0.5
@@ -231,26 +231,26 @@ def test_the_page_prepares_a_drawing_as_the_command_prepares_a_picture(page):
     draw_seven(page)
     ink = np.array(page.evaluate(INK), np.float64).reshape(280, 280)
     expected = as_mnist(ink).astype(int)
-    assert np.abs(np.array(page.evaluate(GIVEN)).reshape(28, 28) - expected).max() <= 1  # sums in another order
+    assert np.abs(np.array(page.evaluate(NETWORK_INPUT)).reshape(28, 28) - expected).max() <= 1  # sums in another order
 
 
 def test_a_digit_can_be_drawn_with_the_keyboard_and_a_finger(browser, folder):
-    one = Opened(browser, folder / "report.html", has_touch=True)
-    one.page.locator("#pad").focus()
-    one.page.keyboard.press("Space")
+    report_page = OpenedPage(browser, folder / "report.html", has_touch=True)
+    report_page.page.locator("#pad").focus()
+    report_page.page.keyboard.press("Space")
     for _ in range(8):
-        one.page.keyboard.press("ArrowDown")
-    expect(one.page.locator("[data-network]").first).not_to_have_attribute("data-value", "")
-    image = np.array(one.page.evaluate(GIVEN)).reshape(28, 28)
+        report_page.page.keyboard.press("ArrowDown")
+    expect(report_page.page.locator("[data-network]").first).not_to_have_attribute("data-value", "")
+    image = np.array(report_page.page.evaluate(NETWORK_INPUT)).reshape(28, 28)
     assert np.ptp(np.flatnonzero(image.any(axis=1))) + 1 == 20  # a vertical stroke
-    one.page.keyboard.press("Delete")
-    expect(one.page.locator("[data-network]").first).to_have_attribute("data-value", "")
-    one.page.locator("#pad").scroll_into_view_if_needed()
-    box = one.page.locator("#pad").bounding_box()
-    one.page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
-    expect(one.page.locator("[data-network]").first).not_to_have_attribute("data-value", "")
-    assert one.errors == []
-    one.context.close()
+    report_page.page.keyboard.press("Delete")
+    expect(report_page.page.locator("[data-network]").first).to_have_attribute("data-value", "")
+    report_page.page.locator("#pad").scroll_into_view_if_needed()
+    box = report_page.page.locator("#pad").bounding_box()
+    report_page.page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
+    expect(report_page.page.locator("[data-network]").first).not_to_have_attribute("data-value", "")
+    assert report_page.errors == []
+    report_page.context.close()
 
 
 def test_everything_is_reached_with_the_tab_key(page):
@@ -272,20 +272,22 @@ def test_everything_is_reached_with_the_tab_key(page):
 def test_axe_finds_nothing_serious(browser, folder, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
-    one = Opened(browser, folder / "report.html", color_scheme=scheme, viewport={"width": width, "height": 800})
-    one.page.locator("details").first.evaluate("node => { node.open = true; }")
-    paper = one.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    report_page = OpenedPage(
+        browser, folder / "report.html", color_scheme=scheme, viewport={"width": width, "height": 800}
+    )
+    report_page.page.locator("details").first.evaluate("node => { node.open = true; }")
+    paper = report_page.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
-    found = Axe().run(one.page).response
+    results = Axe().run(report_page.page).response
     serious = [
         (rule["id"], rule["nodes"][0]["html"])
-        for rule in found["violations"]
+        for rule in results["violations"]
         if rule["impact"] in ("serious", "critical")
     ]
     assert serious == []
-    assert len(found["passes"]) > 20  # it did look
-    assert one.page.evaluate("document.documentElement.scrollWidth") <= width  # nothing sticks out
-    one.context.close()
+    assert len(results["passes"]) > 20  # it did look
+    assert report_page.page.evaluate("document.documentElement.scrollWidth") <= width  # nothing sticks out
+    report_page.context.close()
 
 
 def test_axe_would_find_a_picture_without_text(browser, folder, tmp_path):
@@ -293,9 +295,9 @@ def test_axe_would_find_a_picture_without_text(browser, folder, tmp_path):
 
     text = (folder / "report.html").read_text()
     (tmp_path / "report.html").write_text(text.replace('alt="First-layer weights', 'data-gone="'))
-    one = Opened(browser, tmp_path / "report.html")
-    assert "image-alt" in {rule["id"] for rule in Axe().run(one.page).response["violations"]}
-    one.context.close()
+    report_page = OpenedPage(browser, tmp_path / "report.html")
+    assert "image-alt" in {rule["id"] for rule in Axe().run(report_page.page).response["violations"]}
+    report_page.context.close()
 
 
 def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
@@ -310,12 +312,12 @@ def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
         side["layers"][0]["name"] = evil
     sides = [parity_render.read_records(folder / side) for side in ("keras", "lightning")]
     (tmp_path / "report.html").write_text(render(report, *sides))
-    one = Opened(browser, tmp_path / "report.html")
-    assert one.page.evaluate("window.broken") is None
-    assert one.errors == []
-    assert one.page.locator(".check .name").first.inner_text() == evil
-    assert one.page.locator(".cause").first.inner_text().count("<script>") == 3
-    one.context.close()
+    report_page = OpenedPage(browser, tmp_path / "report.html")
+    assert report_page.page.evaluate("window.broken") is None
+    assert report_page.errors == []
+    assert report_page.page.locator(".check .name").first.inner_text() == evil
+    assert report_page.page.locator(".cause").first.inner_text().count("<script>") == 3
+    report_page.context.close()
 
 
 def test_it_prints_to_a_pdf(page, tmp_path):
@@ -340,10 +342,10 @@ def test_a_page_of_an_unfinished_run_says_what_is_missing(browser, folder, tmp_p
         report["checks"] = report["checks"][:1]
         report["checks"][0]["status"] = "error"
     (tmp_path / "report.html").write_text(render(report, *sides))
-    one = Opened(browser, tmp_path / "report.html")
-    assert one.errors == []
-    assert one.page.locator(".missing").count() >= 1
-    one.context.close()
+    report_page = OpenedPage(browser, tmp_path / "report.html")
+    assert report_page.errors == []
+    assert report_page.page.locator(".missing").count() >= 1
+    report_page.context.close()
 
 
 def test_a_network_that_the_page_cannot_run_is_left_out(browser, folder, tmp_path):
@@ -353,7 +355,7 @@ def test_a_network_that_the_page_cannot_run_is_left_out(browser, folder, tmp_pat
     own = np.roll(lightning["interchange"].own_probabilities, 1, axis=1)
     lightning["interchange"] = replace(lightning["interchange"], own_probabilities=own)
     (tmp_path / "report.html").write_text(render(report, keras, lightning))
-    one = Opened(browser, tmp_path / "report.html")
-    assert "Only Keras's network runs here" in one.page.locator("#draw").inner_text()
-    assert one.page.locator("h3", has_text="The images on which they disagree").count() == 1
-    one.context.close()
+    report_page = OpenedPage(browser, tmp_path / "report.html")
+    assert "Only Keras's network runs here" in report_page.page.locator("#draw").inner_text()
+    assert report_page.page.locator("h3", has_text="The images on which they disagree").count() == 1
+    report_page.context.close()
