@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,42 +17,75 @@ from mlp_spec.runs.folder import Results
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
-from parity.protocol.records import Record, stamped
-from parity.protocol.task import SeedsTask, Task, send, write_record
+from parity.protocol.records import stamped
+from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS, SeedsTask, Task, send, write_record
 from parity.protocol.tensors import Arrays
 
-Answers = dict[str, Callable[[], Record | None]]
+
+class Session:
+    """One side of the ladder, in its framework's process.
+
+    Args:
+        task: what is asked.
+
+    Attributes:
+        pair: what is compared, with the data set that was found.
+    """
+
+    def __init__(self, task: Task):
+        self.task, self.pair = task, task.pair
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained."""
+        return self.pair.experiment
+
+    @property
+    def seed(self) -> int:
+        """Of initialisation and order."""
+        return self.experiment.training.seed
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a training batch."""
+        return self.experiment.training.batch_size
 
 
-def main(prepare: Callable[[Task], tuple[Answers, Experiment | None]]) -> int:
+def main(package: str, open_session: Callable[[Task], Session]) -> int:
     """Answers the task that the process was started with; returns the exit status.
 
     Args:
-        prepare: starts the framework; returns what `answer_parts` takes.
+        package: the framework's adapter.
+        open_session: starts the framework for the ladder's parts.
     """
 
-    def run() -> None:
+    def answer() -> None:
         task = Task.read(sys.argv[1])
         if task.seeds:
             take_share(task.seeds)
-        answer_parts(task, *prepare(task))
+        if set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}:
+            session = open_session(task)
+            return answer_parts(task, import_module(f"{package}.answer").PARTS, session, session.experiment)
+        module = "parity.traps.evaluate" if task.snippets else f"{package}.{'seeds' if task.seeds else 'convert'}"
+        return answer_parts(task, import_module(module).PARTS, task, None)
 
-    return command.run(run)
+    return command.run(answer)
 
 
-def answer_parts(task: Task, answers: Answers, experiment: Experiment | None) -> None:
+def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experiment: Experiment | None) -> None:
     """Answers a task's parts in their order; one that fails is reported, and the next ones go on.
 
     Args:
         task: what is asked.
-        answers: what answers each part: it returns the part's record, None if it leaves its results elsewhere.
+        parts: what answers each part: it returns the part's record, None if it leaves its results elsewhere.
+        subject: what is passed on to it.
         experiment: that is trained, with the data set that was found; None where nothing is.
     """
     for part in task.parts:
         send("begin", part=part)
         started = time.monotonic()
         try:
-            record = answers[part]()
+            record = parts[part](subject)
             if record is not None:
                 write_record(task.output_dir, part, stamped(record, experiment, time.monotonic() - started))
             send("part", part=part)

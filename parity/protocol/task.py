@@ -82,7 +82,7 @@ class Task:
         pair: what is compared; None for snippets.
         accelerator: `auto`, `cpu` or `gpu`.
         level: `quick` or `full`.
-        backend: Keras's backend.
+        backend: Keras's backend; empty where Keras has no part.
         reference_dir: folder of the reference's recordings, for the process that answers second.
     """
 

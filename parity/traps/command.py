@@ -70,7 +70,8 @@ def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]
 
     codes = {trap.id: getattr(trap.example, f"{side}_code") for trap in traps}
     with tempfile.TemporaryDirectory() as folder:
-        task = Task(("snippets",), folder, snippets=SnippetsTask(IMPORTS[side], codes))
+        backend = "tensorflow" if side == "keras" else ""
+        task = Task(("snippets",), folder, backend=backend, snippets=SnippetsTask(IMPORTS[side], codes))
         answers = ask(FRAMEWORKS[side], task, Path(folder), TIMEOUT_SECONDS)
     if answers.errors:
         raise UserError(answers.errors["snippets"])

@@ -11,7 +11,10 @@ import numpy as np
 from mlp_spec import optimizers
 from mlp_spec.runs import environment
 from mlp_spec.runs.folder import Results
+from parity.adapters.keras import tensors
+from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
+from parity.adapters.keras.tensors import load_weights, read_moments, read_state, read_weights, trained_paths
 from parity.protocol import inputs
 from parity.protocol.answer import describe_batches, fingerprint, report_epoch, shorten, stack
 from parity.protocol.inputs import Case
@@ -29,7 +32,7 @@ from parity.protocol.records import (
     Run,
     Snapshot,
     Steps,
-)
+)  # fmt: skip
 from parity.protocol.task import send
 from parity.protocol.tensors import Arrays
 
@@ -38,8 +41,6 @@ EVAL_BATCH = 1000
 
 def answer_facts(reference: Reference) -> Facts:
     """Describes data, layers, initialisers, versions."""
-    from parity.adapters.keras import tensors
-
     arrays, digits = reference.arrays, reference.digits
     layers = tensors.layers_with_tensors(reference.first)
     initializers = [getattr(layer, f"{kind}_initializer") for layer in layers for kind in ("kernel", "bias")]
@@ -69,8 +70,6 @@ def answer_facts(reference: Reference) -> Facts:
 
 def answer_initial_weights(reference: Reference) -> Draws:
     """Draws weights from the framework's own initialiser, many times."""
-    from parity.adapters.keras.tensors import read_weights
-
     seeds = range(reference.seed, reference.seed + inputs.initial_draws(reference.table))
     return Draws(weights=stack([read_weights(reference.build(seed), reference.table) for seed in seeds]))
 
@@ -93,9 +92,6 @@ def answer_cases(reference: Reference) -> Cases:
 
 def answer_case(reference: Reference, case: Case) -> Answer:
     """Puts one batch through `predict` and `fit`."""
-    from parity.adapters.keras.record import recorded_losses
-    from parity.adapters.keras.tensors import load_weights, trained_paths
-
     model, size = reference.recorder, len(case.images)
     load_weights(model, reference.table, case.weights)
     indices = reference.arrays.y_train.ndim == 1
@@ -109,8 +105,6 @@ def answer_case(reference: Reference, case: Case) -> Answer:
 
 def answer_optimizer(reference: Reference) -> Replay:
     """Replays the fixed gradients; records the weights after every step."""
-    from parity.adapters.keras.record import replace_gradients
-
     model = reference.build()
     model.optimizer.build(model.trainable_variables)
     gradients = inputs.replay_gradients(reference.experiment.training.precision)
@@ -131,9 +125,6 @@ def answer_optimizer(reference: Reference) -> Replay:
 
 def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
     """Replays from a start: by path, (REPLAY_STEPS, values + 1)."""
-    from parity.adapters.keras.record import AfterBatch
-    from parity.adapters.keras.tensors import read_weights
-
     reference.load(model, start)
     steps = []
     after_batch = AfterBatch(lambda: steps.append(shorten(read_weights(model, reference.table))))
@@ -144,8 +135,6 @@ def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
 
 def answer_metrics(reference: Reference) -> Means:
     """Takes an epoch's means twice, over uneven batches, while the weights stay as they are."""
-    from parity.adapters.keras.tensors import load_weights
-
     samples, batch_size = len(reference.arrays.x_train), reference.batch_size
 
     def curves_of(weights: Arrays, variant=None, **options) -> dict[str, np.ndarray]:
@@ -182,9 +171,6 @@ def curves(results: Results) -> dict[str, np.ndarray]:
 
 def answer_lockstep(reference: Reference) -> Steps:
     """Trains from the common start, as the training command does, and keeps every epoch's snapshot."""
-    from parity.adapters.keras.record import recorded_losses
-    from parity.adapters.keras.tensors import read_moments, read_state, read_weights
-
     model, table, results = reference.model, reference.table, Results()
     losses, snapshots = [], []
     reference.states.clear()
@@ -238,8 +224,6 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> tuple[Run, bo
     Returns:
         the run, and whether it passed the horizon.
     """
-    from parity.adapters.keras.record import recorded_losses
-
     twin, expected = reference.twin, reference.trained.losses
     reference.load(twin, variant.weights(reference.table, reference.start, reference.seed))
     losses, results = [], Results()
@@ -269,8 +253,6 @@ def answer_restarts(reference: Reference) -> Restarts:
 
 def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarray:
     """Trains every epoch from its snapshot, rounded as a variant has it; returns the batch losses (steps,)."""
-    from parity.adapters.keras.record import recorded_losses
-
     twin, arrays, losses = reference.twin, reference.arrays, []
     # the batch losses alone are judged here: few test images will do
     shortened = replace(arrays, x_test=arrays.x_test[:EVAL_BATCH], y_test=arrays.y_test[:EVAL_BATCH])
@@ -299,8 +281,6 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
 
 def answer_interchange(reference: Reference) -> Predictions:
     """Predicts the test images with the trained weights."""
-    from parity.adapters.keras.tensors import load_weights
-
     final, digits = reference.trained.final, reference.digits
 
     def predict(weights: Arrays) -> np.ndarray:
@@ -320,14 +300,8 @@ def answer_interchange(reference: Reference) -> Predictions:
     )
 
 
-PARTS = {
-    "facts": answer_facts,
-    "initial_weights": answer_initial_weights,
-    "cases": answer_cases,
-    "optimizer": answer_optimizer,
-    "metrics": answer_metrics,
-    "lockstep": answer_lockstep,
-    "interchange": answer_interchange,
-    "floor": answer_floor,
-    "restarts": answer_restarts,
-}
+ANSWERS = (
+    answer_facts, answer_initial_weights, answer_cases, answer_optimizer, answer_metrics, answer_lockstep,
+    answer_interchange, answer_floor, answer_restarts,
+)  # fmt: skip
+PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

@@ -151,3 +151,6 @@ def predictor_of(model, table: Table) -> crossing.Predictor:
         return np.asarray(model.predict(inputs, batch_size=1000, verbose=0))
 
     return predict
+
+
+PARTS = {"read": read, "write": write}

@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
+from parity.protocol.answer import Session
 from parity.protocol.records import Steps
 from parity.protocol.start import initial_weights
 from parity.protocol.task import Task, send
@@ -17,14 +17,13 @@ from parity.protocol.tensors import Arrays
 EXECUTION_STEPS = 100  # batches in one call where only the noise floor is measured: the same bits, sooner
 
 
-class Reference:
+class Reference(Session):
     """The reference's side of the ladder.
 
     Args:
         task: what is asked; Keras is started as it says.
 
     Attributes:
-        pair: what is compared, with the data set that was found.
         device: `cpu` or `gpu`.
         digits, arrays: the data as it was loaded, and as `fit` takes it.
         first: the first model that was built; it is described, and not trained.
@@ -37,7 +36,7 @@ class Reference:
     def __init__(self, task: Task):
         from keras_reference import backend
 
-        self.task = task
+        super().__init__(task)
         self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
         from keras_reference import data
         from parity.adapters.keras import describe, tensors
@@ -59,11 +58,6 @@ class Reference:
         send("start", device=self.device, dataset=self.digits.dataset)
 
     @property
-    def experiment(self) -> Experiment:
-        """What is trained, with the data set that was found."""
-        return self.pair.experiment
-
-    @property
     def trained(self) -> Steps:
         """What was recorded of the free run.
 
@@ -73,16 +67,6 @@ class Reference:
         if self.free_run is None:
             raise UserError("the reference's free run (lockstep) could not be trained")
         return self.free_run
-
-    @property
-    def seed(self) -> int:
-        """Of initialisation and order."""
-        return self.experiment.training.seed
-
-    @property
-    def batch_size(self) -> int:
-        """Rows of a training batch."""
-        return self.experiment.training.batch_size
 
     def build(self, seed: int | None = None):
         """Builds the model: the lab's, or the user's own."""

@@ -44,3 +44,6 @@ def train_one(experiment: Experiment, arrays, alive: Callable[[], None]) -> Resu
     results = Results()
     train.fit(model, arrays, experiment, results, after_epoch=lambda _: alive())
     return results
+
+
+PARTS = {"seeds": train_seeds}

@@ -1,38 +1,9 @@
 """Answers a task for Lightning: `python -m parity.adapters.torch TASK.json`, started by `parity`."""
 
 import sys
-from functools import partial
 
-from mlp_spec.experiment import Experiment
-from parity.protocol.answer import Answers, main
-from parity.protocol.task import Task
-
-
-def prepare(task: Task) -> tuple[Answers, Experiment | None]:
-    """Returns what answers each of the task's parts, and the experiment that is trained."""
-    if task.seeds:
-        from parity.adapters.torch import seeds
-
-        return {"seeds": partial(seeds.train_seeds, task)}, None
-    if task.checkpoint:
-        from parity.adapters.torch import convert
-
-        return {"read": partial(convert.read, task), "write": partial(convert.write, task)}, None
-    if task.snippets:
-        return {"snippets": partial(evaluate, task)}, None
-    from parity.adapters.torch import answer
-
-    candidate = answer.Candidate(task)
-    return {part: partial(function, candidate) for part, function in answer.PARTS.items()}, candidate.experiment
-
-
-def evaluate(task: Task):
-    """Evaluates snippets on the CPU and in float32, as torch does unless told otherwise."""
-    from parity.protocol.records import Numbers
-    from parity.traps.evaluate import evaluate as evaluate_snippets
-
-    return Numbers(numbers=evaluate_snippets(task.snippets.imports, task.snippets.snippets))
-
+from parity.adapters.torch.candidate import Candidate
+from parity.protocol.answer import main
 
 if __name__ == "__main__":
-    sys.exit(main(prepare))
+    sys.exit(main("parity.adapters.torch", Candidate))

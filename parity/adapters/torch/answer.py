@@ -5,9 +5,16 @@ training command, or with what a user puts in their places. What to answer comes
 """
 
 import numpy as np
+import torch
 
+from lightning_mlp import train
+from lightning_mlp.history import History
 from mlp_spec.runs import environment
+from parity.adapters.torch import describe
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
+from parity.adapters.torch.describe import optimizers_in
+from parity.adapters.torch.record import BatchRecorder, GradientInjector, GradientRecorder, WeightInjector
+from parity.adapters.torch.tensors import Binding
 from parity.protocol import inputs
 from parity.protocol.answer import stack
 from parity.protocol.records import Answer, Cases, Draws, Facts, Means, Predictions, Replay, Restarts, Steps
@@ -16,9 +23,6 @@ from parity.protocol.task import read_record, recording_path
 
 def answer_facts(candidate: Candidate) -> Facts:
     """Describes data, layers, versions."""
-    from lightning_mlp import train
-    from parity.adapters.torch import describe
-
     samples = candidate.samples
     data = candidate.prepared_datamodule(order=lambda epoch: np.arange(samples))
     binding = candidate.bind(candidate.facts.start)
@@ -44,8 +48,6 @@ def answer_facts(candidate: Candidate) -> Facts:
 
 def answer_initial_weights(candidate: Candidate) -> Draws:
     """Draws weights from the module's own initialiser, as often as the reference did."""
-    from parity.adapters.torch.tensors import Binding
-
     count = len(next(iter(candidate.task.reference("initial_weights").weights.values())))
     draws = []
     for seed in range(candidate.seed, candidate.seed + count):
@@ -61,10 +63,6 @@ def answer_initial_weights(candidate: Candidate) -> Draws:
 
 def answer_cases(candidate: Candidate) -> Cases:
     """Answers every case of the reference: probabilities, loss and gradients."""
-    import torch
-
-    from parity.adapters.torch.record import GradientRecorder, WeightInjector
-
     cases = candidate.task.reference("cases").cases
     dtype = torch.float64 if candidate.experiment.training.precision == "float64" else torch.float32
     weights = [case.weights for case in cases.values()]
@@ -88,9 +86,6 @@ def answer_cases(candidate: Candidate) -> Cases:
 
 def answer_optimizer(candidate: Candidate) -> Replay:
     """Replays the reference's gradients through the module's own optimizer."""
-    from parity.adapters.torch.describe import optimizers_in
-    from parity.adapters.torch.record import GradientInjector
-
     reference = candidate.task.reference("optimizer")
     steps = len(reference.gradients)
     binding = candidate.bind(reference.start)
@@ -104,9 +99,6 @@ def answer_optimizer(candidate: Candidate) -> Replay:
 
 def answer_metrics(candidate: Candidate) -> Means:
     """Takes an epoch's means twice, over uneven batches, while the weights stay as they are."""
-    from lightning_mlp.history import History
-    from parity.adapters.torch.record import BatchRecorder, WeightInjector
-
     start, samples, batch_size = candidate.task.reference("metrics").start, candidate.samples, candidate.batch_size
     binding = candidate.bind(start)
     history, recorder = History(), BatchRecorder(sums=True)
@@ -156,13 +148,8 @@ def answer_interchange(candidate: Candidate) -> Predictions:
     return Predictions(probabilities=probabilities, own_probabilities=own)
 
 
-PARTS = {
-    "facts": answer_facts,
-    "initial_weights": answer_initial_weights,
-    "cases": answer_cases,
-    "optimizer": answer_optimizer,
-    "metrics": answer_metrics,
-    "lockstep": answer_lockstep,
-    "restarts": answer_restarts,
-    "interchange": answer_interchange,
-}
+ANSWERS = (
+    answer_facts, answer_initial_weights, answer_cases, answer_optimizer, answer_metrics, answer_lockstep,
+    answer_restarts, answer_interchange,
+)  # fmt: skip
+PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

@@ -5,10 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import Results
 from parity.protocol import targets
-from parity.protocol.answer import report_epoch
+from parity.protocol.answer import Session, report_epoch
 from parity.protocol.records import Facts
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
@@ -16,14 +15,13 @@ from parity.protocol.tensors import Arrays
 KERAS_CONSTANTS = ("sgd", "adam", "adamw")  # optimizers with constants that TensorFlow rounds to float32
 
 
-class Candidate:
+class Candidate(Session):
     """The candidate's side of the ladder.
 
     Args:
         task: what is asked.
 
     Attributes:
-        pair: what is compared.
         device: `cpu` or `gpu`.
     """
 
@@ -32,26 +30,11 @@ class Candidate:
         from lightning_mlp import train
 
         train.keep_compiled_code()
-        self.task, self.pair = task, task.pair
+        super().__init__(task)
         self.device = devices.choose(task.accelerator)
         train.quieten()
         train.use_threads(self.device, self.experiment)
         send("start", device=self.device, dataset=self.experiment.data.dataset)
-
-    @property
-    def experiment(self) -> Experiment:
-        """What is trained."""
-        return self.pair.experiment
-
-    @property
-    def seed(self) -> int:
-        """Of initialisation and order."""
-        return self.experiment.training.seed
-
-    @property
-    def batch_size(self) -> int:
-        """Rows of a training batch."""
-        return self.experiment.training.batch_size
 
     @cached_property
     def facts(self) -> Facts:

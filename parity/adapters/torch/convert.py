@@ -196,3 +196,6 @@ def predictor_of(binding: Binding) -> crossing.Predictor:
             return torch.cat([binding.module.predict_step(batch) for batch in images.split(1000)]).numpy()
 
     return predict
+
+
+PARTS = {"read": read, "write": write}

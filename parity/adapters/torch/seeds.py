@@ -102,3 +102,6 @@ class SeedData:
                 self.tensors = {"train_set": datamodule.train_set, "val_set": datamodule.val_set}
             vars(datamodule).update(self.tensors)
         return datamodule
+
+
+PARTS = {"seeds": train_seeds}
