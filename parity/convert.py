@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlp_spec import flags
 from mlp_spec.support import command
-from mlp_spec.support.errors import UserError
+from mlp_spec.support.errors import ProjectError, UserError
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
     from parity.protocol.records import Contents
@@ -43,7 +43,7 @@ class ConvertFlags:
     """Seconds after which a silent process is stopped."""
 
 
-class NotTheSame(Exception):
+class NotTheSame(ProjectError):
     """The two files do not predict the same."""
 
 

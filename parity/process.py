@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from mlp_spec.support.errors import ProjectError
 from parity.protocol.recording import BadRecordingError
 from parity.protocol.records import Record
 from parity.protocol.task import ADAPTERS, NAMES, Task, read_record, received, recording_path
@@ -29,7 +30,7 @@ STOPPING = threading.Event()
 Follow = Callable[[dict], None]
 
 
-class Stopped(Exception):
+class Stopped(ProjectError):
     """The work that wanted a process's answers has ended."""
 
 

@@ -4,11 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from mlp_spec.support.errors import UserError
-
-
-class Interrupted(Exception):
-    """Ctrl-C, after the results so far were saved; the message says where."""
+from mlp_spec.support.errors import Interrupted, UserError
 
 
 def run(command: Callable[[], int | None]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlp_spec.experiment import Experiment
+from mlp_spec.support.errors import ProjectError
 from parity import process
 from parity.process import Follow, Side, ask
 from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, NAMES, REFERENCE_PARTS, Task
@@ -14,7 +15,7 @@ from parity.rungs import NEEDED, own_rung, rungs_of
 from parity.rungs.check import Check, Context
 
 
-class StopClimbing(Exception):
+class StopClimbing(ProjectError):
     """A rung failed, and the rest is not wanted."""
 
 

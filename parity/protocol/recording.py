@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mlp_spec.support.errors import ProjectError
 from mlp_spec.support.files import replacing
 
 METADATA = "metadata.json"
 ARRAY = "@array"  # stands in a document where an array was; its value is the array's name
 
 
-class BadRecordingError(Exception):
+class BadRecordingError(ProjectError):
     """The file is missing, damaged or not a recording."""
 
 

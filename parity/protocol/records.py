@@ -58,14 +58,9 @@ class Facts(Record):
     """What is trained, on what, with what, from which start.
 
     Attributes:
-        framework, backend, device, environment: what it runs on.
-        level: `quick` or `full`.
         experiment: as plain values.
-        data: of the splits `train` and `test`, see `parity.protocol.answer.fingerprint`.
-        data_source: where the data came from.
-        plan: how much is trained.
-        layers: from the input to the output.
-        parameters: number of trainable values.
+        data: of the splits `train` and `test`, see `parity.protocol.answer.fingerprint`; `data_source` is where from.
+        layers: from the input to the output, with `parameters` trainable values.
         initializers: of the reference, by path: class and numbers.
         tensors: the table, bound on the candidate's side.
         start: the common start by path, as it was read back from the model.

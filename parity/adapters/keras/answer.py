@@ -84,7 +84,7 @@ def answer_cases(reference: Reference) -> Cases:
         answers[name] = answer_case(reference, case)
         for variant, varied in zip(inputs.variants(), variants, strict=True):
             order = variant.order(np.arange(len(case.images)), len(case.images), reference.seed)
-            weights = variant.weights(reference.table, case.weights, reference.seed)
+            weights = reference.varied(variant, case.weights)
             answer = answer_case(reference, Case(weights, case.images[order], case.labels[order]))
             varied[name] = replace(answer, probabilities=answer.probabilities[np.argsort(order)])
     return Cases(answers=answers, cases=cases, variants=variants)
@@ -115,7 +115,7 @@ def answer_optimizer(reference: Reference) -> Replay:
         start=start,
         weights=replay_from(reference, model, start),
         variants=[
-            replay_from(reference, model, variant.weights(reference.table, start, reference.seed))
+            replay_from(reference, model, reference.varied(variant, start))
             for variant in inputs.variants()
             if variant.kind == "nudged"  # there are no rows to permute
         ],
@@ -137,27 +137,22 @@ def answer_metrics(reference: Reference) -> Means:
     """Takes an epoch's means twice, over uneven batches, while the weights stay as they are."""
     samples, batch_size = len(reference.arrays.x_train), reference.batch_size
 
-    def curves_of(weights: Arrays, variant=None, **options) -> dict[str, np.ndarray]:
-        def order(epoch: int) -> np.ndarray:
-            rows = inputs.metrics_order(epoch, samples, batch_size)
-            return rows if variant is None else variant.order(rows, batch_size, reference.seed, epoch)
+    def rows_of(epoch: int) -> np.ndarray:
+        return inputs.metrics_order(epoch, samples, batch_size)
 
+    def curves_of(weights: Arrays, variant=None, **options) -> dict[str, np.ndarray]:
         load_weights(reference.recorder, reference.table, weights)
-        results = Results()
+        results, order = Results(), reference.order_of(variant, rows_of)
         reference.fit(reference.recorder, results, inputs.METRICS_EPOCHS, order=order, **options)
         return curves(results)
 
-    rows = [inputs.metrics_order(epoch, samples, batch_size) for epoch in range(inputs.METRICS_EPOCHS)]
+    rows = [rows_of(epoch) for epoch in range(inputs.METRICS_EPOCHS)]
     images, labels = reference.arrays.x_train, reference.digits.train_labels
     return Means(
         start=reference.start,
         curves=curves_of(reference.start),
         variants=[
-            curves_of(
-                variant.weights(reference.table, reference.start, reference.seed),
-                variant,
-                validation_batch_size=EVAL_BATCH,
-            )
+            curves_of(reference.varied(variant, reference.start), variant, validation_batch_size=EVAL_BATCH)
             for variant in inputs.variants()
         ],
         batches=[describe_batches(images[order], labels[order], batch_size) for order in rows],
@@ -210,37 +205,29 @@ def first_batches(reference: Reference, epoch: int) -> Batches:
 
 def answer_floor(reference: Reference) -> Floor:
     """Trains the runs that differ from the free run in rounding only: the noise floor."""
-    runs, reached = [], False
-    for variant in inputs.variants():
-        run, passed = run_of_floor(reference, variant)
-        runs.append(run)
-        reached = reached or passed
-    return Floor(variants=runs, horizon_reached=reached)
+    runs = [run_of_floor(reference, variant) for variant in inputs.variants()]
+    return Floor(variants=runs, horizon_reached=any(has_departed(run, reference) for run in runs))
 
 
-def run_of_floor(reference: Reference, variant: inputs.Variant) -> tuple[Run, bool]:
-    """Trains once more from a start, or with rows, that differ in rounding; up to the chaos horizon.
-
-    Returns:
-        the run, and whether it passed the horizon.
-    """
-    twin, expected = reference.twin, reference.trained.losses
-    reference.load(twin, variant.weights(reference.table, reference.start, reference.seed))
+def run_of_floor(reference: Reference, variant: inputs.Variant) -> Run:
+    """Trains once more from a start, or with rows, that differ in rounding; up to the chaos horizon."""
+    reference.load(reference.twin, reference.varied(variant, reference.start))
     losses, results = [], Results()
     for epoch in range(reference.plan.epochs):
         reference.fit(
-            twin,
-            results,
-            epoch + 1,
-            order=lambda epoch: variant.order(reference.order(epoch), reference.batch_size, reference.seed, epoch),
-            validation_batch_size=EVAL_BATCH,
-        )
-        losses.append(recorded_losses(twin))
+            reference.twin, results, epoch + 1, order=reference.order_of(variant), validation_batch_size=EVAL_BATCH
+        )  # fmt: skip
+        losses.append(recorded_losses(reference.twin))
         send("alive", what=f"noise floor, run {variant.number + 1}, epoch {epoch + 1}")
-        gap = np.abs(np.concatenate(losses) - expected[: len(losses) * len(losses[0])]).max()
-        if not gap <= inputs.HORIZON:
-            return Run(np.concatenate(losses), curves(results)), True
-    return Run(np.concatenate(losses), curves(results)), False
+        run = Run(np.concatenate(losses), curves(results))
+        if has_departed(run, reference):
+            break
+    return run
+
+
+def has_departed(run: Run, reference: Reference) -> bool:
+    """Says whether a run has passed the chaos horizon: it has left the free run."""
+    return not np.abs(run.losses - reference.trained.losses[: len(run.losses)]).max() <= inputs.HORIZON
 
 
 def answer_restarts(reference: Reference) -> Restarts:
@@ -267,15 +254,9 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
         send("alive", what=f"noise floor of restarts, run {variant.number + 1}, epoch {results.epochs}")
 
     reference.fit(
-        twin,
-        Results(),
-        reference.plan.epochs,
-        arrays=shortened,
-        after_epoch=after,
-        before_epoch=before,
-        validation_batch_size=EVAL_BATCH,
-        order=lambda epoch: variant.order(reference.order(epoch), reference.batch_size, reference.seed, epoch),
-    )
+        twin, Results(), reference.plan.epochs, arrays=shortened, after_epoch=after, before_epoch=before,
+        validation_batch_size=EVAL_BATCH, order=reference.order_of(variant),
+    )  # fmt: skip
     return np.concatenate(losses)
 
 
@@ -293,9 +274,7 @@ def answer_interchange(reference: Reference) -> Predictions:
         images=digits.test_images.reshape(len(digits.test_labels), -1),  # to be looked at in reports
         probabilities=predict(final),
         variants=[
-            predict(variant.weights(reference.table, final, reference.seed))
-            for variant in inputs.variants()
-            if variant.kind == "nudged"
+            predict(reference.varied(variant, final)) for variant in inputs.variants() if variant.kind == "nudged"
         ],
     )
 

@@ -130,6 +130,17 @@ class Reference(Session):
         """Returns the prescribed order of an epoch."""
         return self.plan.order(self.seed, epoch, len(self.arrays.x_train))
 
+    def order_of(self, variant: inputs.Variant | None, order=None):
+        """Returns from the epoch to its rows, the prescribed ones unless given, in the order that a variant has."""
+        order = order or self.order
+        if variant is None:
+            return order
+        return lambda epoch: variant.order(order(epoch), self.batch_size, self.seed, epoch)
+
+    def varied(self, variant: inputs.Variant, weights: Arrays) -> Arrays:
+        """Returns weights by path as a variant has them."""
+        return variant.weights(self.table, weights, self.seed)
+
     def fit(self, model, results: Results, epochs: int, arrays=None, **options) -> None:
         """Trains by the lab's `fit` up to a number of epochs; see `keras_reference.train.fit`."""
         from keras_reference import train
