@@ -1,6 +1,6 @@
 """Traps in the loss."""
 
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 CROSS_ENTROPY = "L = -1/N sum log softmax(z)_y"
 LOSS = "`batch loss` fails"
@@ -28,6 +28,12 @@ SIZES = "[4.0, 0.0, -4.0]"
 SAMPLES = "Three samples of class 0 with the logits (4, 0, 0), (0, 0, 0) and (-4, 0, 0)."
 SURE = ("sure and right", "undecided", "sure and wrong")
 KERAS_NUMBERS = (0.035976, 1.0986, 4.7023)
+
+
+def loss_example(line: str, port_numbers: Numbers) -> Example:
+    """Builds the example of three samples whose loss the port computes with `line`."""
+    return Example(SAMPLES, SURE, loss_in_keras(SIZES), loss_in_torch(SIZES, line), KERAS_NUMBERS, port_numbers)
+
 
 TRAPS = [
     Trap(
@@ -60,13 +66,8 @@ TRAPS = [
         port="L = mean((p - y)^2)",
         rung="loss",
         shows=f"{LOSS} on every case while `probabilities` passes.",
-        example=Example(
-            SAMPLES,
-            SURE,
-            loss_in_keras(SIZES),
-            loss_in_torch(SIZES, "(z.softmax(dim=1) - F.one_hot(y, 3)).square().mean(dim=1)"),
-            KERAS_NUMBERS,
-            (0.00062435, 0.22222, 0.49097),
+        example=loss_example(
+            "(z.softmax(dim=1) - F.one_hot(y, 3)).square().mean(dim=1)", (0.00062435, 0.22222, 0.49097)
         ),
     ),
     Trap(
@@ -97,14 +98,7 @@ TRAPS = [
         port="L = -1/N sum_k y'_k log softmax(z)_k, y' = y (1 - a) + a / K",
         rung="loss",
         shows=f"{LOSS} while `probabilities` passes; the smoothing a is fitted to the gap and printed.",
-        example=Example(
-            SAMPLES,
-            SURE,
-            loss_in_keras(SIZES),
-            loss_in_torch(SIZES, 'F.cross_entropy(z, y, label_smoothing=0.1, reduction="none")'),
-            KERAS_NUMBERS,
-            (0.30264, 1.0986, 4.4356),
-        ),
+        example=loss_example('F.cross_entropy(z, y, label_smoothing=0.1, reduction="none")', (0.30264, 1.0986, 4.4356)),
     ),
     Trap(
         id="loss-sum",
@@ -141,14 +135,7 @@ TRAPS = [
         port="c L, for example L / K",
         rung="loss",
         shows=f"{LOSS}: loss and gradients are Keras's times one and the same factor, which is fitted and printed.",
-        example=Example(
-            SAMPLES,
-            SURE,
-            loss_in_keras(SIZES),
-            loss_in_torch(SIZES, "-(F.one_hot(y, 3) * z.log_softmax(dim=1)).mean(dim=1)"),
-            KERAS_NUMBERS,
-            (0.011992, 0.3662, 1.5674),
-        ),
+        example=loss_example("-(F.one_hot(y, 3) * z.log_softmax(dim=1)).mean(dim=1)", (0.011992, 0.3662, 1.5674)),
     ),
     Trap(
         id="l2-penalty",
@@ -186,13 +173,6 @@ TRAPS = [
         port="L = -1/N sum log softmax(z / T)_y",
         rung="loss",
         shows=f"{LOSS} while `probabilities` passes, if the division stands in the loss alone.",
-        example=Example(
-            SAMPLES,
-            SURE,
-            loss_in_keras(SIZES),
-            loss_in_torch(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),
-            KERAS_NUMBERS,
-            (0.23954, 1.0986, 2.7586),
-        ),
+        example=loss_example('F.cross_entropy(z / 2, y, reduction="none")', (0.23954, 1.0986, 2.7586)),
     ),
 ]

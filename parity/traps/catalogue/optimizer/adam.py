@@ -8,7 +8,7 @@ from parity.traps.catalogue.optimizer.steps import (
     three_steps_in_keras,
     three_steps_in_torch,
 )
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Example, Numbers, Trap
 
 FORMULA = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
 TINY = ("g = 1e-6", "g = 1e-5", "g = 1e-4")
@@ -18,6 +18,13 @@ FALLING = "Three steps from w = 0 with the gradients 1, 0.1 and 0.01."
 GRADIENTS = "(1.0, 0.1, 0.01)"
 KERAS_THREE_STEPS = (-0.00099999, -0.0017408, -0.0023198)
 IMPORT_KERAS_ADAM = "from keras_like.optimizers import KerasAdam\n\n"
+
+
+def falling_example(port_code: str, port_numbers: Numbers) -> Example:
+    """Builds the example of three steps whose gradients fall."""
+    keras_code = three_steps_in_keras("Adam(0.001)", GRADIENTS)
+    return Example(FALLING, STEPS, keras_code, port_code, KERAS_THREE_STEPS, port_numbers)
+
 
 TRAPS = [
     Trap(
@@ -67,12 +74,8 @@ TRAPS = [
         port="the same with another b1, for example .95",
         rung="optimizer",
         shows=f"{CHECK} from the second step on: in the first, the bias correction cancels beta_1.",
-        example=Example(
-            FALLING,
-            STEPS,
-            three_steps_in_keras("Adam(0.001)", GRADIENTS),
+        example=falling_example(
             IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
-            KERAS_THREE_STEPS,
             (-0.00099999, -0.0017579, -0.0023669),
         ),
     ),
@@ -85,12 +88,8 @@ TRAPS = [
         port="the same with another b2, for example .99",
         rung="optimizer",
         shows=f"{CHECK} from the second step on, or from the first where epsilon counts.",
-        example=Example(
-            FALLING,
-            STEPS,
-            three_steps_in_keras("Adam(0.001)", GRADIENTS),
+        example=falling_example(
             IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
-            KERAS_THREE_STEPS,
             (-0.001, -0.0017425, -0.002324),
         ),
     ),
@@ -104,10 +103,7 @@ TRAPS = [
         port="w -= lr m / (sqrt(v) + eps)",
         rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor on every weight.",
-        example=Example(
-            FALLING,
-            STEPS,
-            three_steps_in_keras("Adam(0.001)", GRADIENTS),
+        example=falling_example(
             """
                 w, m, v, seen = torch.zeros(1), 0.0, 0.0, []
                 for g in torch.tensor([1.0, 0.1, 0.01]):
@@ -116,7 +112,6 @@ TRAPS = [
                     seen.append(w.item())
                 seen
             """,
-            KERAS_THREE_STEPS,
             (-0.0031623, -0.0063104, -0.0091765),
         ),
     ),

@@ -39,6 +39,13 @@ def test_disagreements_come_before_close_calls():
     assert [side["class"] for side in gallery[0]["sides"]] == [0, 1]
 
 
+def test_the_surest_disagreement_comes_first():
+    lightning = KERAS.copy()
+    lightning[1], lightning[2] = [0.55, 0.45, 0.0], [1.0, 0.0, 0.0]
+    count, gallery = confusion.find_disagreements(predict(lightning))
+    assert count == 2 and [image["number"] for image in gallery] == [2, 1, 3, 0]
+
+
 def test_the_worst_mistake_is_the_surest_one():
     assert [image["number"] for image in confusion.find_worst_mistakes(predict(KERAS))] == [2]
 
