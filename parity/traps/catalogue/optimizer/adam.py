@@ -33,7 +33,7 @@ TRAPS = [
         what="""Keras adds epsilon to the root of the uncorrected second moment, PyTorch after the bias correction. In
             the first steps Keras's therefore weighs up to thirty times more, so weights with small gradients (those of
             pixels that are seldom lit) move less; no constant epsilon makes the two equal. Remedy: `KerasAdam` in
-            `lightning_mlp/keras_optimizers.py`.""",
+            `keras_like/optimizers.py`.""",
         keras=FORMULA,
         port="w -= lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t)",
         rung="optimizer",

@@ -17,7 +17,7 @@ TRAPS = [
         title="RMSprop's epsilon stands behind the root",
         what="""Keras adds epsilon under the root, where 1e-7 weighs as much as 3e-4 behind it. At gradients of a
             thousandth PyTorch's steps are far longer, with the same rho and the same epsilon. Remedy: `KerasRMSprop`
-            in `lightning_mlp/keras_optimizers.py`.""",
+            in `keras_like/optimizers.py`.""",
         keras="w -= lr g / sqrt(v + eps)",
         port="w -= lr g / (sqrt(v) + eps)",
         rung="optimizer",
