@@ -54,19 +54,27 @@ class ParityFlags(flags.ExperimentFlags):
     """Seconds without a sign of life (a rung, an epoch) after which a framework's process is stopped."""
 
     def pair(self) -> Pair:
-        """Returns what is compared.
+        """Returns what is compared; checks now what would otherwise be found out after minutes of training.
 
         Raises:
-            UserError: a value is out of its range.
+            UserError: a value is out of its range, a target has no file, or the data folder does not hold MNIST.
         """
+        from mlp_spec.digits import idx
+        from mlp_spec.digits.load import Digits
+
         experiment = self.experiment()
         positive_number("stall_timeout", self.stall_timeout)
         if self.steps_per_execution is not None:
             whole_number("steps_per_execution", self.steps_per_execution, 1, 1_000_000)
+        for flag in ("candidate", "candidate_datamodule", "reference"):
+            targets.check("--" + flag.replace("_", "-"), getattr(self, flag))
+        data_folder = self.data_folder
+        if data_folder is not None:
+            Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
         return Pair(
             experiment,
             dataset=self.dataset,
-            data_dir=self.data_folder,
+            data_dir=data_folder,
             reference=self.reference,
             candidate=self.candidate,
             candidate_datamodule=self.candidate_datamodule,
@@ -96,7 +104,8 @@ def compare(options: ParityFlags) -> int:
     from parity.report import build, write
 
     pair = options.pair()
-    check_inputs(options, pair.data_dir)
+    if options.accelerator == "gpu":
+        check_gpu()
     run = RunFolder.create(options.output_dir, f"parity-{pair.experiment.name}")
     task = Task(
         parts=(),
@@ -116,31 +125,21 @@ def compare(options: ParityFlags) -> int:
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     report = build.build(climb, explain(climb), options.level, datetime.now())
-    write.write(report, climb.reference.parts, climb.candidate.parts, run.path)
-    write.show(report, run.path, options.format)
+    write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     return build.EXIT_STATUS[report["verdict"]]
 
 
-def check_inputs(options: ParityFlags, data_folder: str | None) -> None:
-    """Checks now what would otherwise be found out after minutes of training.
+def check_gpu() -> None:
+    """Checks that there is a GPU, in a process of its own: this one imports no framework.
 
     Raises:
-        UserError: the data folder does not hold MNIST, or there is no GPU and one was asked for.
+        UserError: there is none.
     """
-    from mlp_spec.digits import idx
-    from mlp_spec.digits.load import Digits
     from parity.process import watch
 
-    flags.check_folders(data_folder, options.output_dir)
-    for flag in ("candidate", "candidate_datamodule", "reference"):
-        targets.check("--" + flag.replace("_", "-"), getattr(options, flag))
-    if data_folder is not None:
-        Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
-    if options.accelerator == "gpu":  # asked in a process of its own: this one imports no framework
-        ended = watch([sys.executable, "-m", "lightning_mlp.device", "gpu"], options.stall_timeout, lambda event: None)
-        if ended.status:
-            lines = ended.lines or ["the device could not be asked for"]
-            raise UserError(lines[-1].removeprefix("error: "))
+    ended = watch([sys.executable, "-m", "lightning_mlp.device", "gpu"], 120.0, lambda event: None)
+    if ended.status != 0:
+        raise UserError((ended.lines or ["the device could not be asked for"])[-1].removeprefix("error: "))
 
 
 if __name__ == "__main__":

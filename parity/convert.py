@@ -132,9 +132,7 @@ def ask_for_contents(path: str, task: Task, doing: str, stall: float) -> Content
 
     name = SIDES[Path(path).suffix]
     print(f"{NAMES[name]} {doing} ...", flush=True)
-    folder = Path(task.output_dir)
-    folder.mkdir()
-    side = ask(name, task, folder, stall)
+    side = ask(name, task, task.write(Path(f"{task.output_dir}.json")), stall)
     if side.errors:
         raise UserError(next(iter(side.errors.values())))
     return next(iter(side.parts.values()))

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,7 +50,7 @@ class Side:
 def ask(
     name: str,
     task: Task,
-    folder: Path,
+    path: Path,
     stall: float,
     follow: Follow = lambda event: None,
     arrived: Callable[[str], None] = lambda part: None,
@@ -61,7 +61,7 @@ def ask(
     Args:
         name: `keras` or `lightning`.
         task: what is asked; recordings that lie in its folder already are removed: nothing stale is read.
-        folder: where the task and the process's log are written.
+        path: where the task was written; the process's log is left beside it.
         stall: how many seconds the process may be silent.
         follow: called with every event, for the display.
         arrived: called with each part that was answered, when its record can be read.
@@ -94,36 +94,16 @@ def ask(
 
     while waiting:
         before = len(waiting)
-        message = run(name, replace(task, parts=tuple(waiting)), folder, stall, on_event)
+        ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event)
+        path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
         if not waiting:
             break
-        message = message or f"{NAMES[name]} ended without an answer"
+        message = ended.explain(NAMES[name], stall) or f"{NAMES[name]} ended without an answer"
         if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
             side.errors |= dict.fromkeys(waiting, message)
             break
         side.errors[waiting.pop(0)] = message
     return side
-
-
-def run(
-    name: str, task: Task, folder: Path, stall: float, on_event: Follow, command: list[str] | None = None
-) -> str | None:
-    """Runs a framework's process on a task; returns None, or what went wrong with its last lines.
-
-    Args:
-        name: `keras` or `lightning`.
-        task: what is asked.
-        folder: where the task and the process's log are written.
-        stall: how many seconds the process may be silent.
-        on_event: called with every event.
-        command: what to start instead; the task's path is appended.
-    """
-    task_path, log_path = folder / f"{name}-task.json", folder / f"{name}.log"
-    task.write(task_path)
-    command = command or [sys.executable, "-m", ADAPTERS[name]]
-    ended = watch([*command, str(task_path)], stall, on_event)
-    log_path.write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
-    return ended.explain(NAMES[name], stall)
 
 
 @dataclass(frozen=True)

@@ -117,10 +117,11 @@ def record_reference(task: Task, folder: Path, stall: float) -> tuple[Side, Task
 
     Args:
         task: the reference's; its parts are set here.
-        folder, stall: as for `parity.process.ask`.
+        folder: where tasks and logs are left.
+        stall: how many seconds a process may be silent.
     """
     task = replace(task, parts=REFERENCE_PARTS, pair=task.pair.for_reference())
-    reference = ask(KERAS, task, folder, stall)
+    reference = ask(KERAS, task, task.write(folder / "keras.json"), stall)
     if "facts" not in reference.parts:
         return reference, task
     pair = task.pair.for_candidate(reference.parts["facts"].experiment)
@@ -133,7 +134,8 @@ def climb_with(reference: Side, task: Task, folder: Path, stall: float, stop_ear
     Args:
         reference: what `record_reference` returned.
         task: the candidate's.
-        folder, stall: as for `parity.process.ask`.
+        folder: where tasks and logs are left.
+        stall: how many seconds a process may be silent.
         stop_early: whether the first failed rung ends it.
     """
     climb = Climb(reference, asked=task.pair.experiment)
@@ -143,7 +145,8 @@ def climb_with(reference: Side, task: Task, folder: Path, stall: float, stop_ear
             raise StopClimbing
 
     try:
-        ask(LIGHTNING, task, folder, stall, arrived=arrived if stop_early else lambda part: None, side=climb.candidate)
+        stop = {"arrived": arrived} if stop_early else {}
+        ask(LIGHTNING, task, task.write(folder / "lightning.json"), stall, side=climb.candidate, **stop)
     except StopClimbing:
         return climb.finish(tuple(part for part in task.parts if part in climb.candidate.errors))
     return climb.finish(task.parts)
@@ -164,7 +167,8 @@ def climb_both(
     Args:
         task: the reference's; the candidate is asked the same, on the data set that the reference found.
         accelerator: the candidate's.
-        folder, stall: as for `parity.process.ask`.
+        folder: where tasks and logs are left.
+        stall: how many seconds a process may be silent.
         follow: from a side to what is called with its events.
         judged: called with each part that has been judged, and its checks.
     """
@@ -178,8 +182,9 @@ def climb_both(
             if part == "interchange" and "facts" in reference.parts and can_run_together(reference):
                 ready.set()
 
-        asked = replace(task, parts=REFERENCE_PARTS, pair=task.pair.for_reference())
-        asking = pool.submit(ask, KERAS, asked, folder, stall, climb.then_judge(follow(KERAS)), arrived, reference)
+        first = replace(task, parts=REFERENCE_PARTS, pair=task.pair.for_reference())
+        path = first.write(folder / "keras.json")
+        asking = pool.submit(ask, KERAS, first, path, stall, climb.then_judge(follow(KERAS)), arrived, reference)
         asking.add_done_callback(lambda _: ready.set())
         try:
             ready.wait()
@@ -196,7 +201,8 @@ def climb_both(
                 reference_dir=task.output_dir,
             )
             climb.asked = second.pair.experiment
-            ask(LIGHTNING, second, folder, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
+            path = second.write(folder / "lightning.json")
+            ask(LIGHTNING, second, path, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
             asking.result()
         except BaseException:  # Ctrl-C comes here; the thread stops its process and itself
             process.STOPPING.set()

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
     """
 
     def answer() -> None:
-        task = Task.read(sys.argv[1])
+        path, *parts = sys.argv[1:]
+        task = Task.read(path)
+        task = replace(task, parts=tuple(parts) or task.parts)
         if task.seeds:
             take_share(task.seeds)
         if set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}:

@@ -1,14 +1,14 @@
 """The task that a framework's process is given, and the events that the process sends back.
 
-The process is started as `python -m parity.adapters.keras TASK.json` (or `.torch`). It answers the task's parts, one
-after the other; after each it leaves a recording `<part>.npz` in its folder and says so in an event line.
+The process is started as `python -m parity.adapters.keras TASK.json` (or `.torch`). It answers the task's parts, or
+those that are named behind the file, one after the other; after each it leaves a recording `<part>.npz` in its folder
+and says so in an event line.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlp_spec.support import files
 from parity.pair import Pair
 from parity.protocol import recording
 from parity.protocol.recording import from_document, to_document
@@ -97,9 +97,10 @@ class Task:
     checkpoint: CheckpointTask | None = None
     snippets: SnippetsTask | None = None
 
-    def write(self, path: Path) -> None:
-        """Writes the task as JSON."""
-        files.write_json(path, to_document(self, {}))
+    def write(self, path: Path) -> Path:
+        """Writes the task as JSON; returns the path."""
+        path.write_text(json.dumps(to_document(self, {}), indent=1), encoding="utf-8")
+        return path
 
     @classmethod
     def read(cls, path: str | Path) -> "Task":

@@ -33,11 +33,10 @@ def render(folder: Path) -> None:
     Raises:
         UserError: the folder holds no report, or one of another schema.
     """
-    from parity.report.write import show, write
+    from parity.report.write import publish
 
     report = read_report(folder)
-    write(report, read_records(folder / "keras"), read_records(folder / "lightning"), folder)
-    show(report, folder)
+    publish(report, read_records(folder / "keras"), read_records(folder / "lightning"), folder)
 
 
 def read_report(folder: Path) -> dict:

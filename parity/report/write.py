@@ -6,15 +6,18 @@ from mlp_spec.support.files import write_json, write_text
 from parity.protocol.records import Record
 
 
-def write(report: dict, keras: dict[str, Record], lightning: dict[str, Record], folder: Path) -> None:
-    """Writes `report.json`, the page, the Markdown report and (if both trained) the picture of the curves.
+def publish(
+    report: dict, keras: dict[str, Record], lightning: dict[str, Record], folder: Path, form: str = "text"
+) -> None:
+    """Writes `report.json`, the page, the Markdown report and (if both trained) the curves; prints the summary.
 
     Args:
         report: what `parity.report.build` returned, or what `report.json` holds.
         keras, lightning: each side's records by part.
         folder: the run's.
+        form: `json` prints `report.json` in place of the summary.
     """
-    from parity.report import curves, markdown
+    from parity.report import curves, markdown, terminal
     from parity.report.page.render import render
 
     write_json(folder / "report.json", report)
@@ -22,13 +25,7 @@ def write(report: dict, keras: dict[str, Record], lightning: dict[str, Record], 
         curves.draw(report, folder / "curves.png")
     write_text(folder / "report.md", markdown.render(report))
     write_text(folder / "report.html", render(report, keras, lightning))
-
-
-def show(report: dict, folder: Path, form: str = "text") -> None:
-    """Prints the summary, or (`json`) the whole report as its file holds it."""
     if form == "json":
         print((folder / "report.json").read_text(encoding="utf-8"), end="")
-        return
-    from parity.report import terminal
-
-    terminal.show(report, str(folder))
+    else:
+        terminal.show(report, str(folder))

@@ -80,7 +80,8 @@ def train_share(side: str, task: Task, stall: float, parent: int) -> str | None:
 def train_seeds(side: str, task: Task, stall: float, follow: Follow = lambda event: None) -> str | None:
     """Has a framework's process train seeds; returns None, or what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        message = ask(side, replace(task, output_dir=folder), Path(folder), stall, follow).errors.get("seeds")
+        task = replace(task, output_dir=folder)
+        message = ask(side, task, task.write(Path(folder) / "seeds.json"), stall, follow).errors.get("seeds")
     if message is None or message.startswith(NAMES[side]):
         return message
     return f"{NAMES[side]}: {message}"

@@ -126,7 +126,8 @@ def train(options: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Si
     task = Task(REFERENCE_PARTS, str(folder / KERAS), Pair(experiment, options.dataset, options.data_folder))
     epochs, stall, sides = experiment.training.epochs, options.stall_timeout, {}
     with Progress(sample_note=SAMPLE_NOTE if options.dataset == "auto" else "") as progress:
-        reference = checked(ask(KERAS, task, folder, stall, progress.follow("Keras", epochs)), "Keras")
+        path = task.write(folder / "keras.json")
+        reference = checked(ask(KERAS, task, path, stall, progress.follow("Keras", epochs)), "Keras")
         pair = task.pair.for_candidate(reference.parts["facts"].experiment)
         training = pair.experiment.training
         for contender in contenders(training.optimizer):
@@ -138,9 +139,8 @@ def train(options: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Si
                 output_dir=str(folder / contender.key),
                 reference_dir=task.output_dir,
             )
-            (folder / contender.key).mkdir()
             follow = progress.follow(contender.short, epochs)
-            side = ask(LIGHTNING, candidate, folder / contender.key, stall, follow)
+            side = ask(LIGHTNING, candidate, candidate.write(folder / f"{contender.key}.json"), stall, follow)
             sides[contender.key] = checked(side, contender.label)
     return reference, sides
 

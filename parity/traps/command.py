@@ -72,7 +72,7 @@ def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]
     with tempfile.TemporaryDirectory() as folder:
         backend = "tensorflow" if side == "keras" else ""
         task = Task(("snippets",), folder, backend=backend, snippets=SnippetsTask(IMPORTS[side], codes))
-        answers = ask(FRAMEWORKS[side], task, Path(folder), TIMEOUT_SECONDS)
+        answers = ask(FRAMEWORKS[side], task, task.write(Path(folder) / "snippets.json"), TIMEOUT_SECONDS)
     if answers.errors:
         raise UserError(answers.errors["snippets"])
     return answers.parts["snippets"].numbers

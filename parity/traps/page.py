@@ -21,8 +21,8 @@ HEAD = """\
 This page is for whoever writes a Keras model again in PyTorch or Lightning and must find out why the two do not agree:
 {count} traps, in the order in which the ladder (`python -m parity`) climbs. Each has both formulas and three numbers
 that its snippets give, Keras's on TensorFlow, the port's in PyTorch, both in float32 on the CPU; a test computes them
-again. The page is made from `parity/traps/catalogue/` by `python -m parity traps`, and with `--check` that command computes
-every number anew and compares.
+again. The page is made from `parity/traps/catalogue/` by `python -m parity traps`, and with `--check` that command
+computes every number anew and compares.
 
 "Port" is whatever stands on the other side of Keras: PyTorch's own default, or a slip that is easily made. Before each
 snippet stand these imports:
