@@ -4,13 +4,11 @@ Contenders take turns, round after round, each in a process of its own on a pseu
 as for a user. Writes `benchmarks/bench.json`; `python -m benchmarks.tables` writes README's table and chart from it.
 """
 
+from __future__ import annotations
+
 import json
-import os
-import pty
-import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +20,15 @@ from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.files import write_json
 from mlp_spec.support.values import whole_number
+from parity.ladder.progress import Progress, Row
+from parity.process import watch
 
 MEASURED = Path(__file__).parent / "bench.json"
 PACKAGES = ("lightning", "torch", "keras", "tensorflow", "jax", "numpy")
 BATCH_SIZES = (8, 32, 128, 512, 1024, 4096)
 WIDTHS = (25, 100, 400, 1024, 4096)
 OURS, KERAS = "lightning_mlp.train", "keras_reference.train"
+STALL = float("inf")  # a contender takes the time it takes
 FAST = ("--steps-per-execution", "100")
 
 
@@ -97,13 +98,16 @@ def bench(options: BenchFlags) -> None:
     result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "dataset": "mnist", "seed": 0}
     result |= {"rounds": options.rounds, "epochs": options.epochs}
     names = [name for name in CONTENDERS if not options.only or name in options.only]
-    with tempfile.TemporaryDirectory() as cache:  # so that the first round compiles
-        clean = {"TORCHINDUCTOR_CACHE_DIR": cache}
-        result["imports"] = imports()
-        result["presets"] = {preset: race(preset, names, options, shared, clean) for preset in ("small", "bigger")}
-        if options.sweeps and not options.only:
-            result["batch_sizes"] = sweep("--batch-size", BATCH_SIZES, shared, clean)
-            result["widths"] = sweep("--hidden-sizes", WIDTHS, shared, clean)
+    swept = [name for name, contender in CONTENDERS.items() if contender.sweep and options.sweeps and not options.only]
+    runs = len(names) * options.rounds * 2 + len(swept) * len(BATCH_SIZES + WIDTHS)
+    # of its own: code is compiled anew in the first round
+    with tempfile.TemporaryDirectory() as cache, Progress(sys.stderr) as progress:
+        runner = Runner(shared, {"TORCHINDUCTOR_CACHE_DIR": cache}, progress, progress.add_row("runs", runs))
+        result["imports"] = measure_imports()
+        result["presets"] = {preset: race(runner, preset, names, options) for preset in ("small", "bigger")}
+        if swept:
+            result["batch_sizes"] = sweep(runner, "--batch-size", BATCH_SIZES, swept)
+            result["widths"] = sweep(runner, "--hidden-sizes", WIDTHS, swept)
     if options.only:
         print(json.dumps(result["presets"], indent=1))
         return
@@ -111,14 +115,14 @@ def bench(options: BenchFlags) -> None:
     print(f"\nWritten: {MEASURED}")
 
 
-def race(preset: str, names: list[str], options: BenchFlags, shared: list[str], clean: dict) -> dict:
+def race(runner: Runner, preset: str, names: list[str], options: BenchFlags) -> dict:
     """Runs the contenders in turn, round after round; returns the measurements of each."""
     runs_by_name = {name: [] for name in names}
     for number in range(options.rounds):
         for name in names:
-            run = execute(CONTENDERS[name], [*shared, "--preset", preset, "--epochs", str(options.epochs)], clean)
+            label = f"{preset}  round {number + 1}/{options.rounds}"
+            run = runner.run(name, ["--preset", preset, "--epochs", str(options.epochs)], label)
             runs_by_name[name].append(run)
-            print(f"{preset}  round {number + 1}/{options.rounds}  {name:12} {run['seconds']:7.3f} s/epoch", flush=True)
     return {name: summary(runs) for name, runs in runs_by_name.items()}
 
 
@@ -137,97 +141,75 @@ def summary(runs: list[dict]) -> dict:
     }
 
 
-def sweep(flag: str, values: tuple[int, ...], shared: list[str], clean: dict) -> dict:
-    """Times one warm epoch of each sweep contender for every value of a flag; returns the seconds."""
-    seconds_by_name = {name: [] for name, contender in CONTENDERS.items() if contender.sweep}
+def sweep(runner: Runner, flag: str, values: tuple[int, ...], names: list[str]) -> dict:
+    """Times one warm epoch of each contender for every value of a flag; returns the seconds."""
+    seconds_by_name = {name: [] for name in names}
     for value in values:
         for name, seconds in seconds_by_name.items():
-            run = execute(CONTENDERS[name], [*shared, flag, str(value), "--epochs", "2"], clean)
+            run = runner.run(name, [flag, str(value), "--epochs", "2"], f"{flag} {value:5}")
             seconds.append(run["seconds"])
-            print(f"{flag} {value:5}  {name:12} {run['seconds']:7.3f} s/epoch", flush=True)
     return {"values": list(values), "seconds": seconds_by_name}
 
 
-def imports() -> dict:
+def measure_imports() -> dict:
     """Measures imports: the median of three of the seconds and of the peak memory."""
     runs_by_name = {name: [] for name in IMPORTS}
     for _ in range(3):
         for name, code in IMPORTS.items():
             timed = f"import time; started = time.monotonic(); {code}; print(time.monotonic() - started)"
-            process = subprocess.Popen([sys.executable, "-c", timed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            seconds = float(process.stdout.read())
-            runs_by_name[name].append((seconds, wait_for(process)[1]))
+            ended = watch([sys.executable, "-c", timed], STALL, lambda event: None)
+            runs_by_name[name].append((float(ended.lines[-1]), ended.peak_mb))
     return {
         name: {"seconds": median(seconds for seconds, _ in runs), "mb": median(mb for _, mb in runs)}
         for name, runs in runs_by_name.items()
     }
 
 
-def execute(contender: Contender, arguments: list[str], clean: dict) -> dict:
-    """Runs a contender on a pseudo-terminal; returns its measurements.
+@dataclass(frozen=True)
+class Runner:
+    """Runs contenders, one after the other, and shows how far it is.
 
-    Raises:
-        UserError: it failed; the message ends with its last lines.
+    Attributes:
+        shared: flags of all of them.
+        environment: of all of them.
+        progress, row: the display.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "run"
-        command_line = [
-            sys.executable,
-            "-m",
-            contender.module,
-            *arguments,
-            *contender.flags,
-            "--output-dir",
-            str(output),
-        ]
-        controller, terminal = pty.openpty()
-        variables = {**os.environ, **clean, **contender.environment, "TERM": "xterm", "COLUMNS": "100"}
-        process = subprocess.Popen(command_line, stdin=terminal, stdout=terminal, stderr=terminal, env=variables)
-        os.close(terminal)
-        text = bytearray()
-        reader = threading.Thread(target=drain, args=(controller, text))
-        reader.start()
-        try:
-            status, peak = wait_for(process)
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            reader.join(timeout=10)
-            os.close(controller)
-        if status:
-            tail = text.decode(errors="replace").strip()[-1500:]
-            raise UserError(f"{contender.module} ended with exit status {status}; nothing was written:\n{tail}")
-        timing = json.loads((output / "timing.json").read_text(encoding="utf-8"))
-        history = json.loads((output / "history.json").read_text(encoding="utf-8"))
-    first, *warm = timing["epoch_seconds"]
-    seconds, compiling = median(warm), timing.get("compile_seconds")
-    return {
-        "epoch_seconds": timing["epoch_seconds"],
-        "seconds": seconds,
-        "compile_seconds": compiling,
-        # seconds until training runs at full speed: imports, data, compiling, and the excess of the first epoch
-        "to_full_speed": timing["startup_seconds"] + (compiling or 0.0) + max(0.0, first - seconds),
-        "peak_mb": peak,
-        "val_acc": history["val_acc"][-1],
-    }
 
+    shared: list[str]
+    environment: dict
+    progress: Progress
+    row: Row
 
-def drain(controller: int, text: bytearray) -> None:
-    """Reads the output of a pseudo-terminal until it is closed."""
-    try:
-        while part := os.read(controller, 65536):
-            text += part
-    except OSError:  # raised on Linux when the terminal is closed
-        pass
+    def run(self, name: str, arguments: list[str], label: str) -> dict:
+        """Runs a contender on a pseudo-terminal; returns its measurements.
 
-
-def wait_for(process: subprocess.Popen) -> tuple[int, float]:
-    """Waits for a process; returns its exit status and its peak memory in MB (10^6 bytes)."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return process.returncode, usage.ru_maxrss * unit / 1e6
+        Raises:
+            UserError: it failed; the message ends with its last lines.
+        """
+        contender = CONTENDERS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "run"
+            flags_of_run = [*self.shared, *arguments, *contender.flags, "--output-dir", str(output)]
+            command_line = [sys.executable, "-m", contender.module, *flags_of_run]
+            variables = {**self.environment, **contender.environment}
+            ended = watch(command_line, STALL, lambda event: None, variables, terminal=True)
+            if message := ended.explain(contender.module, STALL):
+                raise UserError(f"{message}\nnothing was written")
+            timing = json.loads((output / "timing.json").read_text(encoding="utf-8"))
+            history = json.loads((output / "history.json").read_text(encoding="utf-8"))
+        first, *warm = timing["epoch_seconds"]
+        seconds, compiling = median(warm), timing.get("compile_seconds")
+        self.row.completed += 1
+        self.progress.print(f"{label}  {name:12} {seconds:7.3f} s/epoch")
+        return {
+            "epoch_seconds": timing["epoch_seconds"],
+            "seconds": seconds,
+            "compile_seconds": compiling,
+            # seconds until training runs at full speed: imports, data, compiling, and the excess of the first epoch
+            "to_full_speed": timing["startup_seconds"] + (compiling or 0.0) + max(0.0, first - seconds),
+            "peak_mb": ended.peak_mb,
+            "val_acc": history["val_acc"][-1],
+        }
 
 
 if __name__ == "__main__":

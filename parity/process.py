@@ -190,13 +190,13 @@ def start(command: list[str], env: dict, terminal: bool) -> tuple[subprocess.Pop
     if not terminal:
         return process, process.stdout
     os.close(theirs)
-    return process, open(ours, "rb", buffering=0)
+    return process, open(ours, "rb")
 
 
 def _listen(output: BinaryIO, arrived: queue.Queue) -> None:
     with output, contextlib.suppress(OSError):  # Linux's way to say that a terminal's other end is closed
         for line in output:
-            arrived.put(line.decode("utf-8", "replace").rstrip("\r\n"))
+            arrived.put(line.decode("utf-8", "replace").rstrip("\r\n").rpartition("\r")[2])  # a progress line's end
     arrived.put(None)
 
 
