@@ -6,16 +6,17 @@ import json
 import math
 import warnings
 import zipfile
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from parity.protocol import recording
-from parity.protocol.recording import BadRecordingError
+from parity.protocol.recording import BadRecordingError, from_document, to_document
 
 ARRAYS = {
-    "initial/dense_0/kernel": np.random.default_rng(0).random((7, 3)),
-    "initial/dense_0/bias": np.zeros(3, np.float32),
+    "initial/dense/kernel": np.random.default_rng(0).random((7, 3)),
+    "initial/dense/bias": np.zeros(3, np.float32),
     "order": np.arange(5),
     "nothing": np.zeros((0, 4), np.float32),
 }
@@ -182,3 +183,59 @@ def test_a_flipped_bit_is_refused_wherever_it_changes_a_value(tmp_path):
 def test_metadata_is_plain_json_inside(path):
     with np.load(path, allow_pickle=False) as file:
         assert json.loads(file["metadata.json"].tobytes()) == METADATA
+
+
+# ---- dataclasses as documents
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Stands inside another one."""
+
+    weights: dict[str, np.ndarray]
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Outer:
+    """Has every kind of field that a record has."""
+
+    name: str
+    arrays: list[np.ndarray]
+    inner: list[Inner]
+    maybe: Inner | None
+    array: np.ndarray | None
+    words: dict
+
+
+def test_a_dataclass_comes_back_from_plain_values_and_arrays():
+    inner = Inner({"dense/kernel": np.ones((2, 3))}, (2, 3))
+    outer = Outer("größer", [np.zeros(2)], [inner], None, np.arange(3), {"a": [1, None]})
+    arrays = {}
+    document = to_document(outer, arrays)
+    assert list(arrays) == ["arrays/0", "inner/0/weights/dense/kernel", "array"]
+    back = from_document(Outer, json.loads(json.dumps(document)), arrays)
+    assert (back.name, back.maybe, back.words) == ("größer", None, {"a": [1, None]})
+    assert back.inner[0].sizes == (2, 3) and back.inner[0].weights["dense/kernel"] is inner.weights["dense/kernel"]
+    assert back.arrays[0] is outer.arrays[0] and back.array is outer.array
+
+
+def test_a_class_that_writes_itself_is_asked_to():
+    class Own:
+        def to_dict(self):
+            return {"own": 1}
+
+        @classmethod
+        def from_dict(cls, fields):
+            return fields["own"]
+
+    assert to_document({"a": Own()}, {}) == {"a": {"own": 1}}
+    assert from_document(dict[str, Own], {"a": {"own": 1}}, {}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "document", [{"weights": {}}, {"weights": {}, "sizes": [], "more": 1}, {"weights": 3, "sizes": []}, None, "text"]
+)
+def test_a_document_of_another_form_is_refused(document):
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        from_document(Inner, document, {})

@@ -1,19 +1,20 @@
-"""The canonical start: weights and batch order that are drawn alike for both frameworks."""
+"""The common start: weights and batch order that are drawn alike for both frameworks."""
 
 import numpy as np
 import pytest
 
-from mlp_spec.experiment import PRESETS, ModelSpec
+from mlp_spec.experiment import PRESETS
 from parity.protocol.start import epoch_order, initial_weights
+from parity.protocol.tensors import dense_table
 
-SMALL, BIGGER = PRESETS["small"].model, PRESETS["bigger"].model
+SMALL, BIGGER = (dense_table(list(PRESETS[name].model.layer_sizes)) for name in ("small", "bigger"))
 
 
 def test_names_and_shapes_go_from_the_input_to_the_output():
     shapes = {name: array.shape for name, array in initial_weights(BIGGER, seed=0).items()}
     assert list(shapes.items()) == [
-        ("dense_0/kernel", (784, 100)),
-        ("dense_0/bias", (100,)),
+        ("dense/kernel", (784, 100)),
+        ("dense/bias", (100,)),
         ("dense_1/kernel", (100, 75)),
         ("dense_1/bias", (75,)),
         ("dense_2/kernel", (75, 25)),
@@ -36,7 +37,7 @@ def test_biases_are_zero():
 
 def test_kernels_fill_glorots_interval():
     # sqrt(6 / (784 + 25)) = sqrt(0.0074165637) = 0.0861195
-    kernel = initial_weights(SMALL, seed=0)["dense_0/kernel"]
+    kernel = initial_weights(SMALL, seed=0)["dense/kernel"]
     assert 0.999 * 0.0861195 < np.abs(kernel).max() <= 0.0861196
     # sqrt(6 / (25 + 10)) = sqrt(0.1714286) = 0.4140393
     output = initial_weights(SMALL, seed=0)["dense_1/kernel"]
@@ -44,7 +45,7 @@ def test_kernels_fill_glorots_interval():
 
 
 def test_kernels_are_uniform():
-    kernel = initial_weights(ModelSpec((1000,)), seed=0, precision="float64")["dense_0/kernel"]
+    kernel = initial_weights(dense_table([(784, 1000)]), seed=0, precision="float64")["dense/kernel"]
     limit = np.sqrt(6 / 1784)
     # A uniform distribution on [-limit, limit] has mean 0 and standard deviation limit / sqrt(3).
     assert abs(kernel.mean()) < 0.005 * limit
@@ -65,15 +66,15 @@ def test_another_seed_draws_other_bits_in_every_kernel():
 
 
 def test_kernels_of_one_model_are_drawn_independently():
-    weights = initial_weights(ModelSpec((784, 784)), seed=0, precision="float64")
-    first, second = weights["dense_0/kernel"], weights["dense_1/kernel"]
+    weights = initial_weights(dense_table([(784, 784), (784, 784)]), seed=0, precision="float64")
+    first, second = weights["dense/kernel"], weights["dense_1/kernel"]
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.01
 
 
 def test_float32_weights_are_the_rounded_float64_ones():
     wide, narrow = (initial_weights(BIGGER, seed=5, precision=kind) for kind in ("float64", "float32"))
     assert all(np.array_equal(wide[name].astype(np.float32), narrow[name]) for name in wide)
-    assert not np.array_equal(wide["dense_0/kernel"], narrow["dense_0/kernel"])
+    assert not np.array_equal(wide["dense/kernel"], narrow["dense/kernel"])
 
 
 def test_an_epoch_visits_every_sample_once():
@@ -104,7 +105,7 @@ def test_these_numbers_are_the_ones_of_earlier_recordings():
     # numpy promises its bit generators' streams; another order or formula would show here.
     first = np.random.Generator(np.random.PCG64(np.random.SeedSequence([0, 0]))).random()
     limit = np.sqrt(6 / 809)
-    kernel = initial_weights(SMALL, seed=0, precision="float64")["dense_0/kernel"]
+    kernel = initial_weights(SMALL, seed=0, precision="float64")["dense/kernel"]
     assert kernel[0, 0] == pytest.approx(limit * (2 * first - 1), rel=1e-12)
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([2, 1, 3]))).permutation(50)
     assert np.array_equal(epoch_order(seed=2, epoch=3, samples=50), order)

@@ -1,4 +1,4 @@
-"""Jobs and events: what the parity process and the frameworks' processes tell each other."""
+"""Tasks and events: what the parity process and the frameworks' processes tell each other."""
 
 import json
 import math
@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 
 from mlp_spec.experiment import PRESETS
-from parity.protocol import start as canonical
-from parity.protocol import task as job
-from parity.protocol.task import Job
+from parity.pair import Pair
+from parity.protocol import recording, task
+from parity.protocol.recording import BadRecordingError
+from parity.protocol.records import Draws, Restarts, stamped
+from parity.protocol.task import CheckpointTask, SeedsTask, SnippetsTask, Task
 
-
-def job_of(**given):
-    fields = {
-        "experiment": PRESETS["bigger"],
-        "dataset": "auto",
-        "data_dir": None,
-        "accelerator": "cpu",
-        "output_dir": "größer/run",
-    }
-    return Job(**{**fields, **given})
+PAIR = Pair(PRESETS["bigger"], "mnist-sample", "/folder with/mnist", candidate="port.py:Mine", compiled=True)
+TASKS = {
+    "small": Task(("facts",), "größer/run", Pair(PRESETS["small"])),
+    "bigger": Task(("facts", "cases"), "größer/run", PAIR, "gpu", "quick", "jax", "reference"),
+    "seeds": Task(("seeds",), "out", PAIR, seeds=SeedsTask((3, 4), "store", threads=2, cores=(0, 5))),
+    "read": Task(("read",), "out", PAIR, checkpoint=CheckpointTask("a.keras", weights_only=True)),
+    "write": Task(("write",), "out", checkpoint=CheckpointTask("a.ckpt", "read.npz")),
+    "snippets": Task(("snippets",), "out", snippets=SnippetsTask("import math", {"a": "[math.pi]"})),
+}
 
 
 def sent(capsys):
@@ -28,34 +29,58 @@ def sent(capsys):
     return capsys.readouterr().out.splitlines(keepends=True)
 
 
-@pytest.mark.parametrize("data_dir", [None, "/folder with/mnist"])
-@pytest.mark.parametrize("experiment", PRESETS.values(), ids=PRESETS)
-def test_a_job_comes_back(tmp_path, experiment, data_dir):
-    task = job_of(experiment=experiment, data_dir=data_dir)
-    task.write(tmp_path / "job.json")
-    assert Job.read(str(tmp_path / "job.json")) == task
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_comes_back(name, tmp_path):
+    TASKS[name].write(tmp_path / "task.json")
+    assert Task.read(str(tmp_path / "task.json")) == TASKS[name]
 
 
-def test_a_job_is_plain_json(tmp_path):
-    job_of().write(tmp_path / "job.json")
-    fields = json.loads((tmp_path / "job.json").read_text(encoding="utf-8"))
-    assert fields["experiment"] == PRESETS["bigger"].to_dict()
+def test_a_task_is_plain_json(tmp_path):
+    TASKS["bigger"].write(tmp_path / "task.json")
+    fields = json.loads((tmp_path / "task.json").read_text(encoding="utf-8"))
+    assert fields["pair"]["experiment"] == PRESETS["bigger"].to_dict()
     assert fields["output_dir"] == "größer/run"
 
 
-def test_a_part_is_left_with_its_run_and_read_by_the_other_side(tmp_path, capsys):
-    weights = canonical.initial_weights(PRESETS["small"].model, seed=0)
-    task = job_of(output_dir=str(tmp_path), reference_dir=str(tmp_path))
-    task.leave("facts", weights, {"more": 1})
-    assert job.received(sent(capsys)[0]) == {"event": "part", "part": "facts"}
-    read = task.reference("facts")
-    assert all(read.arrays[name].tobytes() == weights[name].tobytes() for name in weights)
-    assert read.metadata == {
-        "part": "facts",
-        "experiment_hash": task.experiment.hash,
-        "run_id": task.experiment.run_id,
-        "more": 1,
-    }
+def test_a_task_with_a_field_too_many_is_refused(tmp_path):
+    TASKS["small"].write(tmp_path / "task.json")
+    fields = json.loads((tmp_path / "task.json").read_text(encoding="utf-8"))
+    (tmp_path / "task.json").write_text(json.dumps({**fields, "probe": "canonical"}))
+    with pytest.raises(ValueError, match="a Task has the fields"):
+        Task.read(tmp_path / "task.json")
+
+
+def test_a_record_is_read_by_the_other_side(tmp_path):
+    weights = {"dense/kernel": np.random.default_rng(0).random((3, 5, 2), np.float32)}
+    record = stamped(Draws(weights=weights), PRESETS["small"], 1.5)
+    task.write_record(tmp_path, "initial_weights", record)
+    read = Task((), "elsewhere", reference_dir=str(tmp_path)).reference("initial_weights")
+    assert read.weights["dense/kernel"].tobytes() == weights["dense/kernel"].tobytes()
+    assert (read.run_id, read.experiment_hash, read.seconds) == (PRESETS["small"].run_id, PRESETS["small"].hash, 1.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["initial_weights.npz"]
+
+
+def test_a_record_of_another_part_is_refused(tmp_path):
+    task.write_record(tmp_path, "cases", Restarts(losses=np.ones(3)))
+    with pytest.raises(BadRecordingError, match="the recording holds Restarts, not Cases"):
+        task.read_record(tmp_path, "cases")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [({}, "KeyError: 'losses'"), ({"losses": np.ones(3), "more": np.ones(1)}, "unknown arrays: more")],
+)
+def test_a_recording_with_a_missing_or_an_extra_array_is_refused(tmp_path, arrays, words):
+    whole = Restarts(losses=np.ones(3)).to_recording()
+    recording.write(task.recording_path(tmp_path, "restarts"), arrays, whole.metadata)
+    with pytest.raises(BadRecordingError, match=words):
+        task.read_record(tmp_path, "restarts")
+
+
+def test_every_part_that_a_candidate_is_asked_for_is_recorded_by_the_reference():
+    assert set(task.CANDIDATE_PARTS) < set(task.REFERENCE_PARTS)
+    # what the candidate reads is recorded before its noise floor is measured
+    assert task.REFERENCE_PARTS.index("interchange") < task.REFERENCE_PARTS.index("floor")
 
 
 @pytest.mark.parametrize(
@@ -67,16 +92,16 @@ def test_a_part_is_left_with_its_run_and_read_by_the_other_side(tmp_path, capsys
     ],
 )
 def test_a_sent_event_is_received(capsys, fields):
-    job.send("epoch", **fields)
+    task.send("epoch", **fields)
     lines = sent(capsys)
     assert len(lines) == 1
-    assert job.received(lines[0]) == {"event": "epoch", **fields}
-    assert job.received(lines[0].rstrip("\n")) == {"event": "epoch", **fields}
+    assert task.received(lines[0]) == {"event": "epoch", **fields}
+    assert task.received(lines[0].rstrip("\n")) == {"event": "epoch", **fields}
 
 
 def test_a_diverged_loss_is_received(capsys):
-    job.send("epoch", loss=math.nan, val_loss=math.inf)
-    event = job.received(sent(capsys)[0])
+    task.send("epoch", loss=math.nan, val_loss=math.inf)
+    event = task.received(sent(capsys)[0])
     assert math.isnan(event["loss"]) and event["val_loss"] == math.inf
 
 
@@ -103,10 +128,10 @@ def test_a_diverged_loss_is_received(capsys):
     ],
 )
 def test_any_other_line_is_no_event(line):
-    assert job.received(line) is None
+    assert task.received(line) is None
 
 
 def test_a_value_that_is_no_json_is_not_sent(capsys):
     with pytest.raises(TypeError):
-        job.send("epoch", metrics=np.zeros(3))
+        task.send("epoch", metrics=np.zeros(3))
     assert sent(capsys) == []
