@@ -1,17 +1,33 @@
-"""What both probes leave: fingerprints that see every bit, events, and a whole recording."""
+"""What both adapters do alike: fingerprints that see every bit, events, and a record for every part."""
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT, run_python
 
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.support.errors import UserError
-from parity.protocol import recording
-from parity.protocol import task as job
-from parity.protocol.answer import batch_sums, fingerprint, go_through, replayed, report_epoch
+from parity.protocol import recording, task
+from parity.protocol.answer import (
+    answer_parts,
+    describe_batches,
+    explain_error,
+    fingerprint,
+    main,
+    report_epoch,
+    shorten,
+    stack,
+)
+from parity.protocol.records import Numbers, Restarts
+from parity.protocol.task import SnippetsTask, Task
 
 IMAGES = np.random.default_rng(0).random((50, 784), np.float32)
 LABELS = np.arange(50) % 7
@@ -81,51 +97,144 @@ def test_a_fingerprint_does_not_depend_on_the_layout_in_memory():
     assert fingerprint(IMAGES, LABELS.astype(np.int32)) == fingerprint(IMAGES, LABELS)
 
 
-def test_a_finished_epoch_is_told(capsys):
+def test_a_finished_epoch_is_reported(capsys):
     report_epoch(results_of(2))
     (line,) = capsys.readouterr().out.splitlines()
     metrics = dict.fromkeys(CURVES, 0.25)
-    assert job.received(line) == {"event": "epoch", "epoch": 2, "seconds": 1.25, "metrics": metrics}
+    assert task.received(line) == {"event": "epoch", "epoch": 2, "seconds": 1.25, "metrics": metrics}
 
 
-class Probe:
-    """A probe of three parts, of which the second fails."""
+def failing(error):
+    """Returns an answer that fails."""
 
-    def __init__(self, folder):
-        self.task = job.Job(PRESETS["small"], "auto", None, "cpu", str(folder), ("facts", "initial", "cases"))
+    def answer():
+        raise error
 
-    def facts(self):
-        return {"a": np.ones(2)}, {"first": True}
-
-    def initial(self):
-        raise ValueError("no weights today")
-
-    def cases(self):
-        raise UserError("a sentence for people")
+    return answer
 
 
-def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path, capsys):
-    go_through(Probe(tmp_path))
-    events = [job.received(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(event["event"], event["part"]) for event in events] == [
-        ("begin", "facts"), ("part", "facts"), ("begin", "initial"), ("failed", "initial"),
+def events(capsys):
+    """The events that were sent."""
+    return [task.received(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_part_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
+    answers = {
+        "facts": lambda: Restarts(losses=np.ones(2)),
+        "initial_weights": failing(ValueError("no weights today")),
+        "cases": failing(UserError("a sentence for people")),
+    }
+    answer_parts(Task(tuple(answers), str(tmp_path)), answers, PRESETS["small"])
+    sent = events(capsys)
+    assert [(event["event"], event["part"]) for event in sent] == [
+        ("begin", "facts"), ("part", "facts"), ("begin", "initial_weights"), ("failed", "initial_weights"),
         ("begin", "cases"), ("failed", "cases"),
     ]  # fmt: skip
-    assert "ValueError: no weights today (test_probing.py, line" in events[3]["message"]
-    assert events[5]["message"] == "a sentence for people"
-    left = recording.read(job.recording_path(tmp_path, "facts"))
-    assert left.metadata["first"] and left.metadata["run_id"] == PRESETS["small"].run_id
+    assert "ValueError: no weights today (test_answer.py, line" in sent[3]["message"]
+    assert sent[5]["message"] == "a sentence for people"
+    record = Restarts.from_recording(recording.read(task.recording_path(tmp_path, "facts")))
+    assert record.run_id == PRESETS["small"].run_id and record.seconds >= 0
+    assert [path.name for path in tmp_path.iterdir()] == ["facts.npz"]
+
+
+def test_a_part_without_a_record_and_an_unknown_part(tmp_path, capsys):
+    answer_parts(Task(("seeds", "dreams"), str(tmp_path)), {"seeds": lambda: None}, None)
+    assert [event["event"] for event in events(capsys)] == ["begin", "part", "begin", "failed"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_task_of_the_command_line_is_answered(tmp_path, capsys, monkeypatch):
+    asked = Task(("snippets",), str(tmp_path), snippets=SnippetsTask("", {"a": "[1]"}))
+    asked.write(tmp_path / "task.json")
+    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "task.json")])
+    prepared = []
+
+    def prepare(given):
+        prepared.append(given)
+        return {"snippets": lambda: Numbers(numbers={"a": [1.0]})}, None
+
+    assert main(prepare) == 0 and prepared == [asked]
+    assert task.read_record(tmp_path, "snippets").numbers == {"a": [1.0]}
+
+
+def test_a_framework_that_cannot_start_is_one_message(tmp_path, capsys, monkeypatch):
+    Task((), str(tmp_path)).write(tmp_path / "task.json")
+    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "task.json")])
+
+    def prepare(given):
+        raise UserError("there is no GPU")
+
+    assert main(prepare) == 2
+    assert "error: there is no GPU" in capsys.readouterr().err
+
+
+def test_an_error_is_told_with_the_place_in_the_users_code():
+    try:
+        failing(KeyError("dense"))()
+    except KeyError as error:
+        assert explain_error(error).startswith("KeyError: 'dense' (test_answer.py, line ")
+    assert explain_error(UserError("a sentence")) == "a sentence"
+    assert explain_error(ValueError("x" * 9000)) == "ValueError: " + "x" * 600
+
+
+def test_a_share_sets_threads_and_cores():
+    code = (
+        "import os; from parity.protocol.answer import take_share; from parity.protocol.task import SeedsTask\n"
+        "cores = sorted(os.sched_getaffinity(0))\n"
+        "take_share(SeedsTask((), '', threads=3, cores=(cores[0],)))\n"
+        "print(os.environ['OMP_NUM_THREADS'], os.environ['TF_NUM_INTRAOP_THREADS'], os.sched_getaffinity(0) == "
+        "{cores[0]})"
+    )
+    assert run_python("-c", code).out.split() == ["3", "3", "True"]
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    code = (
+        "import time; from parity.protocol.answer import take_share; from parity.protocol.task import SeedsTask; "
+        "take_share(SeedsTask((), '')); print('up', flush=True); time.sleep(60)"
+    )
+    parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {code!r}]); print(p.pid); p.wait()"
+    command = [sys.executable, "-u", "-c", parent]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        pid = int(process.stdout.readline())
+        assert process.stdout.readline().strip() == "up"
+        process.kill()
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":  # ended, and nobody has asked for its status
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the process outlives the one that started it")
 
 
 def test_batches_are_described_by_rows_and_their_order():
-    sums = batch_sums(IMAGES[:7], LABELS[:7], 3)
+    sums = describe_batches(IMAGES[:7], LABELS[:7], 3)
     assert sums.shape == (3, 4) and sums[:, 0].tolist() == [3, 3, 1]
     swapped = IMAGES[[1, 0, 2, 3, 4, 5, 6]]
-    changed = batch_sums(swapped, LABELS[[1, 0, 2, 3, 4, 5, 6]], 3)
+    changed = describe_batches(swapped, LABELS[[1, 0, 2, 3, 4, 5, 6]], 3)
     assert (changed[0, :3] == sums[0, :3]).all() and changed[0, 3] != sums[0, 3]
     assert (changed[1:] == sums[1:]).all()
 
 
 def test_a_replay_keeps_first_values_and_the_sum():
-    kept = replayed({"x": np.arange(2000, dtype=np.float32)})["x"]
+    kept = shorten({"x": np.arange(2000, dtype=np.float32)})["x"]
     assert kept[:3].tolist() == [0, 1, 2] and kept[-1] == 1999 * 1000 and len(kept) == 998
+
+
+def test_a_shortened_sum_sees_a_value_behind_those_that_are_kept():
+    weights = np.zeros((50, 40), np.float32)
+    changed = weights.copy()
+    changed[-1, -1] = 1e-3
+    (ours, theirs) = (shorten({"x": array})["x"] for array in (weights, changed))
+    assert (ours[:-1] == theirs[:-1]).all() and ours[-1] != theirs[-1]
+
+
+def test_steps_are_stacked_by_path():
+    steps = [{"a": np.full(2, step), "b": np.full((1, 3), step)} for step in range(4)]
+    stacked = stack(steps)
+    assert {path: array.shape for path, array in stacked.items()} == {"a": (4, 2), "b": (4, 1, 3)}
+    assert stacked["b"][3].tolist() == [[3, 3, 3]]

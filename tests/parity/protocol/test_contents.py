@@ -1,6 +1,7 @@
 """What crosses between frameworks' checkpoints: contents come back whole, and why they are not whole is said."""
 
-import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,52 +11,49 @@ from mlp_spec.runs import resume
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.runs.resume import Stamp
 from mlp_spec.support.errors import UserError
-from parity.protocol import contents as exchange
-from parity.protocol import recording
-from parity.protocol import start as canonical
-from parity.protocol.contents import Contents, Task
-from parity.protocol.recording import Recording
-from parity.protocol.task import received
+from parity.protocol import contents as crossing
+from parity.protocol.records import Contents
+from parity.protocol.start import initial_weights
+from parity.protocol.task import CheckpointTask
+from parity.protocol.tensors import dense_table
 
 EXPERIMENT = PRESETS["bigger"]
+TABLE = dense_table(list(EXPERIMENT.model.layer_sizes))
+RESULTS = Results()
+RESULTS.add_epoch(dict.fromkeys(CURVES, 0.25), 1.5)
+STAMP = Stamp(EXPERIMENT, RESULTS)
 
 
-def contents(stamped=True, weights_only=None):
-    results = Results()
-    results.add_epoch(dict.fromkeys(CURVES, 0.25), 1.5)
-    weights = canonical.initial_weights(EXPERIMENT.model, seed=0)
-    stamp = Stamp(EXPERIMENT, results) if stamped else None
-    return Contents(EXPERIMENT, stamp, weights, {"dense_0/bias/velocity": np.ones(3)}, 7, "a.keras", weights_only)
+def make_contents(stamped=True, weights_only=None) -> Contents:
+    return Contents(
+        experiment=EXPERIMENT.to_dict(),
+        run=STAMP.to_dict() if stamped else None,
+        tensors=TABLE,
+        weights=initial_weights(TABLE, seed=0),
+        moments={"velocity": {"dense/bias": np.ones(3)}},
+        step=7,
+        source="a.keras",
+        weights_only=weights_only,
+    )
 
 
 @pytest.mark.parametrize(("stamped", "weights_only"), [(True, None), (False, "a stranger's")])
-def test_a_recording_brings_contents_back(stamped, weights_only, tmp_path):
-    there = contents(stamped, weights_only)
-    recording.write(tmp_path / "a.npz", *there.to_recording())
-    back = Contents.from_recording(recording.read(tmp_path / "a.npz"))
-    for name in ("experiment", "stamp", "step", "source", "weights_only"):
+def test_a_recording_brings_contents_back(stamped, weights_only):
+    there = make_contents(stamped, weights_only)
+    back = Contents.from_recording(there.to_recording())
+    for name in ("experiment", "run", "tensors", "step", "source", "weights_only"):
         assert getattr(back, name) == getattr(there, name)
-    for name in ("weights", "moments"):
-        ours, theirs = getattr(there, name), getattr(back, name)
+    for ours, theirs in ((there.weights, back.weights), (there.moments["velocity"], back.moments["velocity"])):
         assert ours.keys() == theirs.keys() and all(np.array_equal(ours[key], theirs[key]) for key in ours)
-
-
-def test_a_task_comes_back(tmp_path):
-    task = Task("a.keras", "a.npz", None, "mnist-sample", weights_only=True)
-    task.write(tmp_path / "task.json")
-    assert Task.read(tmp_path / "task.json") == task
 
 
 def test_both_ordinary_and_extreme_inputs_are_asked_for():
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
-    given = exchange.inputs(images)
-    assert np.array_equal(given[exchange.IMAGES], images.reshape(50, 784).astype(np.float32) / 255)
-    extremes = given[exchange.EXTREMES]
+    inputs = crossing.inputs_for(images)
+    assert np.array_equal(inputs[crossing.IMAGES], images.reshape(50, 784).astype(np.float32) / 255)
+    extremes = inputs[crossing.EXTREMES]
     assert extremes.dtype == np.float32 and np.isfinite(extremes).all()
     assert extremes.min() < -1000 and extremes.max() > 1000 and (extremes == 0).all(axis=1).any()
-
-
-STAMP = contents().stamp
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ STAMP = contents().stamp
     ],
 )
 def test_why_weights_alone_cross(stamp, note, asked, why):
-    assert exchange.why_weights_only(stamp, note, Task("a", "b", weights_only=asked)) == why
+    assert crossing.why_weights_only(stamp, note, CheckpointTask("a", weights_only=asked)) == why
 
 
 def test_a_converted_checkpoint_is_resumed_only_if_it_is_whole():
@@ -81,49 +79,41 @@ def test_a_converted_checkpoint_is_resumed_only_if_it_is_whole():
 
 
 def test_one_precision_that_an_experiment_can_name():
-    assert exchange.precision(contents().weights, "a.keras") == "float32"
+    assert crossing.precision_of(make_contents().weights, "a.keras") == "float32"
     for kinds in (("float32", "float64"), ("float16",)):
         with pytest.raises(UserError, match=r"a\.keras holds float.* weights; all must be float32 or all float64"):
-            exchange.precision({kind: np.zeros(2, kind) for kind in kinds}, "a.keras")
+            crossing.precision_of({kind: np.zeros(2, kind) for kind in kinds}, "a.keras")
 
 
 def test_an_optimizer_without_updates_in_a_run_with_epochs_is_refused():
-    assert contents().with_optimizer({}, 3).step == 3
-    assert contents(stamped=False).with_optimizer({}, 0).step == 0
+    assert crossing.with_optimizer(make_contents(), {}, 3).step == 3
+    assert crossing.with_optimizer(make_contents(stamped=False), {}, 0).step == 0
     with pytest.raises(UserError, match=r"a\.keras holds no state of its optimizer"):
-        contents().with_optimizer({}, 0)
+        crossing.with_optimizer(make_contents(), {}, 0)
+
+
+DIGITS = SimpleNamespace(dataset="mnist-sample", source="here", test_images=np.zeros((40, 28, 28), np.uint8))
 
 
 def test_the_noise_floor_is_of_weights_one_unit_away():
-    digits = type("Digits", (), {"test_images": np.zeros((40, 28, 28), np.uint8), "dataset": "d", "source": "s"})
-    seen = []
+    kernels = []
 
     def predict(weights, inputs):
-        seen.append(weights["dense_0/kernel"])
+        kernels.append(weights["dense/kernel"])
         return np.full((len(inputs), 10), 0.1)
 
-    found = exchange.asked(contents(), digits, predict)
-    moved = [not np.array_equal(one, seen[0]) for one in seen]
-    assert moved == [False] * 2 + [True] * 2 * exchange.NUDGES
-    assert all(np.allclose(one, seen[0], rtol=2e-7) for one in seen)
-    assert len([name for name in found.arrays if "probabilities/" in name]) == 2 * (1 + exchange.NUDGES)
-    assert (found.metadata["dataset"], found.metadata["data_source"]) == ("d", "s")
+    source = crossing.with_source_predictions(make_contents(), DIGITS, predict)
+    moved = [not np.array_equal(kernel, kernels[0]) for kernel in kernels]
+    assert moved == [False] * 2 + [True] * 2 * crossing.NUDGES
+    assert all(np.allclose(kernel, kernels[0], rtol=2e-7) for kernel in kernels)
+    assert source.probabilities.keys() == {crossing.IMAGES, crossing.EXTREMES}
+    assert [variant.keys() for variant in source.variants] == [source.probabilities.keys()] * crossing.NUDGES
+    assert (source.dataset, source.data_source) == ("mnist-sample", "here")
 
 
-@pytest.mark.parametrize(("error", "words"), [(UserError("no Dense"), "no Dense"), (ZeroDivisionError("1/0"), "Zero")])
-def test_what_goes_wrong_is_told_and_nothing_is_left(error, words, tmp_path, capsys):
-    def read(task):
-        raise error
-
-    Task("a.keras", str(tmp_path / "a.npz")).write(tmp_path / "task.json")
-    exchange.answer(tmp_path / "task.json", read, None)
-    (event,) = [received(line) for line in capsys.readouterr().out.splitlines()]
-    assert event["event"] == "failed" and words in event["message"]
-    assert not (tmp_path / "a.npz").exists()
-
-
-def test_an_answer_is_left_and_said(tmp_path, capsys):
-    Task("a.keras", str(tmp_path / "a.npz")).write(tmp_path / "task.json")
-    exchange.answer(tmp_path / "task.json", lambda task: Recording({"one": np.ones(1)}, {"path": task.path}), None)
-    assert json.loads(capsys.readouterr().out.removeprefix("@parity "))["event"] == "done"
-    assert recording.read(tmp_path / "a.npz").metadata == {"path": "a.keras"}
+def test_the_target_predicts_the_sources_inputs_with_its_own_weights():
+    source = replace(make_contents(), inputs={"some": np.ones((3, 784), np.float32)})
+    target = replace(make_contents(), weights={"dense/kernel": np.full(2, 5.0)})
+    answered = crossing.with_target_predictions(target, source, lambda weights, inputs: weights["dense/kernel"] * 2)
+    assert answered.probabilities.keys() == {"some"} and answered.probabilities["some"].tolist() == [10, 10]
+    assert answered.variants == []
