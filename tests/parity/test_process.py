@@ -1,39 +1,38 @@
-"""Watching a framework's process: every way it can go wrong ends in one clear error with its last lines."""
+"""Running a framework's process: it is asked part by part, and whatever goes wrong there is one clear error here."""
 
 import os
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mlp_spec.experiment import PRESETS
+from parity import process
 from parity.ladder.progress import LadderProgress
-from parity.process import run_probe, watch
-from parity.protocol import task as job
+from parity.process import ask, run, watch
+from parity.protocol.records import Restarts
+from parity.protocol.task import ADAPTERS, Task, recording_path, write_record
 
 
-@pytest.fixture
-def task(tmp_path):
-    return job.Job(PRESETS["small"], "mnist-sample", None, "cpu", str(tmp_path / "out"))
-
-
-def run(task, tmp_path, script, stall_seconds=30.0, on_event=lambda event: None):
-    return run_probe("fake", task, tmp_path, stall_seconds, on_event, [sys.executable, "-u", "-c", script])
+def run_script(tmp_path, script, stall=30.0, on_event=lambda event: None):
+    """Runs a script in place of Keras's process."""
+    task = Task(("facts",), str(tmp_path / "out"))
+    return run("keras", task, tmp_path, stall, on_event, [sys.executable, "-u", "-c", script])
 
 
 GOOD = """
-from parity.protocol import task as job
-job.send("start", device="cpu", dataset="mnist-sample")
+print('@parity {"event": "start", "device": "cpu", "dataset": "mnist-sample"}')
 print("a line of its own")
 """
 
 
-def test_a_process_that_ends_well_says_nothing_more(task, tmp_path):
+def test_a_process_that_ends_well_says_nothing_more(tmp_path):
     events = []
-    assert run(task, tmp_path, GOOD, on_event=events.append) is None
+    assert run_script(tmp_path, GOOD, on_event=events.append) is None
     assert [event["event"] for event in events] == ["start"]
-    assert (tmp_path / "fake.log").read_text() == "a line of its own\n"
+    assert (tmp_path / "keras.log").read_text() == "a line of its own\n"
+    assert Task.read(tmp_path / "keras-task.json").parts == ("facts",)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +42,14 @@ def test_a_process_that_ends_well_says_nothing_more(task, tmp_path):
         ("import sys; print('last words'); sys.exit(3)", ["exit status 3", "last words"]),
         ("import os; os.kill(os.getpid(), 9)", ["killed by signal 9", "printed nothing"]),
         (GOOD + "raise SystemExit(1)", ["exit status 1", "a line of its own"]),
+        ("print('error: no GPU was found'); raise SystemExit(2)", ["Keras: no GPU was found"]),
+        ("raise SystemExit(2)", ["exit status 2", "printed nothing"]),
         ("print('E0000 00:00:1.2 3 cuda.cc:5] no device'); print('seen'); raise SystemExit(1)", ["lines:\n  seen"]),
     ],
 )
-def test_a_process_that_dies_is_explained(task, tmp_path, script, words):
-    message = run(task, tmp_path, script)
+def test_a_process_that_dies_is_explained(tmp_path, script, words):
+    message = run_script(tmp_path, script)
+    assert message.startswith("Keras")
     for word in words:
         assert word in message
 
@@ -62,9 +64,9 @@ def test_a_process_that_dies_is_explained(task, tmp_path, script, words):
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
     ],
 )
-def test_a_process_that_hangs_is_stopped(task, tmp_path, script):
+def test_a_process_that_hangs_is_stopped(tmp_path, script):
     started = time.monotonic()
-    assert "silent for 1 s and was stopped" in run(task, tmp_path, script, stall_seconds=1.0)
+    assert "silent for 1 s and was stopped" in run_script(tmp_path, script, stall=1.0)
     assert time.monotonic() - started < 20
 
 
@@ -75,8 +77,7 @@ def test_what_a_stopped_process_started_is_stopped_too(tmp_path):
         f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
         "time.sleep(60)"
     )
-    status, _ = watch([sys.executable, "-c", script], 2.0, lambda event: None)
-    assert status is None
+    assert watch([sys.executable, "-c", script], 2.0, lambda event: None).status is None
     grandchild = int((tmp_path / "pid").read_text())
     for _ in range(50):
         try:
@@ -96,13 +97,143 @@ def test_a_grandchild_that_holds_the_output_open_delays_nothing(tmp_path):
         "print('last words', flush=True); sys.exit(3)"
     )
     started = time.monotonic()
-    status, lines = watch([sys.executable, "-c", script], 30.0, lambda event: None)
-    assert (status, lines) == (3, ["last words"])
+    ended = watch([sys.executable, "-c", script], 30.0, lambda event: None)
+    assert (ended.status, ended.lines) == (3, ["last words"])
     assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("event", ['{"event": "start"}', '{"event": "epoch", "metrics": null}', '{"event": "epoch"}'])
 def test_a_malformed_event_is_a_line_like_any_other(event):
     with LadderProgress(2) as progress:
-        status, lines = watch([sys.executable, "-c", f"print('@parity ' + {event!r})"], 30.0, progress.follow("Keras"))
-    assert (status, lines) == (0, [f"@parity {event}"])
+        ended = watch([sys.executable, "-c", f"print('@parity ' + {event!r})"], 30.0, progress.follow_side("keras"))
+    assert (ended.status, ended.lines) == (0, [f"@parity {event}"])
+
+
+def test_a_users_error_is_the_message_alone():
+    ended = process.Ended(2, ["a warning", "error: no GPU was found"])
+    assert ended.explain("Keras", 5) == "Keras: no GPU was found"
+    assert process.Ended(0, ["error: none"]).explain("Keras", 5) is None
+
+
+def test_the_most_memory_is_measured():
+    ended = watch([sys.executable, "-c", "x = bytearray(100_000_000)"], 30.0, lambda event: None)
+    assert ended.status == 0 and 100 < ended.peak_mb < 500
+
+
+def test_on_a_terminal_a_command_sees_a_terminal():
+    script = "import sys, os; print(sys.stdout.isatty(), os.get_terminal_size.__name__, os.environ['COLUMNS'])"
+    ended = watch([sys.executable, "-c", script], 30.0, lambda event: None, terminal=True)
+    assert ended.lines == ["True get_terminal_size 100"]
+    assert (
+        watch([sys.executable, "-c", script], 30.0, lambda event: None, {"COLUMNS": "7"}).lines[0].startswith("False")
+    )
+
+
+def test_work_that_ends_early_stops_its_processes():
+    process.STOPPING.set()
+    try:
+        started = time.monotonic()
+        with pytest.raises(process.Stopped):
+            watch([sys.executable, "-c", "import time; time.sleep(60)"], 30.0, lambda event: None)
+        assert time.monotonic() - started < 20
+    finally:
+        process.STOPPING.clear()
+
+
+# ---- asking part by part
+
+
+PARTS = ("facts", "cases", "restarts", "interchange")
+
+
+class Script:
+    """Stands for the runs of a framework's process: each answers some parts, and ends with a message or without.
+
+    Args:
+        folder: where recordings go.
+        runs: of each run, what it does with parts (`part`, `failed`, `damaged`), and its message.
+    """
+
+    def __init__(self, folder, *runs):
+        self.folder, self.runs, self.asked = folder, list(runs), []
+
+    def __call__(self, name, task, folder, stall, on_event, command=None):
+        self.asked.append(task.parts)
+        done, message = self.runs.pop(0)
+        for part, what in done.items():
+            if what == "damaged":
+                recording_path(self.folder, part).write_text("no recording")
+            elif what == "part":
+                write_record(self.folder, part, Restarts(losses=np.ones(2)))
+            on_event({"event": "failed" if what == "failed" else "part", "part": part, "message": "no weights"})
+        return message
+
+
+@pytest.fixture
+def ask_script(tmp_path, monkeypatch):
+    """Asks a script for parts whose records are all of one kind; returns the side, and the script."""
+
+    def asked(*runs, **options):
+        script = Script(tmp_path / "out", *runs)
+        monkeypatch.setattr(process, "run", script)
+        monkeypatch.setattr("parity.protocol.task.PARTS", dict.fromkeys(PARTS, Restarts))
+        return ask("keras", Task(PARTS, str(tmp_path / "out")), tmp_path, 10.0, **options), script
+
+    return asked
+
+
+def test_every_part_that_is_answered_is_read_and_announced(ask_script):
+    arrived, events = [], []
+    side, script = ask_script((dict.fromkeys(PARTS, "part"), None), arrived=arrived.append, follow=events.append)
+    assert list(side.parts) == arrived == list(PARTS) and side.errors == {} and script.asked == [PARTS]
+    assert [event["part"] for event in events] == list(PARTS)
+
+
+def test_a_process_that_ends_goes_on_behind_the_part_it_ended_in(ask_script):
+    side, script = ask_script(
+        ({"facts": "part"}, "Keras was killed by signal 9"), ({"restarts": "part", "interchange": "part"}, None)
+    )
+    assert script.asked == [PARTS, PARTS[2:]]
+    assert side.errors == {"cases": "Keras was killed by signal 9"} and list(side.parts) == ["facts", *PARTS[2:]]
+
+
+def test_a_process_that_never_got_going_is_not_started_again(ask_script):
+    side, script = ask_script(({}, "Keras: there is no module keras"))
+    assert script.asked == [PARTS] and side.errors == dict.fromkeys(PARTS, "Keras: there is no module keras")
+
+
+def test_a_part_that_failed_and_a_damaged_recording_are_errors_of_that_part(ask_script):
+    arrived = []
+    done = {"facts": "part", "cases": "failed", "restarts": "damaged", "interchange": "part"}
+    side, _ = ask_script((done, None), arrived=arrived.append)
+    assert side.errors["cases"] == "no weights" and "is not a recording" in side.errors["restarts"]
+    assert arrived == list(side.parts) == ["facts", "interchange"]
+
+
+@pytest.mark.parametrize("arrays", [{}, {"losses": np.ones(2), "more": np.ones(2)}])
+def test_a_recording_with_a_missing_or_an_extra_array_is_an_error_of_its_part(arrays, tmp_path, monkeypatch):
+    from parity.protocol import recording
+
+    def run_once(name, task, folder, stall, on_event, command=None):
+        metadata = Restarts(losses=np.ones(2)).to_recording().metadata
+        recording.write(recording_path(tmp_path / "out", "restarts"), arrays, metadata)
+        on_event({"event": "part", "part": "restarts"})
+
+    monkeypatch.setattr(process, "run", run_once)
+    side = ask("keras", Task(("restarts",), str(tmp_path / "out")), tmp_path, 10.0)
+    assert side.parts == {} and list(side.errors) == ["restarts"]
+
+
+def test_a_process_that_ends_well_without_an_answer_is_an_error(ask_script):
+    side, _ = ask_script(({"facts": "part"}, None), ({}, None), ({}, None), ({}, None))
+    assert side.errors == dict.fromkeys(PARTS[1:], "Keras ended without an answer")
+
+
+def test_a_recording_of_an_earlier_run_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "keras").mkdir()
+    for part in PARTS:
+        write_record(tmp_path / "keras", part, Restarts(losses=np.ones(2)))
+    monkeypatch.setitem(ADAPTERS, "keras", "no_such_package")  # a process that ends without an answer
+    side = ask("keras", Task(PARTS, str(tmp_path / "keras")), tmp_path, 30.0)
+    assert side.parts == {} and set(side.errors) == set(PARTS)
+    assert not recording_path(tmp_path / "keras", "facts").exists()

@@ -240,7 +240,7 @@ def test_a_candidate_that_cannot_run_is_one_clear_message(tmp_path):
     )
     flags = [*QUICK, "--seeds", "3", "--candidate", f"{tmp_path}/port.py:Mine", "--against", made_points(tmp_path)]
     ended = seeds(*flags, "--output-dir", tmp_path / "run")
-    assert_user_error_of_child(ended, "Lightning ended with exit status 1", "OSError: no weights")
+    assert_user_error_of_child(ended, "Lightning: ", "OSError: no weights (port.py, line 3")
     assert "0 of 3 seeds of Lightning are kept" in ended.err
 
 

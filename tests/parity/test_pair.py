@@ -1,0 +1,55 @@
+"""A pair crosses between processes, and each side is asked for what it can run."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mlp_spec.experiment import PRESETS, DataSpec
+from mlp_spec.optimizers import Adam, TorchAdam
+from parity.pair import Pair
+
+BIGGER = PRESETS["bigger"]
+TORCH = replace(BIGGER, training=replace(BIGGER.training, optimizer=TorchAdam(learning_rate=0.002)))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        Pair(PRESETS["small"]),
+        Pair(BIGGER, "mnist", "/folder with/größe", "ref.py:build", "port:Mine", "port:Data", 100, compiled=True),
+        Pair(TORCH),
+    ],
+)
+def test_a_pair_is_plain_json_and_comes_back(pair):
+    assert Pair.from_dict(json.loads(json.dumps(pair.to_dict()))) == pair
+
+
+def test_a_pair_with_an_unknown_field_is_refused():
+    with pytest.raises(TypeError, match="planted"):
+        Pair.from_dict({**Pair(BIGGER).to_dict(), "planted": True})
+
+
+def test_keras_is_asked_for_its_own_adam_where_it_lacks_the_optimizer():
+    asked = Pair(TORCH).for_reference().experiment
+    assert asked.training.optimizer == Adam(learning_rate=0.002)
+    assert replace(asked, training=TORCH.training) == TORCH  # and nothing else is changed
+    assert Pair(BIGGER).for_reference() == Pair(BIGGER)
+
+
+def test_the_candidate_is_asked_for_what_the_reference_ran_on_the_data_it_found():
+    ran = replace(BIGGER, data=DataSpec("mnist-sample"), model=replace(BIGGER.model, hidden_sizes=(30,)))
+    pair = Pair(BIGGER, "auto", candidate="port:Mine").for_candidate(ran.to_dict())
+    assert (pair.experiment, pair.dataset, pair.candidate) == (ran, "mnist-sample", "port:Mine")
+
+
+def test_the_candidate_keeps_an_optimizer_that_keras_lacks():
+    pair = Pair(TORCH)
+    ran = pair.for_reference().on("mnist-sample").experiment
+    asked = pair.for_candidate(ran.to_dict()).experiment
+    assert asked.training.optimizer == TORCH.training.optimizer and asked.data == DataSpec("mnist-sample")
+
+
+def test_a_pair_is_on_the_data_set_that_was_found():
+    pair = Pair(BIGGER).on("mnist-sample")
+    assert pair.experiment == replace(BIGGER, data=DataSpec("mnist-sample")) and pair.dataset == "auto"
