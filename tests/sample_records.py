@@ -6,6 +6,7 @@ come from a model, an optimizer or a law that is another.
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -292,7 +293,12 @@ def make_context(facts: Facts | None = None, floor: Floor | None = None) -> Cont
 
 
 def make_sides(experiment: Experiment = EXPERIMENT) -> tuple[Side, Side]:
-    """Makes everything that both sides of a sound pair record."""
+    """Returns everything that both sides of a sound pair record; the records are made once, the sides are new."""
+    return tuple(Side(dict(parts)) for parts in _make_parts(experiment))
+
+
+@cache
+def _make_parts(experiment: Experiment) -> tuple[dict[str, Record], dict[str, Record]]:
     free_run = train(experiment)
     means = make_means()
     predictions = make_predictions(free_run.final)
@@ -319,11 +325,5 @@ def make_sides(experiment: Experiment = EXPERIMENT) -> tuple[Side, Side]:
         "interchange": Predictions(probabilities=probabilities, own_probabilities=probabilities),
     }
     return tuple(
-        Side({part: stamp_record(record, experiment) for part, record in parts.items()})
-        for parts in (reference, candidate)
+        {part: stamped(record, experiment, 0.0) for part, record in parts.items()} for parts in (reference, candidate)
     )
-
-
-def stamp_record(record: Record, experiment: Experiment) -> Record:
-    """Returns a record with the experiment it belongs to."""
-    return stamped(record, experiment, 0.0)

@@ -1,18 +1,21 @@
-"""Every rung, on the recordings of a real run: the pair passes, and nothing that is damaged ever does."""
+"""Climbing the ladder: the recordings of a real run pass, and nothing in them that is damaged ever does."""
 
-import dataclasses
+import json
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import sample_records
 
 from mlp_spec.experiment import Experiment
-from parity.ladder import climb as ladder
-from parity.ladder.climb import Side
-from parity.protocol import recording
-from parity.protocol.recording import Recording
-from parity.protocol.task import PARTS, REFERENCE_PARTS, Job, recording_path
-from parity.rungs.check import MULTIPLE, compare, floor_of, worst
-from parity.rungs.lockstep import FEWEST_STEPS, horizon_of, running_floor
+from parity.ladder import climb
+from parity.ladder.climb import Climb, Side
+from parity.pair import Pair
+from parity.protocol.recording import BadRecordingError, Recording
+from parity.protocol.records import Record
+from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, REFERENCE_PARTS, Task, read_record
+from parity.rungs.lockstep import FEWEST_STEPS
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +24,18 @@ def sides(parity_run) -> tuple[Side, Side]:
     folder, ended = parity_run
     assert ended.status == 0, ended
     return tuple(
-        Side({part: recording.read(recording_path(folder / name, part)) for part in parts})
-        for name, parts in (("keras", REFERENCE_PARTS), ("lightning", PARTS))
+        Side({part: read_record(folder / name, part) for part in parts})
+        for name, parts in ((KERAS, REFERENCE_PARTS), (LIGHTNING, CANDIDATE_PARTS))
     )
 
 
-def judged(sides, part: str, candidate: Recording | None = None, reference: Recording | None = None) -> list:
-    """Judges a part, with another recording in place of a side's own."""
+def judge(sides, part: str, candidate: Record | None = None, reference: Record | None = None) -> list:
+    """Judges a part, with another record in place of a side's own."""
     ours, theirs = sides
-    asked = Experiment.from_dict(ours.parts["facts"].metadata["experiment"])
+    asked = Experiment.from_dict(ours.parts["facts"].experiment)
     ours = Side({**ours.parts, part: reference or ours.parts[part]})
     theirs = Side({**theirs.parts, part: candidate or theirs.parts[part]})
-    return ladder.judge(part, ours, theirs, asked)
+    return climb.judge(part, ours, theirs, asked)
 
 
 def bad(checks: list) -> list:
@@ -40,22 +43,30 @@ def bad(checks: list) -> list:
     return [check for check in checks if check.status in ("fail", "error")]
 
 
-def with_array(found: Recording, name: str, array: np.ndarray | None) -> Recording:
-    """Returns a recording with one array replaced, or without it."""
-    arrays = {key: value for key, value in found.arrays.items() if key != name}
-    return Recording(arrays if array is None else {**arrays, name: array}, found.metadata)
+def with_array(record: Record, name: str, array: np.ndarray | None) -> Record:
+    """Returns a record with one of its arrays replaced, by the name in its recording; or without it.
+
+    Raises:
+        BadRecordingError: it is no record without that array.
+    """
+    whole = record.to_recording()
+    arrays = {key: value for key, value in whole.arrays.items() if key != name}
+    return type(record).from_recording(Recording(arrays if array is None else {**arrays, name: array}, whole.metadata))
 
 
-def spoiled(array: np.ndarray, value: float) -> np.ndarray:
+def spoil(array: np.ndarray, value: float) -> np.ndarray:
     """Returns a copy whose last number is `value`."""
     copy = array.astype(np.result_type(array, np.float32))
     copy.reshape(-1)[-1] = value
     return copy
 
 
-@pytest.mark.parametrize("part", PARTS)
+# ---- damaged records of a real run
+
+
+@pytest.mark.parametrize("part", CANDIDATE_PARTS)
 def test_the_pair_passes(sides, part):
-    checks = judged(sides, part)
+    checks = judge(sides, part)
     assert any(check.status == "pass" for check in checks) and not bad(checks), checks
 
 
@@ -63,143 +74,390 @@ DAMAGE = {
     "missing": lambda array: None,
     "empty": lambda array: array[:0],
     "of another shape": lambda array: array[None],
-    "not a number": lambda array: spoiled(array, np.nan),
-    "infinite": lambda array: spoiled(array, -np.inf),
+    "not a number": lambda array: spoil(array, np.nan),
+    "infinite": lambda array: spoil(array, -np.inf),
     "all not a number": lambda array: np.full(array.shape, np.nan, np.float32),
 }
+EVIDENCE = {("metrics", "losses")}  # recorded for the search for causes alone
 
 
-# What is recorded for the search for causes alone.
-EVIDENCE = {("metrics", "losses")}
+def passes(sides, part: str, name: str, damage: str) -> bool:
+    """Says whether a part passes with one of the candidate's arrays damaged; no record at all is an error."""
+    record = sides[1].parts[part]
+    try:
+        damaged = with_array(record, name, DAMAGE[damage](record.to_recording().arrays[name]))
+    except BadRecordingError as error:
+        theirs = Side({key: value for key, value in sides[1].parts.items() if key != part}, {part: str(error)})
+        return not bad(climb.judge(part, sides[0], theirs, None))
+    return not bad(judge(sides, part, damaged))
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", CANDIDATE_PARTS)
 def test_no_damaged_array_of_the_candidate_passes(sides, part, damage):
-    given = sides[1].parts[part]
-    passed = [
-        name
-        for name, array in given.arrays.items()
-        if (part, name) not in EVIDENCE and not bad(judged(sides, part, with_array(given, name, DAMAGE[damage](array))))
-    ]
-    assert given.arrays and passed == []
+    names = list(sides[1].parts[part].to_recording().arrays)
+    passed = [name for name in names if (part, name) not in EVIDENCE and passes(sides, part, name, damage)]
+    assert names and passed == []
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+def test_a_recording_with_a_missing_or_an_extra_array_is_no_record(sides, part):
+    record = sides[1].parts[part]
+    for name in record.to_recording().arrays:
+        with pytest.raises(BadRecordingError, match="the recording is damaged"):
+            with_array(record, name, None)
+    with pytest.raises(BadRecordingError, match="unknown arrays: dense_9/kernel"):
+        with_array(record, "dense_9/kernel", np.ones(2))
+
+
+def emptied(record: Record) -> Record:
+    """Returns a record in which every array is empty."""
+    return sample_records.map_arrays(record, lambda array: array[:0] if array.ndim else array)
+
+
+@pytest.mark.parametrize("part", CANDIDATE_PARTS)
 def test_nothing_compared_never_passes(sides, part):
-    nothing = [Recording({}, side.parts[part].metadata) for side in sides]
-    assert bad(judged(sides, part, nothing[1], nothing[0]))
-    assert bad(judged(sides, part, nothing[1]))
+    nothing = [emptied(side.parts[part]) for side in sides]
+    assert bad(judge(sides, part, nothing[1], nothing[0]))
+    assert bad(judge(sides, part, nothing[1]))
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part not in ("facts",)])
-def test_another_runs_recording_never_passes(sides, part):
-    given = sides[1].parts[part]
-    stale = Recording(given.arrays, {**given.metadata, "run_id": "small-seed1-0123456789"})
-    assert [check.name for check in bad(judged(sides, part, stale))] == ["same run"]
+WITHOUT_TENSORS = {
+    "facts": lambda record: replace(record, start={}),
+    "initial_weights": lambda record: replace(record, weights={}),
+    "cases": lambda record: replace(record, answers={}),
+    "optimizer": lambda record: replace(record, weights={}),
+    "metrics": lambda record: replace(record, curves={}),
+    "lockstep": lambda record: replace(record, final={}),
+}
+
+
+@pytest.mark.parametrize("part", WITHOUT_TENSORS)
+def test_a_table_without_entries_never_passes(sides, part):
+    nothing = [WITHOUT_TENSORS[part](side.parts[part]) for side in sides]
+    assert bad(judge(sides, part, nothing[1]))
+    assert bad(judge(sides, part, nothing[1], nothing[0]))
+
+
+@pytest.mark.parametrize("part", [part for part in CANDIDATE_PARTS if part != "facts"])
+def test_another_runs_record_never_passes(sides, part):
+    stale = replace(sides[1].parts[part], run_id="small-seed1-0123456789")
+    assert [check.id.partition("/")[2] for check in bad(judge(sides, part, stale))] == ["same-run"]
 
 
 def test_a_tensor_too_many_fails(sides):
-    extra = {
-        "facts": "start/dense_2/kernel",
-        "initial": "dense_2/kernel",
-        "cases": "the start/gradients/dense_2/kernel",
-        "optimizer": "weights/dense_2/kernel",
-    }
-    for part, name in extra.items():
-        given = sides[1].parts[part]
-        assert bad(judged(sides, part, with_array(given, name, np.ones((10, 10), np.float32)))), part
+    extra = {"dense_2/kernel": np.ones((10, 10), np.float32)}
+    facts, draws, cases, optimizer = (sides[1].parts[part] for part in CANDIDATE_PARTS[:4])
+    start = cases.answers["the start"]
+    answers = {**cases.answers, "the start": replace(start, gradients={**start.gradients, **extra})}
+    for part, record in (
+        ("facts", replace(facts, start={**facts.start, **extra})),
+        ("initial_weights", replace(draws, weights={**draws.weights, **extra})),
+        ("cases", replace(cases, answers=answers)),
+        ("optimizer", replace(optimizer, weights={**optimizer.weights, **extra})),
+    ):
+        assert bad(judge(sides, part, record)), part
 
 
 def test_a_gradient_that_is_missing_fails_at_the_gradients(sides):
-    given = sides[1].parts["cases"]
-    checks = bad(judged(sides, "cases", with_array(given, "the start/gradients/dense_0/kernel", None)))
+    cases = sides[1].parts["cases"]
+    start = cases.answers["the start"]
+    gradients = {path: array for path, array in start.gradients.items() if path != "dense/kernel"}
+    record = replace(cases, answers={**cases.answers, "the start": replace(start, gradients=gradients)})
+    checks = bad(judge(sides, "cases", record))
     assert [check.rung for check in checks] == ["gradients"]
-    assert "gradients/dense_0/kernel is missing" in checks[0].detail
-
-
-def test_a_recording_of_an_earlier_run_is_not_read(sides, tmp_path, monkeypatch):
-    given = sides[0].parts["facts"]
-    experiment = Experiment.from_dict(given.metadata["experiment"])
-    task = Job(experiment, "mnist-sample", None, "cpu", str(tmp_path / "keras"))
-    (tmp_path / "keras").mkdir()
-    for part in PARTS:
-        recording.write(recording_path(tmp_path / "keras", part), given.arrays, given.metadata)
-    monkeypatch.setitem(ladder.PACKAGES, "keras", "no_such_package")  # a process that ends without an answer
-    side = ladder.ask("keras", task, tmp_path, 30.0, lambda event: None)
-    assert side.parts == {} and set(side.errors) == set(PARTS)
-    assert not recording_path(tmp_path / "keras", "facts").exists()
-
-
-def test_a_side_without_an_answer_is_an_error_of_its_rung(sides):
-    for part in PARTS:
-        told = ladder.judge(part, sides[0], Side(errors={part: "the oven is cold"}), None)
-        assert [(check.status, check.detail) for check in told] == [("error", "the oven is cold")]
+    assert "gradient of dense/kernel is missing" in checks[0].detail
 
 
 def test_small_departures_fail_at_their_rung(sides):
     def scaled(part, name, by):
-        given = sides[1].parts[part]
-        return sorted({c.rung for c in bad(judged(sides, part, with_array(given, name, given.arrays[name] * by)))})
+        record = sides[1].parts[part]
+        array = record.to_recording().arrays[name] * by
+        return sorted({check.rung for check in bad(judge(sides, part, with_array(record, name, array)))})
 
-    loss = np.float32(1 + 1e-4)
-    assert scaled("initial", "dense_0/kernel", np.float32(1.01)) == ["initial weights"]
-    assert "forward" in scaled("cases", "with biases/probabilities", loss)
-    assert scaled("cases", "the start/loss", loss) == ["loss"]
-    assert scaled("cases", "the start/gradients/dense_0/kernel", loss) == ["gradients"]
-    assert scaled("optimizer", "weights/dense_1/bias", loss) == ["optimizer"]
-    assert scaled("metrics", "curve/val_loss", loss) == ["metrics"]
-    assert scaled("lockstep", "losses", loss) == ["lockstep"]
-    assert scaled("restarts", "losses", loss) == ["lockstep"]
-    assert scaled("interchange", "probabilities", loss) == ["interchange"]
+    slightly = np.float32(1 + 1e-4)
+    assert scaled("initial_weights", "weights/dense/kernel", np.float32(1.01)) == ["initial weights"]
+    assert "forward" in scaled("cases", "answers/with biases/probabilities", slightly)
+    assert scaled("cases", "answers/the start/loss", slightly) == ["loss"]
+    assert scaled("cases", "answers/the start/gradients/dense/kernel", slightly) == ["gradients"]
+    assert scaled("optimizer", "weights/dense_1/bias", slightly) == ["optimizer"]
+    assert scaled("metrics", "curves/val_loss", slightly) == ["metrics"]
+    assert scaled("lockstep", "losses", slightly) == ["lockstep"]
+    assert scaled("restarts", "losses", slightly) == ["lockstep"]
+    assert scaled("interchange", "probabilities", slightly) == ["interchange"]
 
 
 def test_a_single_step_that_departs_is_found(sides):
-    given = sides[1].parts["restarts"]
-    losses = given.arrays["losses"].copy()
+    record = sides[1].parts["restarts"]
+    losses = record.losses.copy()
     losses[-3] *= np.float32(1 + 1e-4)  # in the last epoch: a rate that drops late
-    (check,) = bad(judged(sides, "restarts", with_array(given, "losses", losses)))
+    (check,) = bad(judge(sides, "restarts", replace(record, losses=losses)))
     assert check.more["step"] == len(losses) - 2 and check.more["epoch"] == 5
 
 
 def test_too_few_steps_are_an_error(sides):
-    few = [
-        Recording({**side.parts["lockstep"].arrays, "losses": side.parts["lockstep"].arrays["losses"][:99]}, {})
-        for side in sides
-    ]
-    few = [dataclasses.replace(one, metadata=sides[0].parts["lockstep"].metadata) for one in few]
-    (check,) = bad(judged(sides, "lockstep", few[1], few[0]))
+    few = [replace(side.parts["lockstep"], losses=side.parts["lockstep"].losses[:99]) for side in sides]
+    (check,) = bad(judge(sides, "lockstep", few[1], few[0]))
     assert check.status == "error" and str(FEWEST_STEPS) in check.detail
 
 
 def test_an_error_is_no_pass_when_the_judge_itself_breaks(sides):
-    given = sides[1].parts["lockstep"]
-    words = Recording({"losses": np.array(["a"] * len(given.arrays["losses"]))}, given.metadata)
-    (check,) = judged(sides, "lockstep", words)
+    record = sides[1].parts["lockstep"]
+    words = replace(record, losses=np.array(["a"] * len(record.losses)))
+    (check,) = bad(judge(sides, "lockstep", words))
     assert check.status == "error" and "cannot be compared" in check.detail
 
 
-def test_the_floor_is_the_references_own_and_never_below_a_few_ulp():
-    reference = np.array([2.0, 1.0], np.float32)
-    eps = np.finfo(np.float32).eps
-    assert floor_of(reference, [reference, reference]) == pytest.approx(4 * eps * 2)
-    assert floor_of(reference, [reference, reference + np.float32(0.5)]) == 0.5
-    # the running maximum: what has departed once may depart as far again
-    losses = np.full(6, 2.0)
-    run = losses + np.array([0, 1e-9, 0, 1e-3, 0, 0])
-    floor = running_floor(losses, [run])
-    assert (np.diff(floor) >= 0).all() and floor[1] == floor[2] == pytest.approx(1e-9, rel=1e-6)
-    assert horizon_of(floor) == 3
+def test_a_side_without_an_answer_is_an_error_of_its_rung(sides):
+    for part in CANDIDATE_PARTS:
+        checks = climb.judge(part, sides[0], Side(errors={part: "the oven is cold"}), None)
+        assert [(check.status, check.detail) for check in checks] == [("error", "the oven is cold")]
+        assert checks[0].id.endswith("/lightning-could-not-answer")
 
 
-def test_a_run_that_ended_beyond_the_horizon_ends_the_judging():
-    losses = np.full(6, 2.0)
-    assert horizon_of(running_floor(losses, [losses[:4]])) == 3
+# ---- ids
 
 
-def test_a_candidates_own_noise_never_widens_a_limit():
-    reference = np.ones(3, np.float32)
-    gap = compare("x", reference, reference + np.float32(1e-3), [reference])
-    assert gap.limit == pytest.approx(MULTIPLE * 4 * np.finfo(np.float32).eps)
-    assert worst("x", "loss", [gap], "").status == "fail"
-    assert worst("x", "loss", [], "").status == "error"
+GOLDEN_IDS = [
+    "experiment/same-experiment",
+    "data/train-images-and-labels",
+    "data/test-images-and-labels",
+    "architecture/layers",
+    "architecture/parameters",
+    "architecture/same-start",
+    "initial-weights/scale",
+    "initial-weights/distribution",
+    "initial-weights/biases",
+    "forward/probabilities",
+    "loss/batch-loss",
+    "gradients/gradients",
+    "optimizer/weights-after-every-step",
+    "data/batches",
+    "metrics/mean-loss",
+    "metrics/mean-acc",
+    "metrics/mean-val_loss",
+    "metrics/mean-val_acc",
+    "lockstep/batch-loss-free-run",
+    "lockstep/curve-loss",
+    "lockstep/curve-acc",
+    "lockstep/curve-val_loss",
+    "lockstep/curve-val_acc",
+    "lockstep/final-val_acc",
+    "lockstep/trained-weights",
+    "speed/seconds-an-epoch",
+    "lockstep/batch-loss-restarted-epochs",
+    "interchange/probabilities-keras-weights",
+    "interchange/classes-keras-weights",
+    "interchange/classes-own-weights",
+]
+
+
+def test_a_quick_run_of_small_has_exactly_these_checks(parity_run):
+    report = json.loads((parity_run[0] / "report.json").read_text())
+    assert [check["id"] for check in report["checks"]] == GOLDEN_IDS
+    assert len(set(GOLDEN_IDS)) == len(GOLDEN_IDS)
+
+
+# ---- what is judged when
+
+
+def test_a_part_is_judged_once_as_soon_as_both_have_answered(sides, parity_run):
+    judged = []
+    one = Climb(
+        asked=Experiment.from_dict(sides[1].parts["facts"].experiment), judged=lambda part, _: judged.append(part)
+    )
+    for part in REFERENCE_PARTS:
+        one.reference.parts[part] = sides[0].parts[part]
+        one.judge_answered()
+    assert judged == []
+    for part in CANDIDATE_PARTS:
+        one.candidate.parts[part] = sides[1].parts[part]
+        one.judge_answered()
+        one.judge_answered()
+        assert judged == list(CANDIDATE_PARTS[: CANDIDATE_PARTS.index(part) + 1])
+    checks = [check.to_dict() for check in one.finish(CANDIDATE_PARTS).checks]
+    report = json.loads((parity_run[0] / "report.json").read_text())
+    assert [(check["name"], check["status"]) for check in checks] == [
+        (check["name"], check["status"]) for check in report["checks"]
+    ]
+
+
+def test_lockstep_waits_for_the_noise_floor():
+    reference, candidate = sample_records.make_sides()
+    judged, floor = [], reference.parts.pop("floor")
+    one = Climb(reference, candidate, sample_records.EXPERIMENT, lambda part, _: judged.append(part))
+    one.judge_answered()
+    assert {"facts", "restarts"} <= set(judged) and "lockstep" not in judged
+    reference.parts["floor"] = floor
+    one.judge_answered()
+    assert {"lockstep", "interchange"} <= set(judged)
+
+
+def test_what_was_never_answered_is_judged_at_the_end():
+    judged = []
+    one = Climb(judged=lambda part, _: judged.append(part))
+    one.judge_answered()
+    assert judged == []
+    checks = one.finish(CANDIDATE_PARTS).checks
+    assert {check.status for check in checks} == {"error"} and len(checks) == len(CANDIDATE_PARTS)
+    assert judged == list(CANDIDATE_PARTS)
+
+
+def test_events_are_passed_on_before_parts_are_judged():
+    reference, candidate = sample_records.make_sides()
+    order = []
+    one = Climb(reference, candidate, sample_records.EXPERIMENT, lambda part, _: order.append(part))
+    one.then_judge(lambda event: order.append(event["event"]))({"event": "part"})
+    assert order == ["part", *CANDIDATE_PARTS]
+
+
+# ---- climbing, with what the processes answer made up
+
+
+class Processes:
+    """Stands for both frameworks' processes: each side's answers come one by one; what was asked is kept.
+
+    Args:
+        sides: what they answer, by name.
+        hold: of the reference, parts that wait until the candidate has answered everything.
+    """
+
+    def __init__(self, sides: tuple[Side, Side], hold: tuple[str, ...] = ()):
+        self.sides, self.hold = dict(zip((KERAS, LIGHTNING), sides, strict=True)), hold
+        self.tasks, self.finished, self.answered = {}, threading.Event(), []
+
+    def ask(self, name, task, folder, stall, follow=lambda event: None, arrived=lambda part: None, side=None):
+        self.tasks[name] = task
+        side = side or Side()
+        for part in task.parts:
+            if name == KERAS and part in self.hold:
+                assert self.finished.wait(20), "the candidate was never asked"
+            self.answered.append((name, part))
+            if part in self.sides[name].errors:
+                side.errors[part] = self.sides[name].errors[part]
+                follow({"event": "failed", "part": part})
+                continue
+            side.parts[part] = self.sides[name].parts[part]
+            arrived(part)
+            follow({"event": "part", "part": part})
+        if name == LIGHTNING:
+            self.finished.set()
+        return side
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Puts made answers in the processes' place; returns what makes them."""
+
+    def stand_in(sides, hold=()):
+        stands = Processes(sides, hold)
+        monkeypatch.setattr(climb, "ask", stands.ask)
+        return stands
+
+    return stand_in
+
+
+def make_task(folder) -> Task:
+    return Task((), str(folder / KERAS), Pair(sample_records.EXPERIMENT, "auto"), level="quick")
+
+
+def climb_both(folder, **options) -> Climb:
+    return climb.climb_both(make_task(folder), "cpu", folder, 10.0, lambda side: lambda event: None, **options)
+
+
+def test_lightning_starts_while_keras_measures_its_noise_floor(processes, tmp_path):
+    stands, judged = processes(sample_records.make_sides(), hold=("floor", "restarts")), []
+    one = climb_both(tmp_path, judged=lambda part, checks: judged.append(part))
+    assert not bad(one.checks) and sorted(judged) == sorted(CANDIDATE_PARTS)
+    assert stands.answered.index((LIGHTNING, "interchange")) < stands.answered.index((KERAS, "floor"))
+    asked = stands.tasks[LIGHTNING]
+    assert asked.parts == CANDIDATE_PARTS and asked.pair.dataset == "mnist-sample"
+    assert asked.reference_dir == str(tmp_path / KERAS) and asked.output_dir == str(tmp_path / LIGHTNING)
+
+
+@pytest.mark.parametrize("facts", [{"device": "gpu"}, {"backend": "torch"}])
+def test_lightning_waits_where_both_cannot_work_at_once(facts, processes, tmp_path):
+    reference, candidate = sample_records.make_sides()
+    reference.parts["facts"] = replace(reference.parts["facts"], **facts)
+    stands = processes((reference, candidate))
+    climb_both(tmp_path)
+    names = [name for name, _ in stands.answered]
+    assert names == sorted(names)  # all of Keras's, then all of Lightning's
+
+
+def test_without_the_references_facts_the_candidate_is_not_asked(processes, tmp_path):
+    stands = processes((Side(errors=dict.fromkeys(REFERENCE_PARTS, "no TensorFlow")), Side()))
+    one = climb_both(tmp_path)
+    assert LIGHTNING not in stands.tasks
+    assert [(check.id, check.status, check.detail) for check in one.checks] == [
+        ("experiment/keras-could-not-answer", "error", "no TensorFlow")
+    ]
+
+
+def test_a_part_that_failed_leaves_the_others_judged(processes, tmp_path):
+    reference, candidate = sample_records.make_sides()
+    candidate.errors["metrics"] = "no means today"
+    processes((reference, candidate))
+    checks = climb_both(tmp_path).checks
+    assert [(check.rung, check.detail) for check in bad(checks)] == [("metrics", "no means today")]
+    assert {"interchange", "lockstep"} <= {check.rung for check in checks}
+
+
+def test_an_interruption_stops_the_other_side_and_is_raised(monkeypatch, tmp_path):
+    reference, _ = sample_records.make_sides()
+
+    def ask(name, task, folder, stall, follow=None, arrived=None, side=None):
+        if name == LIGHTNING:
+            raise KeyboardInterrupt
+        side.parts |= reference.parts
+        arrived("interchange")
+        assert climb.process.STOPPING.wait(20), "nobody stopped the reference"
+        raise climb.process.Stopped
+
+    monkeypatch.setattr(climb, "ask", ask)
+    with pytest.raises(KeyboardInterrupt):
+        climb_both(tmp_path)
+    assert not climb.process.STOPPING.is_set()
+
+
+def test_a_reference_is_recorded_once_for_many_candidates(processes, tmp_path):
+    stands = processes(sample_records.make_sides())
+    reference, task = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
+    assert stands.tasks[KERAS].parts == REFERENCE_PARTS
+    assert task.parts == CANDIDATE_PARTS and task.reference_dir == str(tmp_path / KERAS)
+    assert task.pair.dataset == "mnist-sample" and task.level == "quick"
+    for _ in range(2):
+        one = climb.climb_with(reference, task, tmp_path, 10.0)
+        assert not bad(one.checks) and list(one.found) == list(CANDIDATE_PARTS)
+
+
+def test_a_reference_that_could_not_answer_is_returned_with_its_errors(processes, tmp_path):
+    processes((Side(errors=dict.fromkeys(REFERENCE_PARTS, "no TensorFlow")), Side()))
+    reference, _ = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
+    assert reference.parts == {} and reference.errors["facts"] == "no TensorFlow"
+
+
+def test_the_first_failed_rung_ends_a_climb_that_is_to_stop_early(processes, tmp_path):
+    reference, candidate = sample_records.make_sides()
+    candidate.parts["optimizer"] = replace(
+        candidate.parts["optimizer"], weights=sample_records.map_arrays(reference.parts["optimizer"].weights, abs)
+    )
+    stands = processes((reference, candidate))
+    _, task = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
+    one = climb.climb_with(reference, task, tmp_path, 10.0, stop_early=True)
+    assert list(one.found) == ["facts", "initial_weights", "cases", "optimizer"]
+    assert [part for name, part in stands.answered if name == LIGHTNING][-1] == "optimizer"
+    assert [check.rung for check in bad(one.checks)] == ["optimizer"]
+    assert list(climb.climb_with(reference, task, tmp_path, 10.0).found) == list(CANDIDATE_PARTS)
+
+
+def test_two_experiments_on_purpose_are_no_other_run():
+    reference, candidate = sample_records.make_sides()
+    other = sample_records.make_experiment(epochs=9)
+    mixed = {
+        part: replace(record, run_id=other.run_id, experiment_hash=other.hash)
+        for part, record in candidate.parts.items()
+    }
+    assert not bad(climb.judge("cases", reference, Side(mixed), sample_records.EXPERIMENT))
+    alone = Side({**candidate.parts, "cases": mixed["cases"]})
+    assert [check.subject for check in climb.judge("cases", reference, alone, None)] == ["same-run"]

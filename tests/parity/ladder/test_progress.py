@@ -1,69 +1,12 @@
-"""The ladder while it is climbed: what is judged when, and how it is shown on a terminal and elsewhere."""
+"""The display: rows with bars, the ladder while it is climbed; on a terminal, and elsewhere as plain lines."""
 
 import io
-import json
 
 import pytest
 from rich.console import Console
 
-from mlp_spec.experiment import Experiment
-from parity.ladder.climb import Climb, Judging, Side
-from parity.ladder.progress import LadderProgress
-from parity.protocol.task import PARTS, REFERENCE_PARTS
-from parity.report.render import read_records
+from parity.ladder.progress import LINES, LadderProgress, Progress, Row, format_duration
 from parity.rungs.check import Check
-
-
-def judging(told):
-    return Judging(Climb(Side(), Side()), Experiment(), lambda part, checks: told.append((part, checks)))
-
-
-def test_a_part_is_judged_once_as_soon_as_both_have_answered(parity_run):
-    folder, _ = parity_run
-    keras, lightning = (read_records(folder / side) for side in ("keras", "lightning"))
-    told = []
-    one = judging(told)
-    one.asked = Experiment.from_dict(lightning["facts"].metadata["experiment"])
-    for part in REFERENCE_PARTS:
-        one.climb.keras.parts[part] = keras[part]
-        one.look()
-    assert told == []
-    for part in PARTS:
-        one.climb.lightning.parts[part] = lightning[part]
-        one.look()
-        one.look()
-        assert [name for name, _ in told] == list(PARTS[: PARTS.index(part) + 1])
-    checks = [check.to_dict() for check in one.finish(PARTS).checks]
-    report = json.loads((folder / "report.json").read_text())
-    assert [(check["name"], check["status"]) for check in checks] == [
-        (check["name"], check["status"]) for check in report["checks"]
-    ]
-
-
-def test_lockstep_waits_for_the_noise_floor(parity_run):
-    folder, _ = parity_run
-    keras, lightning = (read_records(folder / side) for side in ("keras", "lightning"))
-    told = []
-    one = judging(told)
-    one.asked = Experiment.from_dict(lightning["facts"].metadata["experiment"])
-    floor = keras.pop("floor")
-    one.climb.keras.parts |= keras
-    one.climb.lightning.parts |= lightning
-    one.look()
-    assert {"facts", "restarts"} <= {name for name, _ in told} and "lockstep" not in {name for name, _ in told}
-    one.climb.keras.parts["floor"] = floor
-    one.look()
-    assert {"lockstep", "interchange"} <= {name for name, _ in told}
-
-
-def test_what_was_never_answered_is_judged_at_the_end():
-    told = []
-    one = judging(told)
-    one.look()
-    assert told == []
-    checks = one.finish(PARTS).checks
-    assert {check.status for check in checks} == {"error"} and len(checks) == len(PARTS)
-
 
 EVENTS = [
     {"event": "start", "dataset": "mnist-sample", "device": "cpu"},
@@ -74,13 +17,20 @@ EVENTS = [
 ]
 
 
+def render(progress: Progress, width: int = 80) -> list[str]:
+    """The lines that are shown on a terminal."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(progress.render())
+    return console.file.getvalue().splitlines()
+
+
 def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
     stream = io.StringIO()
     with LadderProgress(2, "a note", stream) as progress:
-        on_event = progress.follow("Keras")
+        on_event = progress.follow_side("keras")
         for event in EVENTS:
             on_event(event)
-        progress.judged("facts", [Check("x", "data", "pass"), Check("y", "data", "fail")])
+        progress.show_result("facts", [Check("x", "data", "pass"), Check("y", "data", "fail")])
     assert stream.getvalue().splitlines() == [
         "Keras      starting",
         "a note",
@@ -95,15 +45,13 @@ def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_live_table_has_every_rung_and_fits_the_terminal(width):
     progress = LadderProgress(2, stream=io.StringIO())
-    on_event = progress.follow("Keras")
+    on_event = progress.follow_side("keras")
     for event in EVENTS:
         on_event(event)
-    progress.judged("facts", [Check("x", "experiment", "pass")])
-    progress.judged("metrics", [Check("x", "data", "fail")])
-    progress.judged("facts", [Check("x", "data", "pass")])  # a later pass does not hide a failure
-    console = Console(file=io.StringIO(), width=width)
-    console.print(progress.table())
-    lines = console.file.getvalue().splitlines()
+    progress.show_result("facts", [Check("x", "experiment", "pass")])
+    progress.show_result("metrics", [Check("x", "data", "fail")])
+    progress.show_result("facts", [Check("x", "data", "pass")])  # a later pass does not hide a failure
+    lines = render(progress, width)
     assert len(lines) <= 20 and all(len(line.rstrip()) <= width for line in lines)
     rows = {line[:20].strip(): line[20:].split() for line in lines}
     assert rows["experiment"] == ["answered", "pass"] and rows["data"] == ["answered", "fail"]
@@ -111,9 +59,72 @@ def test_the_live_table_has_every_rung_and_fits_the_terminal(width):
     assert any("Epoch 1/2" in line for line in lines)
 
 
+def test_a_restarted_epoch_has_a_line_of_its_own():
+    progress = LadderProgress(2, stream=io.StringIO())
+    progress.show_result("lockstep", [Check("x", "lockstep", "pass"), Check("y", "speed", "info")])
+    progress.show_result("restarts", [Check("x", "lockstep", "fail")])
+    assert progress.results == {"lockstep": "pass", "lockstep, restarted": "fail"}
+    labels = [label for label, _ in LINES]
+    assert len(labels) == len(set(labels)) and "speed" not in labels and "data, restarted" not in labels
+
+
 def test_a_process_that_could_not_answer_shows_it():
     progress = LadderProgress(2, stream=io.StringIO())
-    progress.follow("Lightning")({"event": "failed", "part": "metrics"})
-    console = Console(file=io.StringIO(), width=80)
-    console.print(progress.table())
-    assert "no answer" in console.file.getvalue()
+    progress.follow_side("lightning")({"event": "failed", "part": "metrics"})
+    (line,) = [line for line in render(progress) if line.startswith("metrics")]
+    assert "no answer" in line
+
+
+def test_rows_show_their_bars_and_counts():
+    progress = Progress(io.StringIO())
+    row = progress.add_row("runs", total=8, completed=2)
+    row.completed, row.text = 4, "seed 3"
+    progress.add_row("Keras").text = "waiting"
+    lines = render(progress)
+    assert lines[0] == "runs       ━━━━━━━━╌╌╌╌╌╌╌╌ 4/8  seed 3"
+    assert lines[1] == "Keras      waiting"
+    assert Row("empty", total=0).bar() == Row("nothing").bar() == ""
+
+
+def test_the_time_left_is_told_by_what_was_finished_since_the_start():
+    progress = Progress(io.StringIO())
+    assert progress.time_left() == ""
+    row = progress.add_row("runs", total=10, completed=4)
+    assert progress.time_left() == ""  # nothing is new
+    progress.started -= 100
+    row.completed = 5  # one in 100 s: five more take 500 s
+    assert progress.time_left().startswith("about 8 min left, until ")
+    row.completed = 10
+    assert progress.time_left() == ""
+
+
+def test_the_note_on_the_offline_sample_is_printed_once_and_only_for_it():
+    stream = io.StringIO()
+    progress = Progress(stream, "a note")
+    for dataset in ("mnist", "mnist-sample", "mnist-sample"):
+        progress.print_sample_note(dataset)
+    assert stream.getvalue() == "a note\n"
+
+
+def test_signs_of_life_are_shown_in_the_row_and_not_as_lines():
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.follow("Keras", 3)({"event": "alive", "what": "noise floor, run 1"})
+    assert progress.rows["Keras"].text == "noise floor, run 1" and stream.getvalue() == "Keras      starting\n"
+
+
+def test_on_a_terminal_only_what_stays_is_printed():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    with Progress(stream) as progress:
+        progress.add_row("runs", 2)
+        progress.print("stays [as it is]")
+        progress.print_plain("not shown")
+    assert "stays [as it is]" in stream.getvalue() and "not shown" not in stream.getvalue()
+
+
+def test_durations_are_said_as_people_say_them():
+    assert [format_duration(seconds) for seconds in (20, 200, 9000)] == ["20 s", "3 min", "2.5 h"]
