@@ -35,7 +35,7 @@ from parity.protocol.records import (
     stamped,
 )
 from parity.protocol.start import initial_weights
-from parity.protocol.tensors import Arrays, dense_table
+from parity.protocol.tensors import Arrays, Table, dense_table
 from parity.rungs.check import Context
 from parity.rungs.initial_weights import law_of
 
@@ -154,15 +154,17 @@ def replay(start: Arrays, optimizer: numpy_mlp.Optimizer) -> Arrays:
     return stack(steps)
 
 
-def make_replay(experiment: Experiment = EXPERIMENT, kind: str | None = None, **changed) -> Replay:
+def make_replay(
+    experiment: Experiment = EXPERIMENT, kind: str | None = None, table: Table = TABLE, **changed
+) -> Replay:
     """Makes the reference's replay; or a candidate's, whose optimizer is of another kind or has other numbers."""
     numbers = optimizers.to_dict(experiment.training.optimizer)
     name = numbers.pop("name")
-    start = inputs.replay_start(TABLE, START)
+    start = inputs.replay_start(table, START)
     if kind or changed:
         weights = replay(start, numpy_mlp.Optimizer(kind or name, {**numbers, **changed}))
         return Replay(weights=map_arrays(weights, one_ulp_away), optimizers=["Own"], updates=inputs.REPLAY_STEPS)
-    variants = [variant.weights(TABLE, start, 0) for variant in inputs.variants()[:2]]
+    variants = [variant.weights(table, start, 0) for variant in inputs.variants()[:2]]
     return Replay(
         gradients=inputs.replay_gradients("float32"),
         start=start,

@@ -1,0 +1,128 @@
+"""A check's id, name and JSON; and how a gap is judged against the reference's own noise floor."""
+
+import json
+
+import numpy as np
+import pytest
+
+from parity.rungs import check
+from parity.rungs.check import MULTIPLE, ULPS, Check, Gap, compare, distance, floor_of, worst
+
+EPS = np.finfo(np.float32).eps
+
+
+# ---- a check
+
+
+def test_a_check_has_an_id_of_its_rung_and_subject():
+    assert Check("scale", "initial weights", "pass").id == "initial-weights/scale"
+    assert Check("batch-loss-free-run", "lockstep", "pass").id == "lockstep/batch-loss-free-run"
+
+
+def test_a_check_is_named_by_its_title_or_its_subjects_words():
+    assert Check("batch-loss", "loss", "pass").name == "batch loss"
+    assert Check("batch-loss-free-run", "lockstep", "pass", title="batch loss, free run").name == "batch loss, free run"
+
+
+def test_a_check_is_plain_json():
+    one = Check("batch-loss", "loss", "fail", 2.5, 1.0, "why", 0.1, {"id": "loss-sum"}, {"step": 3}, "the loss")
+    assert one.to_dict() == {
+        "id": "loss/batch-loss",
+        "name": "the loss",
+        "rung": "loss",
+        "status": "fail",
+        "measured": 2.5,
+        "limit": 1.0,
+        "detail": "why",
+        "noise_floor": 0.1,
+        "cause": {"id": "loss-sum"},
+        "step": 3,
+    }
+    assert json.loads(json.dumps(one.to_dict())) == one.to_dict()
+
+
+def test_a_decision_is_pass_or_fail():
+    assert [check.judged(passed) for passed in (True, False)] == ["pass", "fail"]
+
+
+# ---- the noise floor
+
+
+def test_the_floor_is_the_references_own_and_never_below_a_few_ulp():
+    reference = np.array([2.0, 1.0], np.float32)
+    assert floor_of(reference, [reference, reference]) == pytest.approx(ULPS * EPS * 2)
+    assert floor_of(reference, [reference, reference + np.float32(0.5)]) == 0.5
+    assert floor_of(reference.astype(np.float64), []) == pytest.approx(ULPS * 2**-52 * 2)
+
+
+def test_a_candidates_own_noise_never_widens_a_limit():
+    reference = np.ones(3, np.float32)
+    gap = compare("x", reference, reference + np.float32(1e-3), [reference])
+    assert gap.limit == pytest.approx(MULTIPLE * ULPS * EPS)
+    assert worst("x", "loss", [gap], "").status == "fail"
+
+
+def test_the_largest_gap_is_found_with_its_place():
+    reference = np.zeros((2, 3), np.float32)
+    candidate = reference.copy()
+    candidate[1, 2] = 0.25
+    gap = compare("x", reference, candidate, [reference + np.float32(0.01)])
+    assert (gap.where, gap.measured, gap.index) == ("x[1, 2]", 0.25, (1, 2))
+    assert gap.limit == pytest.approx(0.1) and gap.ratio == pytest.approx(2.5)
+
+
+def test_arrays_that_cannot_be_compared_are_words():
+    some = np.ones(3)
+    assert compare("x", np.ones(0), np.ones(0), []) == "x is empty"
+    assert compare("x", some, np.ones((1, 3)), []) == "x has the shape (1, 3), not (3,)"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "gap"),
+    [
+        (1.0, 1.5, 0.5),
+        (1.0, np.nan, np.inf),
+        (np.nan, 1.0, np.inf),
+        (np.nan, np.nan, 0.0),
+        (np.inf, np.inf, 0.0),
+        (np.inf, -np.inf, np.inf),
+        (1.0, np.inf, np.inf),
+    ],
+)
+def test_no_number_is_infinitely_far_from_a_number(ours, theirs, gap):
+    assert distance(np.array([ours]), np.array([theirs])).tolist() == [gap]
+
+
+def test_a_ratio_of_nothing_to_nothing_is_none_and_of_something_infinite():
+    assert Gap("x", 0.0, 0.0).ratio == 0.0 and Gap("x", 1e-30, 0.0).ratio == np.inf
+
+
+# ---- many gaps at once
+
+
+def test_the_gap_nearest_to_its_limit_is_shown_and_all_are_kept():
+    one = worst("x", "loss", [Gap("wide", 5.0, 1.0), Gap("narrow", 0.9, 0.1)], "why", "the loss")
+    assert (one.status, one.measured, one.limit, one.noise_floor, one.name) == ("pass", 0.9, 1.0, 0.1, "the loss")
+    assert one.detail == "why; worst at narrow" and one.more["largest"] == 5.0 and len(one.more["all"]) == 2
+    assert worst("x", "loss", [Gap("wide", 5.0, 1.0), Gap("narrow", 1.1, 0.1)], "").status == "fail"
+
+
+def test_nothing_to_compare_is_an_error():
+    one = worst("x", "loss", [], "")
+    assert one.status == "error" and one.detail == "nothing was compared"
+
+
+def test_words_fail_and_are_shown():
+    one = worst("x", "loss", [Gap("a", 0.0, 1.0), "b is missing", "c is empty"], "")
+    assert one.status == "fail" and one.detail == one.measured == "b is missing; c is empty"
+
+
+def test_no_number_fails_and_stays_json():
+    one = worst("x", "loss", [Gap("a", np.inf, 1.0)], "")
+    assert one.status == "fail" and one.measured == "not a number" and one.more["largest"] is None
+    json.dumps(one.to_dict(), allow_nan=False)
+
+
+def test_names_that_one_side_lacks_are_told():
+    assert check.missing(["b", "a", "c"], ["c", "d"]) == ["a is missing", "b is missing", "d is extra"]
+    assert check.missing(["a"], ["a"]) == []

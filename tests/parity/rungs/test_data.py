@@ -1,0 +1,73 @@
+"""The rung data: the same images, labels and batches, to the bit and in their order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sample_records import LABELS, PIXELS, make_context, make_facts, make_means
+
+from parity.protocol.answer import fingerprint
+from parity.rungs.data import compare_split, judge_arrays, judge_batches
+
+MEANS = make_means()
+
+
+def test_the_same_arrays_pass():
+    checks = judge_arrays(make_facts(), make_facts("lightning"), make_context())
+    assert [(check.id, check.status) for check in checks] == [
+        ("data/train-images-and-labels", "pass"),
+        ("data/test-images-and-labels", "pass"),
+    ]
+    assert checks[0].detail.startswith("400 images, SHA-256 ")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (PIXELS * np.float32(255 / 256), LABELS, "image_range"),
+        (PIXELS.astype(np.float64), LABELS, "image_dtype: Keras float32, Lightning float64"),
+        (PIXELS, (LABELS + 1) % 3, "label_sha256"),
+        (PIXELS[:-1], LABELS[:-1], "samples: Keras 400, Lightning 399"),
+        (PIXELS[:, ::-1], LABELS, "image_sha256"),
+    ],
+)
+def test_other_pixels_or_labels_fail(images, labels, words):
+    theirs = make_facts("lightning", data={**make_facts().data, "train": fingerprint(images, labels)})
+    checks = judge_arrays(make_facts(), theirs, make_context())
+    assert [check.status for check in checks] == ["fail", "pass"] and words in checks[0].detail
+
+
+def test_a_fact_that_one_side_lacks_fails():
+    ours = make_facts().data["train"]
+    for lacking in ({key: value for key, value in ours.items() if key != "samples"}, {**ours, "more": None}):
+        assert compare_split(ours, lacking, "train").status == "fail"
+
+
+def test_the_prescribed_batches_pass():
+    (check,) = judge_batches(*MEANS, make_context())
+    assert (check.id, check.status) == ("data/batches", "pass")
+
+
+def change(column: int) -> np.ndarray:
+    """Returns the batches' sums with one number of the fourth batch changed."""
+    sums = MEANS[1].sums.copy()
+    sums[3, column] += 1
+    return sums
+
+
+@pytest.mark.parametrize(
+    ("sums", "words"),
+    [
+        (change(0), "first at batch 4: another rows"),
+        (change(1), "first at batch 4: another sum of labels"),
+        (change(2), "first at batch 4: another sum of pixels"),
+        (change(3), "first at batch 4: another order of rows"),
+        (MEANS[1].sums[:-1], "Lightning trained 63 batches in 2 epochs, Keras 64"),
+        (np.empty((0, 4)), "Lightning trained 0 batches"),
+        (None, "Lightning trained 0 batches"),
+        (change(0) * np.nan, "first at batch 1"),
+    ],
+)
+def test_other_batches_fail(sums, words):
+    (check,) = judge_batches(MEANS[0], replace(MEANS[1], sums=sums), make_context())
+    assert check.status == "fail" and words in check.detail

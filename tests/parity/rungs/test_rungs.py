@@ -1,0 +1,73 @@
+"""The ladder is one ordered list: its rungs, their files, the causes' files and the catalogue have one vocabulary."""
+
+import pytest
+from conftest import ROOT
+
+from parity.causes.search import SEARCHES
+from parity.protocol.records import PARTS
+from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS
+from parity.rungs import NEEDED, QUESTIONS, RUNGS, own_rung, rungs_of
+from parity.traps.catalogue import TRAPS
+
+# Rungs without a file of their own kind: what they need no other file for.
+WITHOUT_JUDGE = {"independent", "published"}
+WITHOUT_CAUSE = {*WITHOUT_JUDGE, "experiment", "interchange", "speed"}
+STEMS = [rung.name.replace(" ", "_") for rung in RUNGS]
+
+
+def stems(package: str, *others: str) -> set[str]:
+    """Returns the names of a package's modules, but for its helpers."""
+    return {path.stem for path in (ROOT / "parity" / package).glob("*.py")} - {"__init__", *others}
+
+
+def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
+    assert stems("rungs", "check") == set(STEMS) - WITHOUT_JUDGE
+
+
+def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():
+    assert stems("causes", "search", "hypothesis", "answers") == set(STEMS) - WITHOUT_CAUSE
+
+
+def test_the_catalogues_traps_are_on_rungs_that_have_causes():
+    assert {trap.rung.replace(" ", "_") for trap in TRAPS.values()} == set(STEMS) - WITHOUT_CAUSE
+
+
+def test_a_rung_is_judged_by_functions_of_its_own_file():
+    for rung in RUNGS:
+        for judge in rung.judges.values():
+            assert judge.__module__ == f"parity.rungs.{rung.name.replace(' ', '_')}"
+        assert bool(rung.judges) == (rung.name not in WITHOUT_JUDGE)
+
+
+def test_causes_are_searched_for_in_the_parts_that_their_rung_is_judged_from():
+    for part, searches in SEARCHES.items():
+        assert part in CANDIDATE_PARTS
+        for search in searches:
+            rung = search.__module__.rpartition(".")[2].replace("_", " ")
+            assert rung in {rung.name for rung in rungs_of(part)}, (part, rung)
+
+
+@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+def test_every_part_that_a_candidate_answers_is_judged(part):
+    assert rungs_of(part) and own_rung(part) in rungs_of(part)
+
+
+def test_only_parts_that_are_answered_are_judged():
+    judged = {part for rung in RUNGS for part in rung.judges}
+    assert judged == set(CANDIDATE_PARTS) and {need for needs in NEEDED.values() for need in needs} <= set(
+        REFERENCE_PARTS
+    )
+    assert judged | set(REFERENCE_PARTS) <= set(PARTS)
+
+
+def test_names_and_questions_are_said_once():
+    assert len(QUESTIONS) == len(RUNGS) and len(set(QUESTIONS.values())) == len(RUNGS)
+    assert all("?" in question for question in QUESTIONS.values())
+
+
+def test_rungs_stand_in_the_order_from_cause_to_effect():
+    order = [own_rung(part).name for part in CANDIDATE_PARTS]
+    assert order == [
+        "experiment", "initial weights", "forward", "optimizer", "metrics", "lockstep", "lockstep", "interchange",
+    ]  # fmt: skip
+    assert [rung.name for rung in RUNGS][:3] == ["experiment", "data", "architecture"]
