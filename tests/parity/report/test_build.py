@@ -1,11 +1,14 @@
 """The report: its verdict follows the checks, its schema is the published one, one sentence says the verdict."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from sample_reports import CHECKS, ERROR, FAILED, build_report
+from sample_records import make_sides
+from sample_reports import CHECKS, ERROR, FAILED, build_report, trained_side
 
 from mlp_spec.experiment import PRESETS
+from parity.process import Side
 from parity.report import build
 
 
@@ -43,3 +46,40 @@ def test_one_sentence_says_the_verdict():
     failed = build.sentence(build_report([*CHECKS, ERROR, FAILED]))
     assert failed.startswith("NO PARITY") and "lockstep / curve acc" in failed
     assert build.sentence(build_report([ERROR])).startswith("COULD NOT RUN")
+
+
+def test_a_side_is_described_by_what_it_recorded():
+    side = build.describe_side(Side(dict(make_sides()[0].parts)))
+    assert [layer["outputs"] for layer in side["layers"]] == [6, 5, 3] and side["parameters"] == 131
+    assert list(side["history"]) == ["loss", "acc", "val_loss", "val_acc"] and len(side["history"]["loss"]) == 4
+    assert side["device"] == "cpu" and side["epoch_seconds"] == [0.5] * 4
+    assert json.loads(json.dumps(side)) == side
+
+
+@pytest.mark.parametrize("part", ["facts", "lockstep"])
+def test_a_side_that_has_not_trained_is_none(part):
+    parts = {name: record for name, record in make_sides()[0].parts.items() if name != part}
+    assert build.describe_side(Side(parts)) is None
+
+
+def test_a_report_without_any_answer_is_built_and_was_not_decided():
+    report = build_report([ERROR], (Side(), Side()))
+    assert report["verdict"] == "could-not-run" and report["sides"] == {"keras": None, "lightning": None}
+    assert report["environment"]["devices"] == {"keras": None, "lightning": None}
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_what_stands_in_our_place_is_named():
+    keras, lightning = trained_side("cpu"), trained_side("cpu")
+    lightning.parts["facts"] = replace(lightning.parts["facts"], candidate="port.py:Mine")
+    assert build_report(sides=(keras, lightning))["candidate"] == {
+        "candidate": "port.py:Mine",
+        "candidate_datamodule": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0.00012345, "0.000123"), (12345, "12,345"), ("not a number", "not a number")]
+)
+def test_values_are_shown_as_people_read_them(value, text):
+    assert build.shown(value) == text
