@@ -10,15 +10,14 @@ import pytest
 
 from parity import process
 from parity.ladder.progress import LadderProgress
-from parity.process import ask, run, watch
+from parity.process import Ended, ask, watch
 from parity.protocol.records import Restarts
 from parity.protocol.task import ADAPTERS, Task, recording_path, write_record
 
 
-def run_script(tmp_path, script, stall=30.0, on_event=lambda event: None):
-    """Runs a script in place of Keras's process."""
-    task = Task(("facts",), str(tmp_path / "out"))
-    return run("keras", task, tmp_path, stall, on_event, [sys.executable, "-u", "-c", script])
+def run_script(script, stall=30.0, on_event=lambda event: None):
+    """Runs a script in place of Keras's process; returns None, or what went wrong."""
+    return watch([sys.executable, "-u", "-c", script], stall, on_event).explain("Keras", stall)
 
 
 GOOD = """
@@ -27,12 +26,11 @@ print("a line of its own")
 """
 
 
-def test_a_process_that_ends_well_says_nothing_more(tmp_path):
+def test_a_process_that_ends_well_says_nothing_more():
     events = []
-    assert run_script(tmp_path, GOOD, on_event=events.append) is None
+    assert run_script(GOOD, on_event=events.append) is None
     assert [event["event"] for event in events] == ["start"]
-    assert (tmp_path / "keras.log").read_text() == "a line of its own\n"
-    assert Task.read(tmp_path / "keras-task.json").parts == ("facts",)
+    assert watch([sys.executable, "-c", GOOD], 30.0, lambda event: None).lines == ["a line of its own"]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +45,8 @@ def test_a_process_that_ends_well_says_nothing_more(tmp_path):
         ("print('E0000 00:00:1.2 3 cuda.cc:5] no device'); print('seen'); raise SystemExit(1)", ["lines:\n  seen"]),
     ],
 )
-def test_a_process_that_dies_is_explained(tmp_path, script, words):
-    message = run_script(tmp_path, script)
+def test_a_process_that_dies_is_explained(script, words):
+    message = run_script(script)
     assert message.startswith("Keras")
     for word in words:
         assert word in message
@@ -64,9 +62,9 @@ def test_a_process_that_dies_is_explained(tmp_path, script, words):
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
     ],
 )
-def test_a_process_that_hangs_is_stopped(tmp_path, script):
+def test_a_process_that_hangs_is_stopped(script):
     started = time.monotonic()
-    assert "silent for 1 s and was stopped" in run_script(tmp_path, script, stall=1.0)
+    assert "silent for 1 s and was stopped" in run_script(script, stall=1.0)
     assert time.monotonic() - started < 20
 
 
@@ -110,9 +108,9 @@ def test_a_malformed_event_is_a_line_like_any_other(event):
 
 
 def test_a_users_error_is_the_message_alone():
-    ended = process.Ended(2, ["a warning", "error: no GPU was found"])
+    ended = Ended(2, ["a warning", "error: no GPU was found"])
     assert ended.explain("Keras", 5) == "Keras: no GPU was found"
-    assert process.Ended(0, ["error: none"]).explain("Keras", 5) is None
+    assert Ended(0, ["error: none"]).explain("Keras", 5) is None
 
 
 def test_the_most_memory_is_measured():
@@ -147,26 +145,30 @@ PARTS = ("facts", "cases", "restarts", "interchange")
 
 
 class Script:
-    """Stands for the runs of a framework's process: each answers some parts, and ends with a message or without.
+    """Stands for the runs of a framework's process: each answers some parts, and ends well or not.
 
     Args:
         folder: where recordings go.
-        runs: of each run, what it does with parts (`part`, `failed`, `damaged`), and its message.
+        runs: of each run, what it does with parts (`part`, `failed`, `damaged`), and how it ends.
     """
 
     def __init__(self, folder, *runs):
         self.folder, self.runs, self.asked = folder, list(runs), []
 
-    def __call__(self, name, task, folder, stall, on_event, command=None):
-        self.asked.append(task.parts)
-        done, message = self.runs.pop(0)
+    def __call__(self, command, stall, on_event):
+        assert command[1:3] == ["-m", ADAPTERS["keras"]] and Task.read(command[3]).parts == PARTS
+        self.asked.append(tuple(command[4:]))
+        done, ended = self.runs.pop(0)
         for part, what in done.items():
             if what == "damaged":
                 recording_path(self.folder, part).write_text("no recording")
             elif what == "part":
                 write_record(self.folder, part, Restarts(losses=np.ones(2)))
             on_event({"event": "failed" if what == "failed" else "part", "part": part, "message": "no weights"})
-        return message
+        return ended
+
+
+WELL, KILLED = Ended(0, ["a line"]), Ended(-9, ["last words"])
 
 
 @pytest.fixture
@@ -175,37 +177,42 @@ def ask_script(tmp_path, monkeypatch):
 
     def asked(*runs, **options):
         script = Script(tmp_path / "out", *runs)
-        monkeypatch.setattr(process, "run", script)
+        monkeypatch.setattr(process, "watch", script)
         monkeypatch.setattr("parity.protocol.task.PARTS", dict.fromkeys(PARTS, Restarts))
-        return ask("keras", Task(PARTS, str(tmp_path / "out")), tmp_path, 10.0, **options), script
+        task = Task(PARTS, str(tmp_path / "out"))
+        return ask("keras", task, task.write(tmp_path / "keras.json"), 10.0, **options), script
 
     return asked
 
 
 def test_every_part_that_is_answered_is_read_and_announced(ask_script):
     arrived, events = [], []
-    side, script = ask_script((dict.fromkeys(PARTS, "part"), None), arrived=arrived.append, follow=events.append)
+    side, script = ask_script((dict.fromkeys(PARTS, "part"), WELL), arrived=arrived.append, follow=events.append)
     assert list(side.parts) == arrived == list(PARTS) and side.errors == {} and script.asked == [PARTS]
     assert [event["part"] for event in events] == list(PARTS)
 
 
+def test_what_the_process_printed_is_left_beside_its_task(ask_script, tmp_path):
+    ask_script((dict.fromkeys(PARTS, "part"), WELL))
+    assert (tmp_path / "keras.log").read_text() == "a line\n" and Task.read(tmp_path / "keras.json").parts == PARTS
+
+
 def test_a_process_that_ends_goes_on_behind_the_part_it_ended_in(ask_script):
-    side, script = ask_script(
-        ({"facts": "part"}, "Keras was killed by signal 9"), ({"restarts": "part", "interchange": "part"}, None)
-    )
+    side, script = ask_script(({"facts": "part"}, KILLED), ({"restarts": "part", "interchange": "part"}, WELL))
     assert script.asked == [PARTS, PARTS[2:]]
-    assert side.errors == {"cases": "Keras was killed by signal 9"} and list(side.parts) == ["facts", *PARTS[2:]]
+    assert side.errors == {"cases": "Keras was killed by signal 9; its last lines:\n  last words"}
+    assert list(side.parts) == ["facts", *PARTS[2:]]
 
 
 def test_a_process_that_never_got_going_is_not_started_again(ask_script):
-    side, script = ask_script(({}, "Keras: there is no module keras"))
+    side, script = ask_script(({}, Ended(2, ["error: there is no module keras"])))
     assert script.asked == [PARTS] and side.errors == dict.fromkeys(PARTS, "Keras: there is no module keras")
 
 
 def test_a_part_that_failed_and_a_damaged_recording_are_errors_of_that_part(ask_script):
     arrived = []
     done = {"facts": "part", "cases": "failed", "restarts": "damaged", "interchange": "part"}
-    side, _ = ask_script((done, None), arrived=arrived.append)
+    side, _ = ask_script((done, WELL), arrived=arrived.append)
     assert side.errors["cases"] == "no weights" and "is not a recording" in side.errors["restarts"]
     assert arrived == list(side.parts) == ["facts", "interchange"]
 
@@ -214,18 +221,20 @@ def test_a_part_that_failed_and_a_damaged_recording_are_errors_of_that_part(ask_
 def test_a_recording_with_a_missing_or_an_extra_array_is_an_error_of_its_part(arrays, tmp_path, monkeypatch):
     from parity.protocol import recording
 
-    def run_once(name, task, folder, stall, on_event, command=None):
+    def answer(command, stall, on_event):
         metadata = Restarts(losses=np.ones(2)).to_recording().metadata
         recording.write(recording_path(tmp_path / "out", "restarts"), arrays, metadata)
         on_event({"event": "part", "part": "restarts"})
+        return WELL
 
-    monkeypatch.setattr(process, "run", run_once)
-    side = ask("keras", Task(("restarts",), str(tmp_path / "out")), tmp_path, 10.0)
+    monkeypatch.setattr(process, "watch", answer)
+    task = Task(("restarts",), str(tmp_path / "out"))
+    side = ask("keras", task, task.write(tmp_path / "keras.json"), 10.0)
     assert side.parts == {} and list(side.errors) == ["restarts"]
 
 
 def test_a_process_that_ends_well_without_an_answer_is_an_error(ask_script):
-    side, _ = ask_script(({"facts": "part"}, None), ({}, None), ({}, None), ({}, None))
+    side, _ = ask_script(({"facts": "part"}, WELL), ({}, WELL), ({}, WELL), ({}, WELL))
     assert side.errors == dict.fromkeys(PARTS[1:], "Keras ended without an answer")
 
 
@@ -234,6 +243,7 @@ def test_a_recording_of_an_earlier_run_is_not_read(tmp_path, monkeypatch):
     for part in PARTS:
         write_record(tmp_path / "keras", part, Restarts(losses=np.ones(2)))
     monkeypatch.setitem(ADAPTERS, "keras", "no_such_package")  # a process that ends without an answer
-    side = ask("keras", Task(PARTS, str(tmp_path / "keras")), tmp_path, 30.0)
+    task = Task(PARTS, str(tmp_path / "keras"))
+    side = ask("keras", task, task.write(tmp_path / "keras.json"), 30.0)
     assert side.parts == {} and set(side.errors) == set(PARTS)
     assert not recording_path(tmp_path / "keras", "facts").exists()

@@ -9,7 +9,7 @@ from parity.traps.catalogue import TRAPS
 
 def test_a_hypothesis_has_the_catalogues_formulas():
     one = Hypothesis.of("adam-epsilon", "epsilon 1e-8", 0.5)
-    assert (one.keras, one.other) == (TRAPS["adam-epsilon"].keras, TRAPS["adam-epsilon"].other)
+    assert (one.keras, one.other) == (TRAPS["adam-epsilon"].keras, TRAPS["adam-epsilon"].port)
 
 
 def test_a_formula_with_a_number_of_this_case_takes_its_place():

@@ -61,7 +61,8 @@ class Processes:
         self.sides, self.hold = dict(zip((KERAS, LIGHTNING), sides, strict=True)), hold
         self.tasks, self.finished, self.answered = {}, threading.Event(), []
 
-    def ask(self, name, task, folder, stall, follow=lambda event: None, arrived=lambda part: None, side=None):
+    def ask(self, name, task, path, stall, follow=lambda event: None, arrived=lambda part: None, side=None):
+        assert Task.read(path) == task
         self.tasks[name] = task
         side = side or Side()
         for part in task.parts:
@@ -141,7 +142,7 @@ def test_a_part_that_failed_leaves_the_others_judged(processes, tmp_path):
 def test_an_interruption_stops_the_other_side_and_is_raised(monkeypatch, tmp_path):
     reference, _ = sample_records.make_sides()
 
-    def ask(name, task, folder, stall, follow=None, arrived=None, side=None):
+    def ask(name, task, path, stall, follow=None, arrived=None, side=None):
         if name == LIGHTNING:
             raise KeyboardInterrupt
         side.parts |= reference.parts

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +18,10 @@ from conftest import ROOT, run_python
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.support.errors import UserError
+from parity.pair import Pair
 from parity.protocol import recording, task
 from parity.protocol.answer import (
+    Session,
     answer_parts,
     describe_batches,
     explain_error,
@@ -27,7 +32,7 @@ from parity.protocol.answer import (
     stack,
 )
 from parity.protocol.records import Numbers, Restarts
-from parity.protocol.task import SnippetsTask, Task
+from parity.protocol.task import CheckpointTask, SeedsTask, SnippetsTask, Task
 
 IMAGES = np.random.default_rng(0).random((50, 784), np.float32)
 LABELS = np.arange(50) % 7
@@ -107,7 +112,7 @@ def test_a_finished_epoch_is_reported(capsys):
 def failing(error):
     """Returns an answer that fails."""
 
-    def answer():
+    def answer(subject):
         raise error
 
     return answer
@@ -119,12 +124,12 @@ def events(capsys):
 
 
 def test_a_part_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
-    answers = {
-        "facts": lambda: Restarts(losses=np.ones(2)),
+    parts = {
+        "facts": lambda session: Restarts(losses=np.full(2, session)),
         "initial_weights": failing(ValueError("no weights today")),
         "cases": failing(UserError("a sentence for people")),
     }
-    answer_parts(Task(tuple(answers), str(tmp_path)), answers, PRESETS["small"])
+    answer_parts(Task(tuple(parts), str(tmp_path)), parts, 7.0, PRESETS["small"])
     sent = events(capsys)
     assert [(event["event"], event["part"]) for event in sent] == [
         ("begin", "facts"), ("part", "facts"), ("begin", "initial_weights"), ("failed", "initial_weights"),
@@ -133,44 +138,84 @@ def test_a_part_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
     assert "ValueError: no weights today (test_answer.py, line" in sent[3]["message"]
     assert sent[5]["message"] == "a sentence for people"
     record = Restarts.from_recording(recording.read(task.recording_path(tmp_path, "facts")))
-    assert record.run_id == PRESETS["small"].run_id and record.seconds >= 0
+    assert record.losses.tolist() == [7, 7] and record.run_id == PRESETS["small"].run_id and record.seconds >= 0
     assert [path.name for path in tmp_path.iterdir()] == ["facts.npz"]
 
 
 def test_a_part_without_a_record_and_an_unknown_part(tmp_path, capsys):
-    answer_parts(Task(("seeds", "dreams"), str(tmp_path)), {"seeds": lambda: None}, None)
+    answer_parts(Task(("seeds", "dreams"), str(tmp_path)), {"seeds": lambda task: None}, None, None)
     assert [event["event"] for event in events(capsys)] == ["begin", "part", "begin", "failed"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_task_of_the_command_line_is_answered(tmp_path, capsys, monkeypatch):
-    asked = Task(("snippets",), str(tmp_path), snippets=SnippetsTask("", {"a": "[1]"}))
-    asked.write(tmp_path / "task.json")
-    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "task.json")])
-    prepared = []
-
-    def prepare(given):
-        prepared.append(given)
-        return {"snippets": lambda: Numbers(numbers={"a": [1.0]})}, None
-
-    assert main(prepare) == 0 and prepared == [asked]
-    assert task.read_record(tmp_path, "snippets").numbers == {"a": [1.0]}
+# ---- the command
 
 
-def test_a_framework_that_cannot_start_is_one_message(tmp_path, capsys, monkeypatch):
-    Task((), str(tmp_path)).write(tmp_path / "task.json")
-    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "task.json")])
+PAIR = Pair(PRESETS["small"], "mnist-sample")
 
-    def prepare(given):
-        raise UserError("there is no GPU")
 
-    assert main(prepare) == 2
-    assert "error: there is no GPU" in capsys.readouterr().err
+@pytest.fixture
+def answer_task(tmp_path, monkeypatch):
+    """Answers a task by a made adapter; returns the status and what was asked of which module."""
+
+    def answered(asked: Task, *parts: str, open_session=Session):
+        asked.write(tmp_path / "task.json")
+        monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "task.json"), *parts])
+        calls = []
+
+        def import_module(name):
+            def answer(subject):
+                calls.append((name, subject))
+                return Numbers(numbers={"a": [1.0]})
+
+            return SimpleNamespace(PARTS=defaultdict(lambda: answer))
+
+        monkeypatch.setattr("parity.protocol.answer.import_module", import_module)
+        return main("some.adapter", open_session), calls
+
+    return answered
+
+
+def test_the_ladders_parts_are_answered_in_one_session(answer_task, tmp_path):
+    status, calls = answer_task(Task(("facts", "cases"), str(tmp_path), PAIR))
+    assert status == 0 and [name for name, _ in calls] == ["some.adapter.answer"] * 2
+    session = calls[0][1]
+    assert session is calls[1][1] and session.pair == PAIR and session.experiment == PRESETS["small"]
+    assert (session.seed, session.batch_size) == (0, 32)
+    record = Numbers.from_recording(recording.read(task.recording_path(tmp_path, "cases")))
+    assert record.run_id == PRESETS["small"].run_id
+
+
+def test_parts_that_are_named_behind_the_file_alone_are_answered(answer_task, tmp_path, capsys):
+    _, calls = answer_task(Task(("facts", "cases", "metrics"), str(tmp_path), PAIR), "metrics")
+    assert len(calls) == 1 and calls[0][1].task.parts == ("metrics",)
+    assert [event["part"] for event in events(capsys)] == ["metrics", "metrics"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "module"),
+    [
+        (Task(("seeds",), "", PAIR, seeds=SeedsTask((0,), "store")), "some.adapter.seeds"),
+        (Task(("read",), "", PAIR, checkpoint=CheckpointTask("a.keras")), "some.adapter.convert"),
+        (Task(("snippets",), "", snippets=SnippetsTask("", {"a": "[1]"})), "parity.traps.evaluate"),
+    ],
+)
+def test_everything_else_is_answered_from_the_task_without_a_session(asked, module, answer_task, tmp_path, monkeypatch):
+    monkeypatch.setattr("parity.protocol.answer.take_share", lambda seeds: None)
+    asked = replace(asked, output_dir=str(tmp_path))
+    assert answer_task(asked, open_session=None) == (0, [(module, asked)])
+
+
+def test_a_framework_that_cannot_start_is_one_message(answer_task, tmp_path, capsys):
+    status, calls = answer_task(
+        Task(("facts",), str(tmp_path), PAIR), open_session=failing(UserError("there is no GPU"))
+    )
+    assert (status, calls) == (2, []) and "error: there is no GPU" in capsys.readouterr().err
 
 
 def test_an_error_is_told_with_the_place_in_the_users_code():
     try:
-        failing(KeyError("dense"))()
+        failing(KeyError("dense"))(None)
     except KeyError as error:
         assert explain_error(error).startswith("KeyError: 'dense' (test_answer.py, line ")
     assert explain_error(UserError("a sentence")) == "a sentence"
