@@ -1,7 +1,10 @@
 """The import rules, each in a fresh process, also for indirect imports; and what `--help` may load."""
 
+import ast
+import re
+
 import pytest
-from conftest import run_python
+from conftest import ROOT, run_python
 
 FRAMEWORKS = ["torch", "torchvision", "lightning", "tensorflow", "keras"]
 HEAVY = [*FRAMEWORKS, "matplotlib", "scipy", "numpy", "jinja2"]
@@ -32,6 +35,7 @@ def loaded(package: str, *names: str) -> list[str]:
             "mlp_spec",
             [*FRAMEWORKS, "scipy", "rich", "matplotlib", "tyro", "keras_reference", "lightning_mlp", "parity"],
         ),
+        ("keras_like", [*KERAS_SIDE, "lightning", "lightning_mlp", "mlp_spec", "parity"]),
         ("keras_reference", [*TORCH_SIDE, "parity"]),
         ("lightning_mlp", [*KERAS_SIDE, "parity"]),
         ("parity", [*FRAMEWORKS, "keras_reference", "lightning_mlp"]),
@@ -80,24 +84,34 @@ def test_help_loads_nothing_heavy(module):
     assert ended.out.strip().splitlines()[-1] == "LOADED 0", ended
 
 
+@pytest.mark.parametrize("package", ["mlp_spec", "keras_reference", "lightning_mlp", "keras_like", "notebooks"])
+def test_the_lab_never_imports_the_engine_also_inside_functions(package):
+    paths = sorted((ROOT / package).rglob("*.py"))
+    lines = [line.strip() for path in paths for line in path.read_text().splitlines()]
+    assert paths and not [line for line in lines if re.match(r"(from|import) parity\b", line)]
+
+
+@pytest.mark.parametrize("package", ["keras_reference", "lightning_mlp"])
+def test_the_lab_speaks_of_no_measuring(package):
+    words = re.compile(r"probe|listen|planted|adapter|snapshot|replay(?!\(\))|parity run", re.IGNORECASE)
+    paths = sorted((ROOT / package).rglob("*.py"))
+    assert paths and not [(path.name, word) for path in paths for word in words.findall(path.read_text())]
+
+
 ALLOWED = {
     "keras_reference/model.py": {"keras"},
     "lightning_mlp/model.py": {"itertools", "torch", "lightning", "keras_like.optimizers"},
-    "lightning_mlp/keras_optimizers.py": {"torch"},
+    "keras_like/optimizers.py": {"torch"},
 }
 
 
 @pytest.mark.parametrize("path", ALLOWED)
 def test_a_student_can_copy_the_file_whole(path):
-    import ast
-
-    from conftest import ROOT
-
     imported = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            own = node.module.startswith("lightning_mlp")
+            own = node.module.startswith("keras_like")
             imported.add(node.module if own else node.module.split(".")[0])
     assert imported == ALLOWED[path]

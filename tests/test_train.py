@@ -18,15 +18,13 @@ import sys, numpy as np
 from keras_reference import backend
 backend.start("cpu", "float32")
 from keras_reference import checkpoint
-from parity.adapters.keras import tensors as layers
-print({name: array.tobytes().hex() for name, array in layers.weights(checkpoint.load(sys.argv[1])).items()})
+print([array.tobytes().hex() for array in checkpoint.load(sys.argv[1]).get_weights()])
 """,
     "lightning": """
 import sys
-from parity.adapters.torch import tensors as layers
 from lightning_mlp.model import LitMLP
 model = LitMLP.load_from_checkpoint(sys.argv[1], weights_only=True)
-print({name: array.tobytes().hex() for name, array in layers.weights(model).items()})
+print([parameter.detach().numpy().tobytes().hex() for parameter in model.parameters()])
 """,
 }
 

@@ -1,6 +1,5 @@
 """LitMLP: start, forward, prediction, loss, checkpoints, and what it refuses."""
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,22 +9,24 @@ from keras_like.optimizers import KerasAdam
 from lightning_mlp import train
 from lightning_mlp.model import EpochMean, LitMLP
 from mlp_spec.experiment import PRESETS
-from mlp_spec.support.errors import UserError
-from parity.adapters.torch import tensors as layers
 
 IMAGES = torch.rand(5, 784, generator=torch.Generator().manual_seed(1))
+
+
+def linear_layers(model):
+    return [layer for layer in model.layers if isinstance(layer, nn.Linear)]
 
 
 @pytest.mark.parametrize(("preset", "counts"), [("small", [19_625, 260]), ("bigger", [78_500, 7_575, 1_900, 260])])
 def test_parameters_are_the_labs(preset, counts):
     model = train.build(PRESETS[preset])
-    assert [layer.parameters for layer in layers.describe(model, 784)] == counts
+    assert [layer.weight.numel() + layer.bias.numel() for layer in linear_layers(model)] == counts
     assert sum(parameter.numel() for parameter in model.parameters()) == sum(counts)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_initialisation_is_complete_and_keras_like(preset):
-    for _, layer in layers.dense_layers(train.build(PRESETS[preset])):
+    for layer in linear_layers(train.build(PRESETS[preset])):
         # limit = sqrt(6 / (fan_in + fan_out)); PyTorch's own would be 1 / sqrt(fan_in)
         limit = (6 / (layer.in_features + layer.out_features)) ** 0.5
         largest = layer.weight.abs().max().item()
@@ -104,38 +105,3 @@ def test_the_sums_of_a_mean_stay_where_they_are_once_they_are_on_the_device():
         mean.reset(torch.device("cpu"))
     assert {name: total.data_ptr() for name, total in vars(mean).items()} == before
     assert not any(total.item() for total in vars(mean).values())
-
-
-def test_canonical_weights_go_in_and_come_out_transposed():
-    model = LitMLP(hidden_sizes=(4,))
-    arrays = {name: np.random.default_rng(0).random(a.shape, np.float32) for name, a in layers.weights(model).items()}
-    assert arrays["dense_0/kernel"].shape == (784, 4)
-    layers.load_weights(model, arrays)
-    np.testing.assert_array_equal(model.layers[0].weight.detach().numpy(), arrays["dense_0/kernel"].T)
-    for name, array in layers.weights(model).items():
-        np.testing.assert_array_equal(array, arrays[name])
-
-
-def test_weights_of_another_model_are_refused_and_change_nothing():
-    model, before = LitMLP(hidden_sizes=(10,)), None
-    before = layers.weights(model)
-    # a square kernel transposed by mistake would fit silently; missing and extra ones must not
-    other = layers.weights(LitMLP(hidden_sizes=(10, 10)))
-    with pytest.raises(UserError, match="do not fit"):
-        layers.load_weights(model, other)
-    for name, array in layers.weights(model).items():
-        np.testing.assert_array_equal(array, before[name])
-
-
-def test_the_description_reads_the_modules():
-    class Other(LitMLP):
-        def __init__(self):
-            super().__init__(hidden_sizes=(7, 6))
-            self.layers[3] = nn.ReLU()
-
-    described = layers.describe(Other(), 784)
-    assert [(layer.inputs, layer.outputs, layer.activation) for layer in described] == [
-        (784, 7, "sigmoid"),
-        (7, 6, "relu"),
-        (6, 10, "softmax"),
-    ]

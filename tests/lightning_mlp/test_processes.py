@@ -13,7 +13,6 @@ import torch
 from conftest import ROOT, run_python
 
 from lightning_mlp.data import EpochBatches, check_shares
-from lightning_mlp.device import RANKS, is_main_process
 from mlp_spec.runs.folder import CURVES
 from mlp_spec.support.errors import UserError
 
@@ -68,17 +67,6 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         check_shares(4000, 30, 4)
     with pytest.raises(UserError, match="2 processes cannot share a batch of 1 equally"):  # the last one
         check_shares(4001, 32, 2)
-
-
-@pytest.mark.parametrize("name", RANKS)
-def test_one_process_of_several_is_the_main_one(name, monkeypatch):
-    for other in RANKS:
-        monkeypatch.delenv(other, raising=False)
-    assert is_main_process()
-    monkeypatch.setenv(name, "0")
-    assert is_main_process()
-    monkeypatch.setenv(name, "1")
-    assert not is_main_process()
 
 
 @pytest.mark.parametrize(

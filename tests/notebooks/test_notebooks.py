@@ -1,7 +1,6 @@
-"""The lab's notebooks: made from their texts, the same cell by cell, and executed on the offline sample."""
+"""The lab's notebooks: the same cell by cell, on the lab alone, and executed on the offline sample."""
 
 import base64
-import importlib.util
 import math
 import re
 import sys
@@ -10,15 +9,11 @@ from dataclasses import dataclass, field
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, assert_user_error, run_python
+from conftest import ROOT, run_python
 
 from mlp_spec.experiment import PRESETS
 
 FOLDER = ROOT / "notebooks"
-# By its path: the folder is no package that is installed.
-SPEC = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
-make = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(make)
 SIDES = ("keras", "lightning")
 SHORT = 'dataset = "mnist-sample"\nepochs_small, epochs_bigger, epochs_own = 2, 2, 2\n'
 # What the texts say and no cell shows; each runs as one more cell of its notebook.
@@ -75,47 +70,20 @@ def parameters(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def test_there_are_two_notebooks():
-    assert [source.name for source in make.SOURCES] == ["keras_lab.py", "lightning_lab.py"]
-    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {source.stem for source in make.SOURCES}
-
-
-@pytest.mark.parametrize("source", make.SOURCES, ids=lambda source: source.stem)
-def test_a_notebook_is_the_one_that_its_text_makes(source):
-    made = make.notebook(source)
-    kept = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    for ours, theirs in zip(made.cells, kept.cells, strict=True):
-        assert ours == theirs, f"{theirs.id}: run make notebooks"
-    assert make.render(source) == source.with_suffix(".ipynb").read_text(encoding="utf-8"), "run make notebooks"
-
-
-def test_a_changed_text_makes_another_notebook(tmp_path):
-    source = make.SOURCES[0]
-    copy = tmp_path / source.name
-    copy.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    assert make.render(copy) == make.render(source)
-    copy.write_text(source.read_text(encoding="utf-8").replace("batch_size=32", "batch_size=64"), encoding="utf-8")
-    assert make.render(copy) != make.render(source)
-
-
-def test_the_command_writes_every_notebook(tmp_path, monkeypatch, capsys):
-    copies = [tmp_path / source.name for source in make.SOURCES]
-    for source, copy in zip(make.SOURCES, copies, strict=True):
-        copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(make, "SOURCES", copies)
-    make.make()
-    assert capsys.readouterr().out.count("Written: ") == 2
-    for copy in copies:
-        made = copy.with_suffix(".ipynb")
-        assert made.read_bytes() == (FOLDER / made.name).read_bytes()
-
-
-def test_without_jupytext_the_command_says_what_to_install():
-    code = "import runpy, sys; sys.modules['jupytext'] = None; runpy.run_module('notebooks.make', run_name='__main__')"
-    assert_user_error(run_python("-c", code), "jupytext", "[notebooks]")
+    stems = {"keras_lab", "lightning_lab"}
+    assert {path.stem for path in FOLDER.glob("*_lab.py")} == stems == {path.stem for path in FOLDER.glob("*.ipynb")}
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_notebook_is_kept_without_outputs(side):
+def test_a_notebook_imports_the_lab_alone(side):
+    code = "\n".join(cell.source for cell in read(side).cells if cell.cell_type == "code")
+    packages = set(re.findall(r"^(?:from|import) (\w+)", code, re.MULTILINE))
+    own = {"keras_like", "mlp_spec", "lightning_mlp"} if side == "lightning" else {"mlp_spec", "keras_reference"}
+    assert packages & {path.parent.name for path in ROOT.glob("*/__init__.py")} == own
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_notebook_is_stored_without_outputs(side):
     code = [cell for cell in read(side).cells if cell.cell_type == "code"]
     assert code
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
@@ -147,19 +115,19 @@ def test_cells_that_differ_are_seen(change):
 def test_both_notebooks_ask_the_same_questions():
     keras, lightning = (questions(read(side)) for side in SIDES)
     assert keras == lightning
-    numbers = [int(found) for text in keras for found in re.findall(r"\*\*Question (\d+)", text)]
+    numbers = [int(number) for text in keras for number in re.findall(r"\*\*Question (\d+)", text)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 5
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(
-    "said",
+    "text",
     ["`uint8`", "`model = model.fit(...)`", "static graphs", "softmax", "nn.Linear", "varepsilon", "shuffle", "312"],
 )
-def test_a_mistake_or_difference_is_told_on_both_sides(side, said):
-    told = [text for cell in read(side).cells for text in cell.source.split("\n\n") if MARK.match(text)]
-    assert any(said in text for text in told)
+def test_a_mistake_or_difference_is_named_on_both_sides(side, text):
+    marked = [part for cell in read(side).cells for part in cell.source.split("\n\n") if MARK.match(part)]
+    assert any(text in part for part in marked)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -243,16 +211,16 @@ def execute(notebook: nbformat.NotebookNode, folder):
 
 def sections(notebook: nbformat.NotebookNode) -> dict[str, Section]:
     """Gathers the outputs by the heading that they stand under."""
-    found, section = {}, Section()
+    by_heading, section = {}, Section()
     for cell in notebook.cells:
         for heading in headings(cell):
-            section = found.setdefault(heading.lstrip("# "), Section())
+            section = by_heading.setdefault(heading.lstrip("# "), Section())
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             section.text += output.get("text", "") + data.get("text/plain", "") + "\n"
             if "image/png" in data:
                 section.pictures.append(base64.b64decode(data["image/png"]))
-    return found
+    return by_heading
 
 
 @pytest.fixture(scope="module", params=SIDES)

@@ -14,7 +14,6 @@ from torch.utils._pytree import tree_leaves
 from lightning_mlp import train
 from lightning_mlp.data import Block, MNISTDataModule
 from lightning_mlp.fast import steps
-from lightning_mlp.fast.updates import find_update
 from lightning_mlp.history import History
 from lightning_mlp.model import ACTIVATIONS, LitMLP
 from mlp_spec import optimizers
@@ -299,18 +298,6 @@ def test_blocks_hold_every_batch_of_an_epoch_once(block, lengths):
         plain.train_dataloader(), (b for one in blocks for b in one), strict=True
     ):
         assert torch.equal(images, theirs) and torch.equal(labels, names)
-
-
-@pytest.mark.parametrize("options", [{"momentum": 0.9}, {"weight_decay": 0.1}, {"maximize": True}])
-def test_an_option_that_the_update_does_not_know_is_not_compiled_away(options):
-    parameter = torch.nn.Parameter(torch.ones(3))
-    assert find_update(torch.optim.SGD([parameter], 0.1)) is not None
-    assert find_update(torch.optim.SGD([parameter], 0.1, **options)) is None
-
-
-def test_two_groups_of_parameters_are_not_known():
-    groups = [{"params": [torch.nn.Parameter(torch.ones(3))]}, {"params": [torch.nn.Parameter(torch.ones(2))]}]
-    assert find_update(torch.optim.SGD(groups, 0.1)) is None
 
 
 def test_lightnings_wrapper_still_counts_steps_by_these_two_names():
