@@ -1,1 +1,1 @@
-"""PyTorch with the semantics of Keras; each file can be copied whole."""
+"""PyTorch with Keras's semantics, on torch alone; each file can be copied on its own."""

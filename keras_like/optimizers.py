@@ -1,20 +1,20 @@
-"""Keras's optimizers, as PyTorch optimizers: where the two frameworks' updates differ, these are Keras's."""
+"""Keras's optimizers as PyTorch optimizers: where the updates of the two frameworks differ, these compute Keras's."""
 
 import torch
 from torch.optim import Optimizer
 
 
 class KerasOptimizer(Optimizer):
-    """What the optimizers below share.
+    """The base of the optimizers below.
 
-    An optimizer names its `slots`, zeros of a parameter's shape at the start, and computes an `update` from them.
+    A subclass names its `slots`, state tensors that start from zeros of a parameter's shape, and computes an `update`.
     """
 
     cast = ()  # numbers that TensorFlow rounds to float32 before it casts them to the model's dtype
 
     @torch.no_grad()
     def step(self, closure=None):
-        """Updates every parameter that has a gradient; returns the closure's loss, if there is one."""
+        """Updates every parameter that has a gradient; returns the closure's loss, if any."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -30,13 +30,13 @@ class KerasOptimizer(Optimizer):
             self.update(parameter, parameter.grad, self.state_of(parameter, group), numbers)
 
     def numbers(self, group):
-        """Returns a group's numbers as they enter the update."""
+        """Returns a group's hyperparameters as the update uses them."""
         if not group.get("float32_constants"):
             return group
         return {**group, **{name: torch.tensor(group[name], dtype=torch.float32).item() for name in self.cast}}
 
     def state_of(self, parameter, group):
-        """Returns a parameter's state; at its first update, made of zeros."""
+        """Returns a parameter's state, which starts from zeros."""
         state = self.state[parameter]
         if not state:
             state.update({slot: torch.zeros_like(parameter) for slot in self.slots(group)})
@@ -46,15 +46,15 @@ class KerasOptimizer(Optimizer):
 class KerasSGD(KerasOptimizer):
     """SGD with Keras's momentum, whose velocity carries the learning rate.
 
-    PyTorch's velocity does not: the two are equal only as long as the rate is constant.
+    PyTorch's velocity does not: the two are equal only while the learning rate is constant.
     Source: `keras/src/optimizers/sgd.py` of Keras 3.
 
     Args:
         params: parameters, or groups of them, as any torch optimizer takes them.
         lr: learning rate.
         momentum: decay rate of the velocity; 0 is plain SGD.
-        nesterov: whether the gradient is taken ahead.
-        float32_constants: on TensorFlow the momentum passes through float32, also in a float64 model; False keeps it.
+        nesterov: whether to use Nesterov momentum.
+        float32_constants: round the momentum to float32, also for a float64 model, as Keras on TensorFlow does.
 
     Raises:
         ValueError: a number is out of its range.
@@ -63,14 +63,14 @@ class KerasSGD(KerasOptimizer):
     cast = ("momentum",)
 
     def __init__(self, params, lr=0.01, momentum=0.0, nesterov=False, float32_constants=True):
-        check(lr=lr)
+        check_positive(lr=lr)
         check_decay(momentum=momentum)
         numbers = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "float32_constants": float32_constants}
         super().__init__(params, numbers)
 
     @staticmethod
     def slots(group):
-        """Names the state: the velocity, as Keras does."""
+        """Names the state tensors, as Keras does."""
         return ("momentum",) if group["momentum"] else ()
 
     @staticmethod
@@ -89,7 +89,7 @@ class KerasSGD(KerasOptimizer):
 
 
 class KerasRMSprop(KerasOptimizer):
-    """RMSprop with Keras's epsilon, which stands under the root; PyTorch's stands behind it.
+    """RMSprop with Keras's epsilon, which is added under the root; PyTorch adds it outside.
 
     Source: `keras/src/optimizers/rmsprop.py` of Keras 3.
 
@@ -97,7 +97,7 @@ class KerasRMSprop(KerasOptimizer):
         params: parameters, or groups of them, as any torch optimizer takes them.
         lr: learning rate; Keras's default is .001, PyTorch's .01.
         rho: decay rate of the squared gradients; Keras's default is .9, PyTorch's .99.
-        momentum: decay rate of the steps; 0 is none.
+        momentum: decay rate of the steps; 0 for none.
         eps: added under the root; Keras's default is 1e-7, PyTorch's 1e-8.
 
     Raises:
@@ -105,13 +105,13 @@ class KerasRMSprop(KerasOptimizer):
     """
 
     def __init__(self, params, lr=1e-3, rho=0.9, momentum=0.0, eps=1e-7):
-        check(lr=lr, eps=eps)
+        check_positive(lr=lr, eps=eps)
         check_decay(rho=rho, momentum=momentum)
         super().__init__(params, {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps})
 
     @staticmethod
     def slots(group):
-        """Names the state: the averages."""
+        """Names the state tensors."""
         return ("velocity", "momentum") if group["momentum"] else ("velocity",)
 
     @staticmethod
@@ -132,7 +132,7 @@ class KerasAdam(KerasOptimizer):
     r"""Adam with Keras's update, which no constant epsilon of `torch.optim.Adam` reproduces.
 
     Keras adds epsilon to the root of the *uncorrected* second moment ("epsilon hat" in Kingma and Ba (2015),
-    section 2), so that it weighs most in the first steps; PyTorch adds it after the bias correction.
+    section 2), so that it matters most in the first steps; PyTorch adds it after the bias correction.
     Source: `keras/src/optimizers/adam.py` of Keras 3.
 
     Args:
@@ -140,8 +140,8 @@ class KerasAdam(KerasOptimizer):
         lr: learning rate.
         betas: decay rates of the first and second moment.
         eps: added to the root of the second moment; Keras's default is 1e-7, PyTorch's 1e-8.
-        float32_constants: on TensorFlow the weight decay, and the betas on their way into the bias correction, pass
-            through float32, also in a float64 model; False keeps them, as Keras's other backends do.
+        float32_constants: round the weight decay, and the betas in the bias correction, to float32, also for a float64
+            model, as Keras on TensorFlow does; its other backends do not.
         weight_decay: decoupled (AdamW); Keras's default for AdamW is .004, PyTorch's .01.
 
     Raises:
@@ -151,7 +151,7 @@ class KerasAdam(KerasOptimizer):
     cast = ("weight_decay",)
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True, weight_decay=0.0):
-        check(lr=lr, eps=eps)
+        check_positive(lr=lr, eps=eps)
         check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
         if not weight_decay >= 0:
             raise ValueError(f"weight_decay must be at least 0, not {weight_decay}")
@@ -159,7 +159,7 @@ class KerasAdam(KerasOptimizer):
         super().__init__(params, {**numbers, "float32_constants": float32_constants})
 
     def update_group(self, group, parameters):
-        """Updates a group's parameters; one step size serves all of equal step and dtype."""
+        """Updates a group's parameters; those of equal step and dtype share a step size."""
         numbers, alphas = self.numbers(group), {}
         for parameter in parameters:
             state = self.state_of(parameter, group)
@@ -171,7 +171,7 @@ class KerasAdam(KerasOptimizer):
 
     @staticmethod
     def slots(group):
-        """Names the state: the two moments."""
+        """Names the state tensors."""
         return ("momentum", "velocity")
 
     @staticmethod
@@ -192,18 +192,18 @@ class KerasAdam(KerasOptimizer):
 def step_size(step, dtype, lr, betas, float32_constants=True):
     """Computes the bias-corrected step size of update `step` (from 1; a number or a tensor of them), in `dtype`.
 
-    In float32 the rounding of 1 - beta_2^t moves the first steps by 1e-5 relative, so it is done as Keras does.
+    In float32 the rounding of 1 - beta_2^t changes the first steps by 1e-5 relative, so it is done as in Keras.
     """
     rounded = torch.float32 if float32_constants else dtype
-    # The exponent is a floating-point tensor, as in Keras: an integer one rounds .999^3 differently in float32,
-    # which 1 - .999^3 makes 1e-5 relative.
+    # The exponent is a floating-point tensor, as in Keras: with an integer, .999^3 rounds differently in float32, which
+    # changes 1 - .999^3 by 1e-5 relative.
     t = torch.as_tensor(step, dtype=dtype)
     power_1, power_2 = (torch.tensor(beta, dtype=rounded).to(dtype) ** t for beta in betas)
     # alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
     return torch.tensor(lr, dtype=dtype) * torch.sqrt(1 - power_2) / (1 - power_1)
 
 
-def check(**numbers):
+def check_positive(**numbers):
     """Checks that numbers are above 0."""
     for name, number in numbers.items():
         if not number > 0:

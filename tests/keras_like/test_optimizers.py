@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import run_python
 
-from keras_like.optimizers import KerasAdam, KerasSGD, step_size
+from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD, step_size
 
 
 def test_the_first_step_by_hand():
@@ -83,61 +83,102 @@ def test_state_goes_on_to_the_same_bits_after_saving():
     optimizer = KerasAdam([through])
     run(optimizer, through, range(10))
     resumed = torch.nn.Parameter(through.detach().clone())
-    other = KerasAdam([resumed])
-    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))  # as a checkpoint; else both share moments
+    copied = KerasAdam([resumed])
+    copied.load_state_dict(copy.deepcopy(optimizer.state_dict()))  # as a checkpoint; else both share moments
     run(optimizer, through, range(10, 20))
-    run(other, resumed, range(10, 20))
+    run(copied, resumed, range(10, 20))
     assert torch.equal(through, resumed)
 
 
-@pytest.mark.parametrize("numbers", [{"lr": 0}, {"eps": 0}, {"betas": (1.0, 0.9)}, {"lr": float("nan")}])
-def test_numbers_out_of_range_are_refused(numbers):
+@pytest.mark.parametrize(
+    ("kind", "allowed", "refused"),
+    [
+        (KerasAdam, {"lr": 1e-30}, {"lr": 0}),
+        (KerasAdam, {"lr": 1.0}, {"lr": float("nan")}),
+        (KerasAdam, {"eps": 1e-30}, {"eps": 0}),
+        (KerasAdam, {"betas": (0.0, 0.9)}, {"betas": (1.0, 0.9)}),
+        (KerasAdam, {"weight_decay": 0.0}, {"weight_decay": -0.1}),
+        (KerasSGD, {"momentum": 0.0}, {"momentum": 1.0}),
+        (KerasRMSprop, {"rho": 0.0}, {"rho": -0.1}),
+        (KerasRMSprop, {"eps": 1e-30}, {"eps": 0}),
+    ],
+)
+def test_numbers_are_held_to_their_range(kind, allowed, refused):
+    parameter = torch.nn.Parameter(torch.ones(1))
+    name = next(iter(allowed))
+    assert kind([parameter], **allowed).defaults[name] == allowed[name]
     with pytest.raises(ValueError, match="must be"):
-        KerasAdam([torch.nn.Parameter(torch.ones(1))], **numbers)
+        kind([parameter], **refused)
 
 
-KERAS_REPLAY = """
+KERAS_STEPS = """
 import json, sys
 from keras_reference import backend
-precision = sys.argv[1]
-backend.start("cpu", precision)
+backend.start("cpu", "float32")
 import keras, numpy as np
-gradients = np.load(sys.argv[2])
-variable = keras.Variable(np.zeros(gradients.shape[1], precision), dtype=precision)
-optimizer = keras.optimizers.Adam(learning_rate=0.001)
-optimizer.build([variable])
-weights = []
-for gradient in gradients:
-    optimizer.apply([keras.ops.convert_to_tensor(gradient.astype(precision))])
-    weights.append(variable.numpy().astype("float64").tolist())
-print(json.dumps(weights))
+gradients, kinds = np.load(sys.argv[1]), json.loads(sys.argv[2])
+steps = {}
+for precision in ("float32", "float64"):
+    keras.config.set_floatx(precision)  # of the learning rate, too
+    for name, (kind, options) in kinds.items():
+        variable = keras.Variable(np.zeros(gradients.shape[1], precision), dtype=precision)
+        optimizer = getattr(keras.optimizers, kind)(**options)
+        optimizer.build([variable])
+        weights = []
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient.astype(precision))])
+            weights.append(variable.numpy().astype("float64").tolist())
+        steps[f"{name} {precision}"] = weights
+print(json.dumps(steps))
 """
+# ours, Keras's name and numbers, and what PyTorch has under the same name
+KINDS = {
+    "adam": (KerasAdam, "Adam", {"learning_rate": 0.001}, torch.optim.Adam),
+    "adamw": (lambda p: KerasAdam(p, weight_decay=0.1), "AdamW", {"weight_decay": 0.1}, torch.optim.AdamW),
+    "nesterov": (
+        lambda p: KerasSGD(p, 0.01, 0.9, True), "SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True},
+        torch.optim.SGD,
+    ),
+    "rmsprop": (lambda p: KerasRMSprop(p, momentum=0.5), "RMSprop", {"momentum": 0.5}, torch.optim.RMSprop),
+}  # fmt: skip
 
 
-# Each of 150 steps rounds to half a unit in the last place: 150 * 6e-8, 150 * 1.1e-16.
-@pytest.mark.parametrize(("precision", "limit"), [("float32", 9e-6), ("float64", 1.7e-14)])
-def test_it_steps_as_keras_does(precision, limit, tmp_path):
+@pytest.fixture(scope="module")
+def gradients():
     generator = np.random.default_rng(0)
     scales = 10.0 ** np.array([0, -2, -4, -6, -8, -12, 5])
     gradients = generator.standard_normal((150, 7)) * scales  # ordinary, tiny and large, signs changing
     gradients[::5] = 0
-    np.save(tmp_path / "gradients.npy", gradients)
-    ended = run_python("-c", KERAS_REPLAY, precision, tmp_path / "gradients.npy")
-    assert ended.status == 0, ended.err
-    keras = np.array(json.loads(ended.out.strip().splitlines()[-1]))
+    return gradients
 
-    dtype = getattr(torch, precision)
-    parameter = torch.nn.Parameter(torch.zeros(7, dtype=dtype))
-    optimizer, torch_adam = KerasAdam([parameter]), torch.nn.Parameter(torch.zeros(7, dtype=dtype))
-    other = torch.optim.Adam([torch_adam])
-    ours, theirs = [], []
+
+@pytest.fixture(scope="module")
+def keras(gradients, tmp_path_factory):
+    """Keras's weights after every step, by optimizer and precision."""
+    path = tmp_path_factory.mktemp("gradients") / "gradients.npy"
+    np.save(path, gradients)
+    ended = run_python("-c", KERAS_STEPS, path, json.dumps({name: kind[1:3] for name, kind in KINDS.items()}))
+    assert ended.status == 0, ended.err
+    return json.loads(ended.out.strip().splitlines()[-1])
+
+
+def weights_of(make, gradients, dtype):
+    """The weights after every step, (steps, weights)."""
+    parameter = torch.nn.Parameter(torch.zeros(gradients.shape[1], dtype=dtype))
+    optimizer, weights = make([parameter]), []
     for gradient in gradients:
         parameter.grad = torch.tensor(gradient, dtype=dtype)
-        torch_adam.grad = torch.tensor(gradient, dtype=dtype)
         optimizer.step()
-        other.step()
-        ours.append(parameter.detach().double().numpy().copy())
-        theirs.append(torch_adam.detach().double().numpy().copy())
-    scale = np.maximum(np.abs(keras).max(axis=0), 1e-300)
-    assert (np.abs(np.array(ours) - keras) / scale).max() <= limit
-    assert (np.abs(np.array(theirs) - keras) / scale).max() > 0.5  # PyTorch's Adam does not
+        weights.append(parameter.detach().double().numpy().copy())
+    return np.array(weights)
+
+
+# Each of 150 steps rounds to half a unit in the last place: 150 * 6e-8, 150 * 1.1e-16.
+@pytest.mark.parametrize(("precision", "limit"), [("float32", 9e-6), ("float64", 1.7e-14)])
+@pytest.mark.parametrize("name", KINDS)
+def test_it_steps_as_keras_does_and_as_pytorchs_optimizer_does_not(name, precision, limit, keras, gradients):
+    make, _, _, others = KINDS[name]
+    expected, dtype = np.array(keras[f"{name} {precision}"]), getattr(torch, precision)
+    scale = np.maximum(np.abs(expected).max(axis=0), 1e-300)
+    assert (np.abs(weights_of(make, gradients, dtype) - expected) / scale).max() <= limit
+    assert (np.abs(weights_of(others, gradients, dtype) - expected) / scale).max() > 0.5
