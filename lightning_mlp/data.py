@@ -79,8 +79,6 @@ class MNISTDataModule(lightning.LightningDataModule):
         batches = EpochBatches(len(self.val_set), self.eval_batch_size, share=self.share())
         return DataLoader(self.val_set, sampler=batches, batch_size=None)
 
-    predict_dataloader = val_dataloader
-
     def share(self) -> tuple[int, int]:
         """Returns the rank of this process, and the number of processes that share every batch."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

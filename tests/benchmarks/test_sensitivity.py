@@ -34,14 +34,14 @@ def points(preset: str) -> np.ndarray:
     return np.array([[measure.of(seed) for measure in MEASURES] for seed in record.seeds])
 
 
-def found(reference: np.ndarray, candidate: np.ndarray, margins: list[float]) -> list[str]:
+def decide(reference: np.ndarray, candidate: np.ndarray, margins: list[float]) -> list[str]:
     """Decides the measures of two samples (seeds, measures) as a study does."""
-    samples = [(Sample.of(one), Sample.of(other)) for one, other in zip(reference.T, candidate.T, strict=True)]
+    samples = [(Sample.of(first), Sample.of(second)) for first, second in zip(reference.T, candidate.T, strict=True)]
     differences = [Difference.of(*pair) for pair in samples]
-    adjusted = holm([one.p_different() for one in differences])
+    adjusted = holm([difference.p_different() for difference in differences])
     return [
-        classify_difference(one, margin, power_within(margin, one.error, one.freedom), p, judge.DECIDING)
-        for one, margin, p in zip(differences, margins, adjusted, strict=True)
+        classify_difference(difference, margin, power_within(margin, difference.error, difference.freedom), p, judge.DECIDING)
+        for difference, margin, p in zip(differences, margins, adjusted, strict=True)
     ]
 
 
@@ -71,23 +71,23 @@ def test_what_must_be_recorded_is():
         assert candidate in (*SOUND, *BEYOND_THE_MARGIN[preset], *SMALLER[preset]), candidate
 
 
-@pytest.mark.parametrize(("preset", "candidate"), [one for one in EACH if one[1] in SOUND])
+@pytest.mark.parametrize(("preset", "candidate"), [case for case in EACH if case[1] in SOUND])
 def test_a_sound_candidate_is_equivalent_and_not_different(preset, candidate):
-    assert found(points(preset), measured(preset, candidate), margins(preset)) == [EQUIVALENT] * 3
+    assert decide(points(preset), measured(preset, candidate), margins(preset)) == [EQUIVALENT] * 3
 
 
-@pytest.mark.parametrize(("preset", "candidate"), [one for one in EACH if one[1] in BEYOND_THE_MARGIN[one[0]]])
+@pytest.mark.parametrize(("preset", "candidate"), [case for case in EACH if case[1] in BEYOND_THE_MARGIN[case[0]]])
 def test_a_fault_beyond_a_margin_is_found_with_20_seeds(preset, candidate):
-    assert BEYOND in found(points(preset), measured(preset, candidate), margins(preset))
+    assert BEYOND in decide(points(preset), measured(preset, candidate), margins(preset))
 
 
-@pytest.mark.parametrize(("preset", "candidate"), [one for one in EACH if one[1] in SMALLER[one[0]]])
+@pytest.mark.parametrize(("preset", "candidate"), [case for case in EACH if case[1] in SMALLER[case[0]]])
 def test_a_fault_within_the_margins_is_no_failure(preset, candidate):
-    assert set(found(points(preset), measured(preset, candidate), margins(preset))) <= {EQUIVALENT, WITHIN}
+    assert set(decide(points(preset), measured(preset, candidate), margins(preset))) <= {EQUIVALENT, WITHIN}
 
 
 def test_a_small_fault_that_the_seeds_can_tell_is_called_different_within_the_margin():
-    decided = found(points("bigger"), measured("bigger", "RateFifthLower"), margins("bigger"))
+    decided = decide(points("bigger"), measured("bigger", "RateFifthLower"), margins("bigger"))
     assert decided == [WITHIN] * 3
 
 
@@ -113,7 +113,7 @@ def simulated(preset: str, shift: np.ndarray, stream: int) -> list[list[str]]:
     random, law = np.random.default_rng([stream, 200]), points(preset)
     draws = [random.integers(len(law), size=(STUDIES, 20)) for _ in range(2)]
     return [
-        found(law[ours], law[theirs] + shift, margins(preset)) for ours, theirs in zip(*draws, strict=True)
+        decide(law[ours], law[theirs] + shift, margins(preset)) for ours, theirs in zip(*draws, strict=True)
     ]  # fmt: skip
 
 
@@ -125,9 +125,9 @@ def at_most(count: int, rate: float) -> bool:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_sound_pair_is_seldom_accused_and_nearly_always_passes(preset):
     studies = simulated(preset, np.zeros(3), 1)
-    assert at_most(sum(BEYOND in one for one in studies), ALPHA)
-    assert at_most(sum(WITHIN in one for one in studies), ALPHA)  # Holm: any of three called different
-    missed = sum(not set(one) <= {EQUIVALENT, WITHIN} for one in studies)
+    assert at_most(sum(BEYOND in study for study in studies), ALPHA)
+    assert at_most(sum(WITHIN in study for study in studies), ALPHA)  # Holm: any of three called different
+    missed = sum(not set(study) <= {EQUIVALENT, WITHIN} for study in studies)
     assert at_most(missed, 1 - 0.9)
 
 
@@ -135,12 +135,12 @@ def test_a_sound_pair_is_seldom_accused_and_nearly_always_passes(preset):
 def test_at_the_margin_false_alarms_and_misses_stay_within_their_levels(preset):
     # the worst case of both: every true difference is exactly the margin
     studies = simulated(preset, np.array(margins(preset)) * [1, -1, 1], 2)
-    assert at_most(sum(BEYOND in one for one in studies), ALPHA)
+    assert at_most(sum(BEYOND in study for study in studies), ALPHA)
     for index in range(3):
-        assert at_most(sum(one[index] in (EQUIVALENT, WITHIN) for one in studies), ALPHA)
+        assert at_most(sum(study[index] in (EQUIVALENT, WITHIN) for study in studies), ALPHA)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_true_difference_well_beyond_the_margin_is_found(preset):
     shift = np.array([2 * margins(preset)[0], 0, 0])
-    assert sum(BEYOND in one for one in simulated(preset, shift, 3)) >= 0.9 * STUDIES
+    assert sum(BEYOND in study for study in simulated(preset, shift, 3)) >= 0.9 * STUDIES

@@ -177,8 +177,8 @@ def weights_of(make, gradients, dtype):
 @pytest.mark.parametrize(("precision", "limit"), [("float32", 9e-6), ("float64", 1.7e-14)])
 @pytest.mark.parametrize("name", KINDS)
 def test_it_steps_as_keras_does_and_as_pytorchs_optimizer_does_not(name, precision, limit, keras, gradients):
-    make, _, _, others = KINDS[name]
+    make, _, _, torch_optimizer = KINDS[name]
     expected, dtype = np.array(keras[f"{name} {precision}"]), getattr(torch, precision)
     scale = np.maximum(np.abs(expected).max(axis=0), 1e-300)
     assert (np.abs(weights_of(make, gradients, dtype) - expected) / scale).max() <= limit
-    assert (np.abs(weights_of(others, gradients, dtype) - expected) / scale).max() > 0.5
+    assert (np.abs(weights_of(torch_optimizer, gradients, dtype) - expected) / scale).max() > 0.5

@@ -48,9 +48,9 @@ def test_validation_is_whole_and_in_order(module):
 
 
 def test_epochs_are_shuffled_differently_and_a_seed_repeats_them(module):
-    again, other = MNISTDataModule("mnist-sample"), MNISTDataModule("mnist-sample", seed=1)
-    again.setup(), other.setup()
-    orders = [module.shuffled(0), module.shuffled(1), other.shuffled(0)]
+    again, reseeded = MNISTDataModule("mnist-sample"), MNISTDataModule("mnist-sample", seed=1)
+    again.setup(), reseeded.setup()
+    orders = [module.shuffled(0), module.shuffled(1), reseeded.shuffled(0)]
     assert torch.equal(orders[0], again.shuffled(0))
     assert all(torch.equal(order.sort().values, torch.arange(4000)) for order in orders)
     assert not torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])
@@ -59,16 +59,16 @@ def test_epochs_are_shuffled_differently_and_a_seed_repeats_them(module):
 @pytest.mark.filterwarnings("ignore:Be aware that when using")
 def test_lightning_tells_the_sampler_each_epoch_also_after_a_resume(tmp_path):
     def fit(epochs, checkpoint=None):
-        asked, path = [], checkpoint and tmp_path / checkpoint
+        epochs_seen, path = [], checkpoint and tmp_path / checkpoint
         saving = [] if path else [ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=True)]
         module = MNISTDataModule("mnist-sample", batch_size=1000)
-        module.order = lambda epoch: (asked.append(epoch), np.arange(4000))[1]
+        module.order = lambda epoch: (epochs_seen.append(epoch), np.arange(4000))[1]
         trainer = lightning.Trainer(
             accelerator="cpu", max_epochs=epochs, logger=False, default_root_dir=tmp_path, enable_progress_bar=False,
             enable_model_summary=False, num_sanity_val_steps=0, callbacks=saving, enable_checkpointing=bool(saving),
         )  # fmt: skip
         trainer.fit(LitMLP(hidden_sizes=(2,)), module, ckpt_path=path, weights_only=True)
-        return asked[1:]  # the first question was how many samples an epoch visits
+        return epochs_seen[1:]  # the first question was how many samples an epoch visits
 
     assert fit(4) == [0, 1, 2, 3]
     assert fit(4, "epoch=0.ckpt") == [1, 2, 3]
@@ -111,17 +111,17 @@ def test_batches_cut_the_order():
 def test_downloads_use_https_only(monkeypatch, tmp_path):
     from torchvision.datasets import mnist
 
-    asked = []
+    urls = []
 
     def refuse(url, *args, **kwargs):
-        asked.append(url)
+        urls.append(url)
         raise RuntimeError("no network")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(mnist, "download_and_extract_archive", refuse)
     with pytest.raises(RuntimeError, match="no network"):
         download()
-    assert asked and all(url.startswith("https://") for url in asked)
+    assert urls and all(url.startswith("https://") for url in urls)
     assert any(url.startswith("http://") for url in mnist.MNIST.mirrors), "torchvision mended its list: simplify"
 
 

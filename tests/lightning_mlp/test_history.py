@@ -53,9 +53,9 @@ def test_one_number_an_epoch_and_its_seconds():
     fit(LitMLP(hidden_sizes=(2,)), MNISTDataModule("mnist-sample", batch_size=1000), history, epochs=3)
     assert {len(curve) for curve in history.history.values()} == {3} == {len(history.epoch_seconds)}
     assert all(seconds > 0 for seconds in history.epoch_seconds)
-    other = History()
-    other.load_state_dict(history.state_dict())
-    assert other.history == history.history
+    restored = History()
+    restored.load_state_dict(history.state_dict())
+    assert restored.history == history.history
 
 
 def test_a_module_that_logs_too_little_is_refused():

@@ -98,8 +98,8 @@ def test_a_process_that_is_killed_ends_the_run_with_a_message(tmp_path):
         time.sleep(1)
         children = subprocess.run(["pgrep", "-P", str(main.pid)], capture_output=True, text=True, check=True)
         os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
-        said, _ = main.communicate(timeout=60)
+        output, _ = main.communicate(timeout=60)
     finally:
         main.kill()
     assert main.returncode == 2
-    assert "error: another process of this run ended" in said and "--resume" in said and "Traceback" not in said
+    assert "error: another process of this run ended" in output and "--resume" in output and "Traceback" not in output

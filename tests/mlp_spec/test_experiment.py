@@ -52,10 +52,10 @@ def test_everything_that_decides_the_result_is_in_the_hash(other):
 
 
 def test_every_number_of_adam_is_in_the_hash():
-    made = [optimizers.Adam(), optimizers.TorchAdam(), optimizers.TorchAdam(epsilon=1e-7)]
-    made += [optimizers.Adam(beta_1=0.8), optimizers.Adam(beta_2=0.99), optimizers.Adam(epsilon=1e-8)]
-    hashes = {replace(SMALL, training=TrainingSpec(optimizer=optimizer)).hash for optimizer in made}
-    assert len(hashes) == len(made)
+    kinds = [optimizers.Adam(), optimizers.TorchAdam(), optimizers.TorchAdam(epsilon=1e-7)]
+    kinds += [optimizers.Adam(beta_1=0.8), optimizers.Adam(beta_2=0.99), optimizers.Adam(epsilon=1e-8)]
+    hashes = {replace(SMALL, training=TrainingSpec(optimizer=optimizer)).hash for optimizer in kinds}
+    assert len(hashes) == len(kinds)
 
 
 def test_the_seed_is_in_the_run_id_and_not_in_the_hash():

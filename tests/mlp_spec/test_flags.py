@@ -21,10 +21,10 @@ def test_the_preset_is_small_unless_named():
 
 def test_explicit_flags_override_the_preset():
     argv = "--preset bigger --hidden-sizes 64 32 --activation relu --epochs 3 --batch-size 8 --seed 5".split()
-    made = flags(*argv, "--learning-rate", "0.01", "--precision", "float64").experiment()
-    assert made.model.hidden_sizes == (64, 32)
-    assert made.model.activation == "relu"
-    training = made.training
+    experiment = flags(*argv, "--learning-rate", "0.01", "--precision", "float64").experiment()
+    assert experiment.model.hidden_sizes == (64, 32)
+    assert experiment.model.activation == "relu"
+    training = experiment.training
     assert (training.epochs, training.batch_size, training.seed, training.precision) == (3, 8, 5, "float64")
     assert training.optimizer == optimizers.Adam(learning_rate=0.01)
 
@@ -36,10 +36,10 @@ def test_the_flags_can_spell_the_bigger_preset():
 
 def test_another_optimizer_takes_keras_default_rate():
     assert flags("--optimizer", "adam").experiment().training.optimizer == optimizers.Adam(learning_rate=0.001)
-    made = flags("--preset", "bigger", "--optimizer", "sgd").experiment()
-    assert made.training.optimizer == optimizers.SGD(learning_rate=0.01)
-    made = flags("--optimizer", "torch-adam").experiment()
-    assert made.training.optimizer == optimizers.TorchAdam(learning_rate=0.001, epsilon=1e-8)
+    experiment = flags("--preset", "bigger", "--optimizer", "sgd").experiment()
+    assert experiment.training.optimizer == optimizers.SGD(learning_rate=0.01)
+    experiment = flags("--optimizer", "torch-adam").experiment()
+    assert experiment.training.optimizer == optimizers.TorchAdam(learning_rate=0.001, epsilon=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -72,13 +72,13 @@ def test_what_is_no_note_is_set_as_in_any_module():
 
 
 def test_lightnings_profiler_of_nothing_is_asked_in_every_step():
-    asked = Counter()
+    calls = Counter()
 
     class Counting(Unprofiled):
         def profile(self, action_name):
-            asked[action_name] += 1
+            calls[action_name] += 1
             return super().profile(action_name)
 
     trained(LitMLP(), Counting())
-    assert asked["run_training_batch"] == STEPS and sum(asked.values()) > 20 * STEPS
+    assert calls["run_training_batch"] == STEPS and sum(calls.values()) > 20 * STEPS
     assert type(lightning.Trainer(logger=False, accelerator="cpu").profiler) is PassThroughProfiler

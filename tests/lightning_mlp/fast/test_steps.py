@@ -83,8 +83,8 @@ def order(epoch):
 
 
 def assert_equal(ours, theirs, **limits):
-    for (name, value), other in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
-        torch.testing.assert_close(other, value, **{"rtol": 0, "atol": 0, **limits}, msg=name)
+    for (name, value), actual in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(actual, value, **{"rtol": 0, "atol": 0, **limits}, msg=name)
 
 
 KINDS = {
@@ -105,26 +105,26 @@ def test_every_optimizer_and_activation_is_tried():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_steps_are_the_default_path_to_the_bit(kind):
-    asked = experiment(**KINDS[kind])
-    plain, _, curves, heard = trained(asked)
+    settings = experiment(**KINDS[kind])
+    plain, _, curves, plain_counter = trained(settings)
     for block in (1, 5, 100):
-        many, trainer, same, counter = trained(asked, block)
+        many, trainer, same, counter = trained(settings, block)
         assert_equal(plain, many)
-        assert same == curves and counter.losses == heard.losses
+        assert same == curves and counter.losses == plain_counter.losses
         assert trainer.global_step == 2 * BATCHES
         assert counter.starts == counter.ends == 2 * -(-BATCHES // block)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_compiled_steps_are_the_default_path_to_rounding(kind):
-    asked = experiment(**KINDS[kind])
-    plain, _, curves, heard = trained(asked)
-    many, trainer, same, counter = trained(asked, 8, compiled=True)
+    settings = experiment(**KINDS[kind])
+    plain, _, curves, plain_counter = trained(settings)
+    many, trainer, same, counter = trained(settings, 8, compiled=True)
     assert many.why_not is None and many.compile_seconds > 0
     assert len(many.whole_step.example) == 4
     rounding = 1e-13 if kind == "float64" else 5e-6
     assert_equal(plain, many, atol=rounding)
-    np.testing.assert_allclose(counter.losses, heard.losses, atol=rounding)
+    np.testing.assert_allclose(counter.losses, plain_counter.losses, atol=rounding)
     assert trainer.global_step == 2 * BATCHES and len(counter.losses) == 2 * BATCHES
     assert same["acc"] == curves["acc"] and same["val_acc"] == curves["val_acc"]
     np.testing.assert_allclose(same["val_loss"], curves["val_loss"], atol=rounding)
@@ -177,15 +177,17 @@ def test_captured_steps_are_the_default_path_to_rounding(kind, callback, monkeyp
         return graphs[-1], graphs[-1].result
 
     monkeypatch.setattr(steps, "cuda_graph", capture)
-    monkeypatch.setattr(steps, "WholeStep", lambda *given: whole_step(*given[:3], compiled=False, captured=True))
-    asked = experiment(**KINDS[kind])
-    plain, _, curves, heard = trained(asked)
-    many, trainer, same, counter = trained(asked, 4, compiled=True, callback=callback)
+    monkeypatch.setattr(
+        steps, "WholeStep", lambda *arguments: whole_step(*arguments[:3], compiled=False, captured=True)
+    )
+    settings = experiment(**KINDS[kind])
+    plain, _, curves, plain_counter = trained(settings)
+    many, trainer, same, counter = trained(settings, 4, compiled=True, callback=callback)
     assert many.why_not is None and many.whole_step.graph is graphs[-1]
     assert (len(graphs) > 1) == (callback is Reload and kind != "sgd")  # plain SGD has no moments
     rounding = 1e-13 if kind == "float64" else 5e-6
     assert_equal(plain, many, atol=rounding)
-    np.testing.assert_allclose(counter.losses, heard.losses, atol=rounding)
+    np.testing.assert_allclose(counter.losses, plain_counter.losses, atol=rounding)
     assert same["acc"] == curves["acc"] and same["val_acc"] == curves["val_acc"]
     np.testing.assert_allclose(same["loss"], curves["loss"], atol=rounding)
     assert trainer.global_step == 2 * BATCHES
@@ -329,13 +331,13 @@ def test_steps_that_do_not_divide_an_epoch_or_are_more_lose_nothing(tmp_path, st
 
 def test_steps_of_zero_are_refused(tmp_path):
     for module in ("lightning_mlp", "keras_reference"):
-        asked = ["-m", f"{module}.train", "--steps-per-execution", "0", "--output-dir", tmp_path / "run"]
-        ended = run_python(*asked)
+        arguments = ["-m", f"{module}.train", "--steps-per-execution", "0", "--output-dir", tmp_path / "run"]
+        ended = run_python(*arguments)
         assert ended.status == 2 and "--steps-per-execution is 0; it must be a whole number from 1" in ended.err
         assert not (tmp_path / "run").exists()
 
 
 def test_keras_on_torch_says_that_it_runs_one_step_at_a_time(tmp_path):
-    asked = ["-m", "keras_reference.train", "--dataset", "mnist-sample", "--steps-per-execution", "10"]
-    ended = run_python(*asked, "--output-dir", tmp_path / "run", env={"KERAS_BACKEND": "torch"})
+    arguments = ["-m", "keras_reference.train", "--dataset", "mnist-sample", "--steps-per-execution", "10"]
+    ended = run_python(*arguments, "--output-dir", tmp_path / "run", env={"KERAS_BACKEND": "torch"})
     assert ended.status == 2 and "Keras on torch runs one at a time" in ended.err and not (tmp_path / "run").exists()

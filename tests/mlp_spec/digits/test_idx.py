@@ -154,10 +154,10 @@ def test_a_file_that_is_not_gzipped_is_refused(folder, name):
 
 
 @every_file
-@pytest.mark.parametrize("kept", [0, 3, 7])
-def test_less_than_a_header_is_refused(folder, name, kept):
-    path = put(folder, name, blank(name)[:kept])
-    assert f"is truncated: {kept} bytes" in refusal(folder, path)
+@pytest.mark.parametrize("size", [0, 3, 7])
+def test_less_than_a_header_is_refused(folder, name, size):
+    path = put(folder, name, blank(name)[:size])
+    assert f"is truncated: {size} bytes" in refusal(folder, path)
 
 
 def test_an_empty_file_is_refused(folder):

@@ -21,11 +21,11 @@ def folder(full_mnist, tmp_path):
     copy = tmp_path / "mnist"
     copy.mkdir()
     for name in NAMES:
-        found = idx.find(Path(full_mnist), name)
-        if found.suffix == ".gz":
-            shutil.copyfile(found, copy / f"{name}.gz")
+        path = idx.find(Path(full_mnist), name)
+        if path.suffix == ".gz":
+            shutil.copyfile(path, copy / f"{name}.gz")
         else:
-            (copy / f"{name}.gz").write_bytes(gzip.compress(found.read_bytes(), 1))
+            (copy / f"{name}.gz").write_bytes(gzip.compress(path.read_bytes(), 1))
     return copy
 
 
@@ -81,8 +81,8 @@ def test_no_single_flipped_bit_changes_the_labels(folder):
     path = folder / "t10k-labels-idx1-ubyte.gz"
     content, labels = path.read_bytes(), idx.read_labels(path, 10_000)
     refused = 0
-    for place in range(len(content)):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
+    for index in range(len(content)):
+        path.write_bytes(content[:index] + bytes([content[index] ^ 1 << index % 8]) + content[index + 1 :])
         try:
             # The gzip header's name and time may change: the labels must not.
             assert np.array_equal(idx.read_labels(path, 10_000), labels)

@@ -38,17 +38,17 @@ def test_the_samples_digits_are_training_digits_of_mnist(full_mnist):
 @pytest.mark.parametrize(("prefix", "split"), [("train", "train"), ("t10k", "test")])
 def test_a_copy_with_one_changed_value_is_refused(prefix, split, kind, full_mnist, tmp_path):
     for name in (f"{start}-{end}-ubyte" for start in ("train", "t10k") for end in ("images-idx3", "labels-idx1")):
-        found = idx.find(Path(full_mnist), name).resolve()
-        (tmp_path / found.name).symlink_to(found)
-    found = idx.find(tmp_path, f"{prefix}-{kind}-ubyte")
-    content = found.read_bytes()
-    content = bytearray(gzip.decompress(content) if found.suffix == ".gz" else content)
+        path = idx.find(Path(full_mnist), name).resolve()
+        (tmp_path / path.name).symlink_to(path)
+    path = idx.find(tmp_path, f"{prefix}-{kind}-ubyte")
+    content = path.read_bytes()
+    content = bytearray(gzip.decompress(content) if path.suffix == ".gz" else content)
     if kind == "images-idx3":  # the first image's first pixel and its first pixel with ink change places
         ink = next(place for place in range(16, 16 + 784) if content[place])
         content[16], content[ink] = content[ink], content[16]
     else:  # the first label becomes another
         content[8] = (content[8] + 1) % 10
-    found.unlink()
+    path.unlink()
     (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(content, 1))
     with pytest.raises(UserError, match=f"the {split} images and labels are not those of mnist"):
         load_digits("mnist", tmp_path, no_download)

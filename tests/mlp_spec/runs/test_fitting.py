@@ -73,10 +73,10 @@ def test_the_gap_is_training_less_test_accuracy():
     ],
 )
 def test_the_answer_follows_the_validation_loss(val_loss, expected):
-    given = judged(*val_loss)
-    assert given["answer"] == expected
+    result = judged(*val_loss)
+    assert result["answer"] == expected
     words = "neither" if expected == "fits" else expected
-    assert words in given["sentence"] and "80.00% on the test images" in given["sentence"]
+    assert words in result["sentence"] and "80.00% on the test images" in result["sentence"]
 
 
 def test_the_sentence_of_overfitting_names_the_turn():
@@ -88,14 +88,14 @@ def test_the_sentence_of_underfitting_names_the_fall():
 
 
 def test_one_epoch_is_unclear():
-    given = judged(1.0)
-    assert given["answer"] == "unclear" and "One epoch" in given["sentence"]
+    result = judged(1.0)
+    assert result["answer"] == "unclear" and "One epoch" in result["sentence"]
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_loss_that_is_no_number_is_unclear(place):
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_a_loss_that_is_no_number_is_unclear(epoch):
     curve = [1.0, 0.9, 0.8]
-    curve[place] = math.nan
+    curve[epoch] = math.nan
     assert judged(*curve)["answer"] == "unclear"
     assert judged(1.0, 0.9, 0.8, loss=curve)["answer"] == "unclear"
     assert "diverged" in judged(*curve)["sentence"]
@@ -117,11 +117,11 @@ def test_the_labs_small_model_underfits():
     # The lab's printed output, epochs 6 to 10.
     val_loss = [0.4045134, 0.3774856, 0.3577155, 0.3412496, 0.3289166]
     loss = [0.4396163, 0.4066720, 0.3822938, 0.3635064, 0.3482525]
-    given = judged(*val_loss, loss=loss, acc=0.9058833, val_acc=0.9123)
-    assert given["answer"] == "underfits"
+    result = judged(*val_loss, loss=loss, acc=0.9058833, val_acc=0.9123)
+    assert result["answer"] == "underfits"
     # 1 - (0.3289166 / 0.3774856) ^ (1 / 3) = 1 - 0.8713355 ^ (1 / 3) = 0.04487
-    assert given["numbers"]["val_loss_fall_per_epoch_at_the_end"] == pytest.approx(0.04487, abs=5e-5)
-    assert given["numbers"]["val_loss_rise_since_lowest"] == 0
+    assert result["numbers"]["val_loss_fall_per_epoch_at_the_end"] == pytest.approx(0.04487, abs=5e-5)
+    assert result["numbers"]["val_loss_rise_since_lowest"] == 0
 
 
 def test_the_labs_bigger_model_overfits():
@@ -130,8 +130,8 @@ def test_the_labs_bigger_model_overfits():
     val_loss += [0.0867, 0.1009, 0.1047, 0.1025, 0.0963, 0.0919, 0.1325, 0.0960, 0.0992, 0.1003]
     loss = [0.2836, 0.1256, 0.0890, 0.0685, 0.0539, 0.0454, 0.0384, 0.0313, 0.0284, 0.0249]
     loss += [0.0221, 0.0210, 0.0179, 0.0149, 0.0150, 0.0135, 0.0137, 0.0120, 0.0151, 0.0103]
-    given = judged(*val_loss, loss=loss, acc=0.9966, val_acc=0.9750)
-    assert given["answer"] == "overfits"
+    result = judged(*val_loss, loss=loss, acc=0.9966, val_acc=0.9750)
+    assert result["answer"] == "overfits"
     # 0.1003 / 0.0799 - 1 = 0.2553
-    assert given["numbers"]["val_loss_rise_since_lowest"] == pytest.approx(0.2553, abs=5e-5)
-    assert given["numbers"]["lowest_val_loss_epoch"] == 6
+    assert result["numbers"]["val_loss_rise_since_lowest"] == pytest.approx(0.2553, abs=5e-5)
+    assert result["numbers"]["lowest_val_loss_epoch"] == 6

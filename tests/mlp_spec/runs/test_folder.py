@@ -109,13 +109,13 @@ def test_the_default_folder_is_fresh_also_within_one_second(tmp_path, monkeypatc
 
     monkeypatch.setattr(folder, "datetime", Stopped)
     monkeypatch.chdir(tmp_path)
-    made = []
+    paths = []
     for _ in range(3):
-        made.append(RunFolder.create(None, "small").path.as_posix())
-        (tmp_path / made[-1] / "config.json").touch()
+        paths.append(RunFolder.create(None, "small").path.as_posix())
+        (tmp_path / paths[-1] / "config.json").touch()
     stem = "runs/20240517-130409-small"
-    assert made == [stem, f"{stem}-2", f"{stem}-3"]
-    assert all((tmp_path / path).is_dir() for path in made)
+    assert paths == [stem, f"{stem}-2", f"{stem}-3"]
+    assert all((tmp_path / path).is_dir() for path in paths)
 
 
 def test_the_default_folder_below_a_file_is_refused(tmp_path, monkeypatch):

@@ -27,8 +27,8 @@ def stamp_of(experiment=SMALL, epochs=2):
     return Stamp(experiment, results)
 
 
-def flags(**given):
-    return TrainFlags(**{"resume": PATH, **given})
+def flags(**options):
+    return TrainFlags(**{"resume": PATH, **options})
 
 
 @pytest.mark.parametrize("experiment", PRESETS.values(), ids=PRESETS)
@@ -139,7 +139,7 @@ def test_a_checkpoint_alone_brings_its_own_experiment(experiment):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {"seed": 9},
         {"epochs": 7},
@@ -151,12 +151,12 @@ def test_a_checkpoint_alone_brings_its_own_experiment(experiment):
         {"preset": "small", "seed": 9, "epochs": 7, "learning_rate": 0.5, "dataset": "mnist-sample"},
     ],
 )
-def test_flags_that_say_the_same_are_fine(given):
-    assert experiment_of(flags(**given), stamp_of(OWN)) == OWN
+def test_flags_that_say_the_same_are_fine(options):
+    assert experiment_of(flags(**options), stamp_of(OWN)) == OWN
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("options", "words"),
     [
         ({"epochs": 30}, "training.epochs: 10, not 30"),
         ({"seed": 1}, "training.seed: 0, not 1"),
@@ -171,9 +171,9 @@ def test_flags_that_say_the_same_are_fine(given):
         ({"preset": "small", "dataset": "mnist-sample"}, "data.dataset: mnist, not mnist-sample"),
     ],
 )
-def test_flags_that_say_something_else_are_refused_by_name(given, words):
+def test_flags_that_say_something_else_are_refused_by_name(options, words):
     with pytest.raises(UserError) as caught:
-        experiment_of(flags(**given), stamp_of(SMALL))
+        experiment_of(flags(**options), stamp_of(SMALL))
     assert words in str(caught.value) and f"checkpoint {PATH}" in str(caught.value)
 
 
