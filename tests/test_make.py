@@ -42,7 +42,7 @@ def test_make_run_takes_a_preset_and_a_data_folder(full_mnist):
 
 
 def test_make_test_runs_the_tests():
-    ended = make("test", "PYTEST_ARGS=tests/mlp_spec/test_canonical.py -q")
+    ended = make("test", "PYTEST_ARGS=tests/mlp_spec/test_experiment.py -q")
     assert ended.returncode == 0, ended
     assert " passed" in ended.stdout
 
