@@ -1,17 +1,31 @@
-"""Shared fixtures. This process never imports TensorFlow or Keras: they run as commands, as users run them."""
+"""Shared fixtures. This process never imports TensorFlow or Keras: they run as commands, as users run them.
 
+A command is started warm (`tests/warm/`): forked from a process that has imported its framework, which saves the
+seconds of every import. `--cold` starts every command as usual. What the session's fixtures make is made once for
+all workers of `pytest -n`.
+"""
+
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from warm import session as warm
 
 ROOT = Path(__file__).parent.parent
+PYTHON = warm.PYTHON
 QUICK = ("--dataset", "mnist-sample", "--epochs", "2")
+# Written into the environment of a process that imports torch or Lightning: this one, after the first test that does.
+LEFT_BEHIND = {"TORCHINDUCTOR_CACHE_DIR", "PYTORCH_NVML_BASED_CUDA_CHECK"}
 
 
 @dataclass(frozen=True)
@@ -23,20 +37,71 @@ class Ended:
     err: str
 
 
+# ---- the session ---------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser) -> None:
+    """Adds the option that starts every command as a user does."""
+    parser.addoption("--cold", action="store_true", help="start every command with a python of its own")
+
+
+def pytest_configure(config) -> None:
+    """Puts the python that starts warm in the place of `sys.executable`, in the processes that run tests."""
+    if hasattr(config, "workerinput"):
+        folder = config.workerinput["warm"]
+    elif config.getoption("cold") or config.option.collectonly or not warm.can_start_warm():
+        folder = None
+    else:
+        folder = tempfile.mkdtemp(prefix="warm-")
+        warm.write(Path(folder), surroundings())
+    config.stash[WARM] = folder
+    if folder and not config.getoption("numprocesses", None):
+        sys.executable = str(Path(folder) / "python")
+
+
+WARM = pytest.StashKey[str | None]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Tells a worker of pytest-xdist where the session's warm processes are."""
+    node.workerinput["warm"] = node.config.stash[WARM]
+
+
+def pytest_unconfigure(config) -> None:
+    """Removes the folder of the warm processes, which end with this one."""
+    sys.executable = PYTHON
+    folder = config.stash.get(WARM, None)
+    if folder and not hasattr(config, "workerinput"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- commands ------------------------------------------------------------------------------------------------------
+
+
 def surroundings(*without: str) -> dict[str, str]:
     """What a command started by a user finds in its environment, here without `without` too.
 
-    Not MLP_DATA_DIR, so that no test takes the full MNIST unasked; nor the folder for compiled code, which torch
-    writes into the environment of a process that imports it: this one, after the first test that does.
+    Not MLP_DATA_DIR, so that no test takes the full MNIST unasked; nor what an import has left behind.
     """
-    gone = {"MLP_DATA_DIR", "TORCHINDUCTOR_CACHE_DIR", *without}
+    gone = {"MLP_DATA_DIR", *LEFT_BEHIND, *without}
     return {key: value for key, value in os.environ.items() if key not in gone}
 
 
-def run_python(*arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT, timeout: float = 300) -> Ended:
-    """Runs `python <arguments>`; without MLP_DATA_DIR unless `env` gives it."""
+def run_python(
+    *arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT, timeout: float = 300, cold: bool = False
+) -> Ended:
+    """Runs `python <arguments>`; without MLP_DATA_DIR unless `env` gives it.
+
+    Args:
+        arguments: behind `python`.
+        env: is added to the environment.
+        cwd: the folder it runs in.
+        timeout: seconds after which it is stopped.
+        cold: whether it needs a python of its own, because the test is about starting or importing.
+    """
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [PYTHON if cold else sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**surroundings(), **(env or {})},
@@ -50,7 +115,7 @@ def run_python(*arguments: str, env: dict[str, str] | None = None, cwd: Path = R
 def interrupt_after(text: str, *arguments: str, timeout: float = 120) -> Ended:
     """Runs `python <arguments>` and sends it Ctrl-C as soon as its output holds `text`."""
     process = subprocess.Popen(
-        [sys.executable, "-u", *map(str, arguments)],
+        [PYTHON, "-u", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -85,29 +150,68 @@ def full_mnist() -> str:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Returns a folder that the first worker to ask for it has filled; the others wait for it.
+
+    Args:
+        factory: of the worker's folders.
+        name: of the folder.
+        make: fills it.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def keras_run(tmp_path_factory) -> Path:
     """The run folder of a short Keras training on the offline sample."""
-    return short_run("keras_reference.train", tmp_path_factory.mktemp("keras"))
+    return short_run("keras_reference.train", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def lightning_run(tmp_path_factory) -> Path:
     """The run folder of a short Lightning training on the offline sample."""
-    return short_run("lightning_mlp.train", tmp_path_factory.mktemp("lightning"))
+    return short_run("lightning_mlp.train", tmp_path_factory)
 
 
-def short_run(module: str, folder: Path) -> Path:
+def short_run(module: str, factory: pytest.TempPathFactory) -> Path:
     """Trains two epochs on the offline sample; the terminal's text is kept in `terminal.txt` beside the run."""
-    ended = run_python("-m", module, *QUICK, "--output-dir", folder / "run")
-    assert ended.status == 0, ended.err
-    (folder / "terminal.txt").write_text(ended.out)
-    (folder / "errors.txt").write_text(ended.err)
-    return folder / "run"
+
+    def make(folder: Path) -> None:
+        ended = run_python("-m", module, *QUICK, "--output-dir", folder / "run")
+        assert ended.status == 0, ended.err
+        (folder / "terminal.txt").write_text(ended.out)
+        (folder / "errors.txt").write_text(ended.err)
+
+    return made_once(factory, module, make) / "run"
 
 
 @pytest.fixture(scope="session")
 def parity_run(tmp_path_factory) -> tuple[Path, Ended]:
     """A short parity run of `small` on the offline sample: its folder and how it ended."""
-    folder = tmp_path_factory.mktemp("parity") / "run"
-    return folder, run_python("-m", "parity", "--dataset", "mnist-sample", "--level", "quick", "--output-dir", folder)
+    return run_once(tmp_path_factory, "parity", "-m", "parity", "--dataset", "mnist-sample", "--level", "quick")
+
+
+def run_once(factory: pytest.TempPathFactory, name: str, *arguments: str, **options) -> tuple[Path, Ended]:
+    """Runs a command once for all workers, with an `--output-dir`; returns that folder and how it ended.
+
+    Args:
+        factory: of the worker's folders.
+        name: of the run.
+        arguments, options: as for `run_python`.
+    """  # fmt: skip
+
+    def make(folder: Path) -> None:
+        ended = run_python(*arguments, "--output-dir", folder / "run", **options)
+        (folder / "ended.json").write_text(json.dumps(asdict(ended)))
+
+    folder = made_once(factory, name, make)
+    return folder / "run", Ended(**json.loads((folder / "ended.json").read_text()))

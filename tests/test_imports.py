@@ -23,7 +23,7 @@ print("LOADED", *(name for name in sys.argv[2:] if name in sys.modules))
 
 
 def loaded(package: str, *names: str) -> list[str]:
-    ended = run_python("-W", "ignore", "-c", IMPORT_ALL, package, *names)
+    ended = run_python("-W", "ignore", "-c", IMPORT_ALL, package, *names, cold=True)
     assert ended.status == 0, ended.err
     return ended.out.strip().splitlines()[-1].split()[1:]
 
@@ -58,7 +58,7 @@ print("LOADED", status, *(name for name in ("tensorflow", "keras", "tensorboard"
 
 
 def test_training_in_lightning_never_loads_tensorflow(tmp_path):
-    ended = run_python("-c", TRAIN_AND_LIST, tmp_path / "run")
+    ended = run_python("-c", TRAIN_AND_LIST, tmp_path / "run", cold=True)
     assert ended.out.strip().splitlines()[-1] == "LOADED 0", ended
 
 
@@ -66,7 +66,7 @@ def test_keras_trains_without_torch(tmp_path):
     code = TRAIN_AND_LIST.replace("lightning_mlp", "keras_reference").replace(
         '"tensorflow", "keras"', '"torch", "lightning"'
     )
-    ended = run_python("-c", code, tmp_path / "run")
+    ended = run_python("-c", code, tmp_path / "run", cold=True)
     assert ended.out.strip().splitlines()[-1] == "LOADED 0", ended
 
 
@@ -79,7 +79,7 @@ def test_help_loads_nothing_heavy(module):
         "except SystemExit as end: print('LOADED', end.code, *(name for name in sys.argv[2:] or "
         f"{HEAVY!r} if name in sys.modules))"
     )
-    ended = run_python("-c", code)
+    ended = run_python("-c", code, cold=True)
     assert "--hidden-sizes" in ended.out and "--accelerator" in ended.out
     assert ended.out.strip().splitlines()[-1] == "LOADED 0", ended
 

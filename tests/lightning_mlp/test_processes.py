@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, run_python
+from conftest import PYTHON, ROOT, run_python
 
 from lightning_mlp.data import EpochBatches, check_shares
 from mlp_spec.runs.folder import CURVES
@@ -88,7 +87,7 @@ def test_what_cannot_be_is_told_and_leaves_nothing_behind(tmp_path, flags, messa
 
 @needs_two_cores
 def test_a_process_that_is_killed_ends_the_run_with_a_message(tmp_path):
-    command = [sys.executable, *TWO, "--epochs", "2000", "--output-dir", str(tmp_path / "run")]
+    command = [PYTHON, *TWO, "--epochs", "2000", "--output-dir", str(tmp_path / "run")]
     main = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         history = tmp_path / "run" / "history.csv"

@@ -3,13 +3,12 @@
 import base64
 import math
 import re
-import sys
 from dataclasses import dataclass, field
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, run_python
+from conftest import PYTHON, ROOT, run_python
 
 from mlp_spec.experiment import PRESETS
 
@@ -292,4 +291,4 @@ def test_a_cell_that_fails_is_seen_and_the_kernel_is_this_python(tmp_path):
     assert ended.status == 1
     assert "planted" in ended.err
     assert done.cells[1].outputs[0].ename == "ValueError"
-    assert done.cells[0].outputs[0].text.strip() == sys.executable
+    assert done.cells[0].outputs[0].text.strip() == PYTHON

@@ -4,10 +4,9 @@ import json
 import re
 import signal
 import subprocess
-import sys
 
 import pytest
-from conftest import ROOT, assert_user_error, run_python
+from conftest import PYTHON, ROOT, assert_user_error, run_python
 
 
 def test_small_has_parity_on_the_sample(parity_run):
@@ -293,7 +292,7 @@ def test_bad_input_is_refused_before_anything_starts(flags, word):
 def test_ctrl_c_stops_the_process_that_runs(tmp_path):
     flags = ["--dataset", "mnist-sample", "--epochs", "1000", "--output-dir", str(tmp_path / "run")]
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "parity", *flags],
+        [PYTHON, "-u", "-m", "parity", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

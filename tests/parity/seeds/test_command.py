@@ -185,7 +185,7 @@ except SystemExit as end:
 
 
 def test_help_answers_at_once_and_loads_nothing_heavy():
-    ended = run_python("-c", HELP)
+    ended = run_python("-c", HELP, cold=True)
     assert "--against" in ended.out and ended.out.strip().splitlines()[-1] == "LOADED 0 True", ended
 
 

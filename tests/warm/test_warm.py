@@ -1,0 +1,166 @@
+"""A command that is started warm is the command that a cold start gives: status, streams, signals, modules, bits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import PYTHON, QUICK, ROOT, run_python, surroundings
+from warm import client, recordings
+
+pytestmark = pytest.mark.skipif(sys.executable == PYTHON, reason="NOT RUN: every command starts cold here")
+HEAD = "import lightning_mlp\n"  # what makes the client choose a warm process
+
+
+def both(code: str, *arguments: str, **options):
+    """Runs code warm and cold."""
+    return [run_python("-c", HEAD + code, *arguments, cold=cold, **options) for cold in (False, True)]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["", "sys.exit(7)", "sys.exit('no such port')", "sys.exit(300)", "os._exit(3)"],
+)
+def test_a_command_ends_as_from_a_cold_start(ending):
+    code = f"import os, sys; print('out', flush=True); print('err', file=sys.stderr)\n{ending}"
+    warm, cold = both(code)
+    assert warm == cold
+
+
+def test_an_error_has_its_traceback_and_status():
+    warm, cold = both("import atexit; atexit.register(print, 'bye')\nraise ValueError('planted')")
+    assert (warm.status, warm.out) == (cold.status, cold.out) == (1, "bye\n")
+    assert warm.err.splitlines()[-1] == cold.err.splitlines()[-1] == "ValueError: planted"
+
+
+def test_a_signal_ends_both_alike():
+    warm, cold = both("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    assert warm.status == cold.status == -signal.SIGSEGV
+
+
+def test_arguments_folder_environment_and_path_are_the_commands(tmp_path):
+    code = "import os, sys; print(sys.argv, os.getcwd(), os.environ['PAINT'], sys.path[0] == '', __name__)"
+    warm = run_python("-c", "import lightning_mlp, os; os.environ['PAINT'] = '1'\n" + code, "a b", cwd=tmp_path)
+    assert warm.out == f"{['-c', 'a b']} {tmp_path} 1 True __main__\n"
+
+
+@pytest.mark.parametrize("word", ["lightning_mlp", "keras_reference"])
+def test_no_framework_is_in_sight_before_it_is_imported(word):
+    names = ("torch", "lightning", "tensorflow", "keras")
+    ended = run_python("-c", f"import {word}, sys; print([name for name in {names} if name in sys.modules])")
+    assert ended.out == "[]\n", ended
+
+
+def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
+    settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
+    monkeypatch.setenv("COLUMNS", "33")
+    assert client.same_surroundings(settings)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert not client.same_surroundings(settings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["-m", "keras_reference.train"], "keras"),
+        (["-u", "-m", "lightning_mlp.train", "--epochs", "1"], "torch"),
+        (["-m", "parity.adapters.torch.answer"], "torch"),
+        (["-m", "parity", "seeds"], "plain"),
+        (["-c", "from keras_reference import train"], "keras"),
+        (["-c", "print(1)"], None),
+        (["-m", "paritying"], None),
+        (["-W", "error", "-m", "parity"], None),
+        (["script.py"], None),
+        ([], None),
+    ],
+)
+def test_a_command_finds_its_server(arguments, kind):
+    assert client.kind_of(arguments) == kind
+
+
+def started(code: str) -> subprocess.Popen:
+    """Starts code warm; returns when it has printed its process id, as `number`."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", HEAD + "import os, time; print(os.getpid())\n" + code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=surroundings(),
+    )  # fmt: skip
+    process.number = int(process.stdout.readline())
+    return process
+
+
+def is_running(number: int) -> bool:
+    """Says whether a process still runs, half a minute at most after it was told to end."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_standard_input_arrives():
+    with started("import sys; print(sys.stdin.read().upper())") as process:
+        assert process.communicate("paint", timeout=60)[0] == "PAINT\n"
+
+
+def test_a_signal_is_passed_on():
+    with started("try: time.sleep(60)\nexcept KeyboardInterrupt: print('caught')") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "caught\n" and process.returncode == 0
+
+
+def test_a_command_ends_with_whoever_asked_for_it():
+    with started("time.sleep(60)") as process:
+        process.kill()
+    assert not is_running(process.number)
+
+
+@pytest.mark.parametrize("module", ["keras_reference.train", "lightning_mlp.train"])
+def test_training_gives_the_same_bits(module, tmp_path):
+    for name, cold in (("warm", False), ("cold", True)):
+        ended = run_python("-m", module, *QUICK, "--output-dir", tmp_path / name, cold=cold)
+        assert ended.status == 0 and ended.err == "", ended
+    histories = [json.loads((tmp_path / name / "history.json").read_text()) for name in ("warm", "cold")]
+    assert histories[0] == histories[1]
+
+
+# ---- recordings ----------------------------------------------------------------------------------------------------
+
+
+def job(folder, **changes):
+    """Writes a job as `parity` does; returns the arguments of its process."""
+    path = folder / "job.json"
+    path.write_text(json.dumps({"output_dir": str(folder / "keras"), "target": None, "seed": 0, **changes}))
+    return ["-m", recordings.REFERENCE, str(path)]
+
+
+def test_a_job_is_known_again_in_another_folder(tmp_path):
+    (tmp_path / "other").mkdir()
+    key, output = recordings.key_of(job(tmp_path))
+    assert output == tmp_path / "keras"
+    assert recordings.key_of(job(tmp_path / "other")) == (key, tmp_path / "other" / "keras")
+    assert recordings.key_of(job(tmp_path, seed=1))[0] != key
+    assert recordings.key_of(job(tmp_path, target="port.py:build")) is None
+    assert recordings.key_of(["-m", "parity", "drift"]) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "kept"), [(0, b"@parity {}\n", True), (1, b"", False), (0, b'{"event": "failed"}', False)]
+)
+def test_what_ended_well_is_given_again(tmp_path, capfdbinary, status, line, kept):
+    def run(printed) -> int:
+        (tmp_path / "first").mkdir()
+        (tmp_path / "first" / "facts.npz").write_bytes(b"numbers")
+        printed(line)
+        return status
+
+    assert recordings.record(tmp_path / "kept", tmp_path / "first", run) == status
+    assert recordings.replay(tmp_path / "kept", tmp_path / "second") == kept
+    assert capfdbinary.readouterr().out == line * (1 + kept)
+    if kept:
+        assert (tmp_path / "second" / "facts.npz").read_bytes() == b"numbers"
