@@ -1,6 +1,7 @@
 # make run                      trains both presets in both frameworks and reports whether they agree
 # make run PRESET=bigger DATA_DIR=/folder/with/mnist
-# make test                     all tests; DATA_DIR=... adds those that need the full MNIST
+# make test                     all tests, on two workers; DATA_DIR=... adds those that need the full MNIST
+# make test WORKERS=0           in one process, as `python -m pytest` runs them
 # make lint                     ruff, check and format
 # make bench DATA_DIR=...       times every contender in one run, and writes README's speed table and chart
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
@@ -13,6 +14,7 @@ VENV ?= .venv
 PRESET ?= small bigger
 DATA_DIR ?= $(MLP_DATA_DIR)
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
@@ -38,7 +40,7 @@ run: $(INSTALLED)
 	done; exit $$worst
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

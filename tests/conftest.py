@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from schedule import schedule
 from warm import session as warm
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,11 @@ def pytest_unconfigure(config) -> None:
     folder = config.stash.get(WARM, None)
     if folder and not hasattr(config, "workerinput"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Puts long tests first, and those that share a module's fixture on one worker."""
+    schedule(items)
 
 
 # ---- commands ------------------------------------------------------------------------------------------------------
