@@ -40,7 +40,9 @@ def decide(reference: np.ndarray, candidate: np.ndarray, margins: list[float]) -
     differences = [Difference.of(*pair) for pair in samples]
     adjusted = holm([difference.p_different() for difference in differences])
     return [
-        classify_difference(difference, margin, power_within(margin, difference.error, difference.freedom), p, judge.DECIDING)
+        classify_difference(
+            difference, margin, power_within(margin, difference.error, difference.freedom), p, judge.DECIDING
+        )
         for difference, margin, p in zip(differences, margins, adjusted, strict=True)
     ]
 
