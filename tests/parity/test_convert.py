@@ -8,9 +8,11 @@ import pytest
 import torch
 from conftest import interrupt_after, run_python
 
+from mlp_spec.experiment import Experiment
 from mlp_spec.support.errors import UserError
 from parity import convert
-from parity.protocol import contents as exchange
+from parity.pair import Pair
+from parity.protocol.task import CheckpointTask, Task
 
 SAMPLE = ("--dataset", "mnist-sample")
 
@@ -267,28 +269,33 @@ REFUSED = {
 
 READS = """
 import json, sys
-from pathlib import Path
-from parity.adapters.keras import convert as exchange
+from parity.adapters.keras import convert
+from mlp_spec.experiment import Experiment
 from mlp_spec.support.errors import UserError
-from parity.protocol.contents import Task
-told = {}
+from parity.pair import Pair
+from parity.protocol.task import CheckpointTask, Task
+
+def read(name, **options):
+    checkpoint = CheckpointTask(f"{sys.argv[1]}/{name}.keras", **options)
+    return convert.read(Task(("read",), "nowhere", Pair(Experiment(), "mnist-sample"), checkpoint=checkpoint))
+
+answers = {}
 for name in sys.argv[2:]:
     try:
-        exchange.read(Task(f"{sys.argv[1]}/{name}.keras", "nowhere", dataset="mnist-sample"))
+        read(name)
     except UserError as error:
-        told[name] = str(error)
-left = exchange.read(Task(f"{sys.argv[1]}/nadam.keras", "nowhere", dataset="mnist-sample", weights_only=True))
-print(json.dumps([told, left.metadata["weights_only"]]))
+        answers[name] = str(error)
+print(json.dumps([answers, read("nadam", weights_only=True).weights_only]))
 """
 
 
 def test_models_that_lightning_cannot_hold_are_refused(strangers):
     ended = run_python("-c", READS, strangers, *REFUSED)
     assert ended.status == 0, ended.err
-    told, left = json.loads(ended.out.strip().splitlines()[-1])
-    assert left == "no training command of this project wrote it"  # its optimizer is left behind
+    answers, why = json.loads(ended.out.strip().splitlines()[-1])
+    assert why == "no training command of this project wrote it"  # its optimizer is left behind
     for name, words in REFUSED.items():
-        assert words in told.get(name, "not refused") and f"{name}.keras" in told[name], (name, told)
+        assert words in answers.get(name, "not refused") and f"{name}.keras" in answers[name], (name, answers)
     assert not (strangers / "ran").exists()
 
 
@@ -352,7 +359,7 @@ def test_damaged_lightning_checkpoints(lightning_run, tmp_path, capsys):
         path = tmp_path / f"{name}.ckpt"
         path.write_bytes(damaged)
         with pytest.raises(UserError, match="damaged") as caught:
-            read(exchange.Task(str(path), "nowhere", dataset="mnist-sample"))
+            read(Task(("read",), "", Pair(Experiment(), "mnist-sample"), checkpoint=CheckpointTask(str(path))))
         assert str(path) in str(caught.value)
     assert "half.ckpt is damaged" in refused(capsys, tmp_path / "half.ckpt", tmp_path / "own.keras")
 

@@ -1,5 +1,7 @@
 """How `parity convert` judges what it wrote: a pair that agrees, and planted faults."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,28 +9,38 @@ from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.runs.resume import Stamp
 from parity import convert
-from parity.protocol import contents as exchange
-from parity.protocol import start as canonical
-from parity.protocol.contents import Contents
-from parity.protocol.recording import Recording
+from parity.protocol.contents import EXTREMES, IMAGES
+from parity.protocol.records import Contents
+from parity.protocol.start import initial_weights
+from parity.protocol.tensors import dense_table
 
 
-def recordings():
+def make_contents() -> tuple[Contents, Contents]:
     """What two sound sides record: weights, moments, a run, and probabilities one rounding apart."""
     experiment = PRESETS["small"]
-    weights = canonical.initial_weights(experiment.model, seed=0)
-    moments = {f"{name}/velocity": np.ones_like(array) for name, array in weights.items()}
+    table = dense_table(list(experiment.model.layer_sizes))
+    weights = initial_weights(table, seed=0)
     results = Results()
     results.add_epoch(dict.fromkeys(CURVES, 0.5), 1.0)
-    contents = Contents(experiment, Stamp(experiment, results), weights, moments, 125, "a.keras")
     draw = np.random.default_rng(0)
-    found = {name: draw.dirichlet(np.ones(10), 50).astype(np.float32) for name in (exchange.IMAGES, exchange.EXTREMES)}
-    arrays, metadata = contents.to_recording()
+    exact = {name: draw.dirichlet(np.ones(10), 50).astype(np.float32) for name in (IMAGES, EXTREMES)}
     sides = []
-    for prefixes in (("", "variant_0/", "variant_1/"), ("",)):
-        own = {f"{one}probabilities/{name}": apart(array, draw) for one in prefixes for name, array in found.items()}
-        sides.append(Recording({**{key: value.copy() for key, value in arrays.items()}, **own}, dict(metadata)))
-    return sides
+    for variants in (2, 0):
+        predicted = [{name: apart(array, draw) for name, array in exact.items()} for _ in range(1 + variants)]
+        sides.append(
+            Contents(
+                experiment=experiment.to_dict(),
+                run=Stamp(experiment, results).to_dict(),
+                tensors=table,
+                weights={path: array.copy() for path, array in weights.items()},
+                moments={"velocity": {path: np.ones_like(array) for path, array in weights.items()}},
+                step=125,
+                source="a.keras",
+                probabilities=predicted[0],
+                variants=predicted[1:],
+            )
+        )
+    return tuple(sides)
 
 
 def apart(array, draw):
@@ -42,38 +54,50 @@ def failed(source, target):
 
 
 def test_two_sound_sides_pass():
-    assert failed(*recordings()) == []
+    assert failed(*make_contents()) == []
 
 
-def change(name, make):
+def change(arrays_of, name, make):
+    """Returns what changes one array of the target."""
+
     def changed(target):
-        target.arrays[name] = make(target.arrays[name])
+        arrays_of(target)[name] = make(arrays_of(target)[name])
+        return target
 
     return changed
 
 
-def later(target):
-    target.metadata["step"] = 126
+def weight(name, make):
+    return change(lambda target: target.weights, name, make)
 
 
-def elsewhere(target):
-    target.metadata["run"] = {**target.metadata["run"], "epoch_seconds": [2.0]}
+def probabilities(name, make):
+    return change(lambda target: target.probabilities, name, make)
 
 
-IMAGES = f"probabilities/{exchange.IMAGES}"
 FAULTS = {
-    "one ulp": (change("weights/dense_0/kernel", lambda w: np.nextafter(w, np.float32(1))), "weights, to the bit"),
-    "transposed": (change("weights/dense_1/kernel", lambda w: w.T), "weights, to the bit"),
-    "precision": (change("weights/dense_1/bias", lambda w: w.astype(np.float64)), "weights, to the bit"),
-    "moments": (change("moments/dense_0/bias/velocity", lambda m: m * 2), "the optimizer's moments, to the bit"),
-    "step": (later, "updates of the optimizer"),
-    "run": (elsewhere, "run: experiment and history"),
-    "probabilities": (change(IMAGES, lambda p: p + np.float32(2e-5)), "probabilities, test images"),
-    "no number": (change(IMAGES, lambda p: np.where(p == p.max(), np.nan, p)), "probabilities, test images"),
-    "fewer": (change(IMAGES, lambda p: p[:-1]), "probabilities, test images"),
-    "classes": (change(IMAGES, lambda p: p[:, ::-1]), "classes, test images"),
+    "one ulp": (weight("dense/kernel", lambda w: np.nextafter(w, np.float32(1))), "weights, to the bit"),
+    "transposed": (weight("dense_1/kernel", lambda w: w.T), "weights, to the bit"),
+    "precision": (weight("dense_1/bias", lambda w: w.astype(np.float64)), "weights, to the bit"),
+    "moments": (
+        change(lambda target: target.moments["velocity"], "dense/bias", lambda m: m * 2),
+        "the optimizer's moments, to the bit",
+    ),
+    "slots": (lambda target: replace(target, moments={}), "the optimizer's moments, to the bit"),
+    "step": (lambda target: replace(target, step=126), "updates of the optimizer"),
+    "run": (
+        lambda target: replace(target, run={**target.run, "epoch_seconds": [2.0]}),
+        "run: experiment and history",
+    ),
+    "probabilities": (probabilities(IMAGES, lambda p: p + np.float32(2e-5)), "probabilities, test images"),
+    "no number": (
+        probabilities(IMAGES, lambda p: np.where(p == p.max(), np.nan, p)),
+        "probabilities, test images",
+    ),
+    "fewer": (probabilities(IMAGES, lambda p: p[:-1]), "probabilities, test images"),
+    "classes": (probabilities(IMAGES, lambda p: p[:, ::-1]), "classes, test images"),
     "extremes": (
-        change(f"probabilities/{exchange.EXTREMES}", lambda p: p * np.float32(1.0001)),
+        probabilities(EXTREMES, lambda p: p * np.float32(1.0001)),
         "probabilities, saturated and extreme inputs",
     ),
 }
@@ -81,13 +105,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault):
-    source, target = recordings()
+    source, target = make_contents()
     plant, name = FAULTS[fault]
-    plant(target)
-    assert name in failed(source, target)
+    assert name in failed(source, plant(target))
 
 
 def test_a_missing_array_is_caught():
-    source, target = recordings()
-    del target.arrays["weights/dense_1/bias"]
+    source, target = make_contents()
+    del target.weights["dense_1/bias"]
     assert failed(source, target) == ["weights, to the bit"]

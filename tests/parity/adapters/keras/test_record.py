@@ -1,4 +1,4 @@
-"""Listening to Keras changes nothing: the weights after training are the same to the bit."""
+"""Recording in Keras changes nothing: the weights after training are the same to the bit."""
 
 import json
 
@@ -10,33 +10,69 @@ import hashlib, json, sys
 import numpy as np
 from keras_reference import backend
 backend.start("cpu", "float32", sys.argv[1])
-from parity.adapters.keras import tensors as layers, record as listen
+from parity.adapters.keras import record, tensors
 from keras_reference import train
 from mlp_spec.experiment import PRESETS
+from parity.protocol import inputs
 
 draw = np.random.default_rng(0)
 images = draw.random((40 * 32, 784), dtype=np.float32)
 labels = np.eye(10, dtype=np.float32)[draw.integers(0, 10, len(images))]
-found = []
-for listening, steps in ((False, 1), (True, 1), (True, 1 if sys.argv[1] == "torch" else 40)):
+rows = []
+for recording, steps in ((False, 1), (True, 1), (True, 1 if sys.argv[1] == "torch" else 40)):
     model = train.build(PRESETS["bigger"])
-    if listening:
+    if recording:
         model.optimizer.build(model.trainable_variables)
-        listen.listen(model, 40)
+        record.record_losses(model, 40)
         model.steps_per_execution = steps
     history = model.fit(images, labels, batch_size=32, shuffle=False, verbose=0).history
-    weights = b"".join(array.tobytes() for array in layers.weights(model).values())
-    mean = float(listen.losses(model).astype("float64").mean()) if listening else None
-    found.append([hashlib.sha256(weights).hexdigest(), history["loss"][0], mean])
-print(json.dumps(found))
+    weights = b"".join(array.tobytes() for array in tensors.read_weights(model, tensors.table_of(model)).values())
+    mean = float(record.recorded_losses(model).astype("float64").mean()) if recording else None
+    rows.append([hashlib.sha256(weights).hexdigest(), history["loss"][0], mean])
+
+model = train.build(PRESETS["small"])
+table = tensors.table_of(model)
+before = tensors.read_weights(model, table)
+model.compile(optimizer=record.GradientRecorder(), loss=model.loss)
+model.fit(images[:32], labels[:32], batch_size=32, verbose=0)
+gradients = model.optimizer.gradients()
+still = all(np.array_equal(array, before[path]) for path, array in tensors.read_weights(model, table).items())
+
+model = train.build(PRESETS["small"])
+model.optimizer.build(model.trainable_variables)
+replaced = np.arange(2 * inputs.REPLAY_PERIOD, dtype="float32").reshape(2, -1)
+record.replace_gradients(model, replaced)
+tensors.load_weights(model, table, {t.path: np.zeros(t.shape, "float32") for t in table})
+steps = []
+after = record.AfterBatch(lambda: steps.append(tensors.read_weights(model, table)["dense_1/bias"].tolist()))
+model.fit(images[:4], labels[:4], batch_size=2, verbose=0, callbacks=[after])
+shapes = [list(gradient.shape) for gradient in gradients]
+print(json.dumps([rows, shapes, [float(np.abs(g).max()) for g in gradients], still, steps]))
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_listening_leaves_training_as_it_is(backend):
-    ended = run_python("-c", SCRIPT, backend)
+@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+def recorded(request):
+    """What one process records, a backend each."""
+    ended = run_python("-c", SCRIPT, request.param)
     assert ended.status == 0, ended.err
-    alone, heard, together = json.loads(ended.out.strip().splitlines()[-1])
+    return json.loads(ended.out.strip().splitlines()[-1])
+
+
+def test_recording_leaves_training_as_it_is(recorded):
+    alone, heard, together = recorded[0]
     assert alone[0] == heard[0] == together[0]
     for loss, mean in ((heard[1], heard[2]), (together[1], together[2])):
         assert mean == pytest.approx(loss, rel=1e-5)  # the batch losses are those that Keras averages
+
+
+def test_gradients_are_kept_and_the_weights_stay(recorded):
+    _, shapes, largest, still, _ = recorded
+    assert shapes == [[784, 25], [25], [25, 10], [10]] and min(largest) > 0 and still
+
+
+def test_an_optimizer_takes_the_gradients_that_are_put_in_place(recorded):
+    # w = -.01 g; the second row begins at 997
+    first, second = recorded[4]
+    assert first == pytest.approx([-0.01 * value for value in range(10)], abs=1e-6)
+    assert second == pytest.approx([-0.01 * (2 * value + 997) for value in range(10)], rel=1e-6)

@@ -13,10 +13,11 @@ from mlp_spec.experiment import Experiment, ModelSpec, TrainingSpec
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.runs.resume import Stamp
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch import convert as exchange
-from parity.protocol import start as canonical
-from parity.protocol.contents import Contents, Task
-from parity.protocol.recording import Recording
+from parity.adapters.torch import convert
+from parity.protocol.records import Contents
+from parity.protocol.start import initial_weights
+from parity.protocol.task import CheckpointTask, Task, write_record
+from parity.protocol.tensors import dense_table
 
 SLOTS = {
     optimizers.SGD(0.1): (),
@@ -28,42 +29,55 @@ SLOTS = {
 }
 
 
-def contents(optimizer, precision="float32", epochs=2, weights_only=None):
+IMAGES = np.random.default_rng(1).random((9, 784), dtype=np.float32)
+
+
+def make_contents(optimizer, precision="float32", epochs=2, **changes) -> Contents:
     """What a run of five epochs might hold after the first two, of 8 updates each."""
     experiment = Experiment(ModelSpec((6, 5), "tanh"), TrainingSpec(optimizer, epochs=5, seed=3, precision=precision))
-    draw, weights = np.random.default_rng(0), canonical.initial_weights(experiment.model, 1, precision)
-    moments = {
-        f"{name}/{slot}": draw.random(array.shape).astype(precision)
-        for name, array in weights.items()
-        for slot in SLOTS[optimizer]
-    }
+    draw, table = np.random.default_rng(0), dense_table(list(experiment.model.layer_sizes))
+    weights = initial_weights(table, 1, precision)
     results = Results()
     for epoch in range(epochs):
         results.add_epoch(dict.fromkeys(CURVES, 1 / (epoch + 3)), 0.5)
-    return Contents(experiment, Stamp(experiment, results), weights, moments, 8 * epochs, "a.keras", weights_only)
+    contents = Contents(
+        experiment=experiment.to_dict(),
+        run=Stamp(experiment, results).to_dict(),
+        tensors=table,
+        weights=weights,
+        moments={
+            slot: {path: draw.random(array.shape).astype(precision) for path, array in weights.items()}
+            for slot in SLOTS[optimizer]
+        },
+        step=8 * epochs,
+        source="a.keras",
+        inputs={"some": IMAGES},
+    )
+    return replace(contents, **changes)
 
 
-def written(wanted, path):
+def write(contents: Contents, path) -> Contents:
     """Writes contents; returns what the target, read again, holds and predicts."""
-    arrays, metadata = wanted.to_recording()
-    images = np.random.default_rng(1).random((9, 784), dtype=np.float32)
-    return exchange.write(Task(str(path), "nowhere"), Recording({**arrays, "inputs/some": images}, metadata))
+    write_record(path.parent, "read", contents)
+    checkpoint = CheckpointTask(str(path), str(path.parent / "read.npz"))
+    return convert.write(Task(("write",), str(path.parent), checkpoint=checkpoint))
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", SLOTS, ids=str)
 def test_what_is_written_is_read_again_to_the_bit(optimizer, precision, tmp_path):
-    wanted = contents(optimizer, precision)
-    found = Contents.from_recording(written(wanted, tmp_path / "a.ckpt"))
-    assert (found.step, found.stamp, found.weights_only) == (16, wanted.stamp, None)
-    assert found.experiment == wanted.experiment
-    for ours, theirs in ((wanted.weights, found.weights), (wanted.moments, found.moments)):
+    wanted = make_contents(optimizer, precision)
+    target = write(wanted, tmp_path / "a.ckpt")
+    assert (target.step, target.run, target.weights_only) == (16, wanted.run, None)
+    assert target.experiment == wanted.experiment and target.moments.keys() == wanted.moments.keys()
+    pairs = [(wanted.weights, target.weights), *((wanted.moments[s], target.moments[s]) for s in wanted.moments)]
+    for ours, theirs in pairs:
         assert ours.keys() == theirs.keys()
         assert all(array.tobytes() == theirs[name].tobytes() for name, array in ours.items())
 
 
 def test_lightning_finds_its_counts_where_it_left_them(tmp_path):
-    written(contents(optimizers.Adam()), tmp_path / "a.ckpt")
+    write(make_contents(optimizers.Adam()), tmp_path / "a.ckpt")
     held = torch.load(tmp_path / "a.ckpt", weights_only=True)
     assert (held["epoch"], held["global_step"]) == (1, 16)
     epochs = held["loops"]["fit_loop"]["epoch_progress"]["current"]
@@ -75,17 +89,17 @@ def test_lightning_finds_its_counts_where_it_left_them(tmp_path):
 
 
 def test_the_target_predicts_by_its_own_file(tmp_path):
-    found = written(contents(optimizers.Adam()), tmp_path / "a.ckpt")
+    target = write(make_contents(optimizers.Adam()), tmp_path / "a.ckpt")
     model = LitMLP.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, map_location="cpu")
-    images = torch.from_numpy(np.random.default_rng(1).random((9, 784), dtype=np.float32))
     with torch.no_grad():
-        assert np.array_equal(found.arrays["probabilities/some"], model.predict_step(images).numpy())
+        known = model.predict_step(torch.from_numpy(IMAGES)).numpy()
+    assert np.array_equal(target.probabilities["some"], known)
 
 
 def test_weights_alone_predict_and_are_not_resumed(tmp_path):
-    wanted = replace(contents(optimizers.Adam()), moments={}, step=0, weights_only="a stranger's")
-    found = Contents.from_recording(written(wanted, tmp_path / "a.ckpt"))
-    assert (found.weights_only, found.moments, found.step) == ("a stranger's", {}, 0)
+    wanted = make_contents(optimizers.Adam(), moments={}, step=0, weights_only="a stranger's")
+    target = write(wanted, tmp_path / "a.ckpt")
+    assert (target.weights_only, target.moments, target.step) == ("a stranger's", {}, 0)
     assert LitMLP.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, map_location="cpu")
     with pytest.raises(UserError, match=r"converted from a.keras and holds weights only \(a stranger's\)"):
         checkpoint.read_stamp(tmp_path / "a.ckpt")
@@ -94,18 +108,20 @@ def test_weights_alone_predict_and_are_not_resumed(tmp_path):
 def test_a_litmlp_of_ones_own_trainer_crosses_with_its_weights_only(tmp_path):
     model = LitMLP(hidden_sizes=(7,), activation="relu", optimizer="torch-adam", learning_rate=0.002)
     torch.save({"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}, tmp_path / "own.ckpt")
-    held = checkpoint.read(tmp_path / "own.ckpt")
-    found = exchange.contents(
-        checkpoint.load_model(held, "own.ckpt"), held, Task(str(tmp_path / "own.ckpt"), "nowhere")
-    )
-    assert found.stamp is None and found.weights_only == "no training command of this project wrote it"
-    assert found.experiment.model == ModelSpec((7,), "relu")
-    assert found.experiment.training.optimizer == optimizers.Adam(0.002)  # Keras lacks PyTorch's
+    contents, _ = convert.contents_of(CheckpointTask(str(tmp_path / "own.ckpt")))
+    assert contents.run is None and contents.weights_only == "no training command of this project wrote it"
+    experiment = Experiment.from_dict(contents.experiment)
+    assert experiment.model == ModelSpec((7,), "relu")
+    assert experiment.training.optimizer == optimizers.Adam(0.002)  # Keras lacks PyTorch's
+    assert [tensor.torch_name for tensor in contents.tensors] == [
+        "layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias",
+    ]  # fmt: skip
 
 
 def test_a_run_whose_optimizer_was_never_stepped_is_refused(tmp_path):
-    written(contents(optimizers.Adam()), tmp_path / "a.ckpt")
+    write(make_contents(optimizers.Adam()), tmp_path / "a.ckpt")
     held = torch.load(tmp_path / "a.ckpt", weights_only=True)
     held["global_step"] = 0
+    torch.save(held, tmp_path / "a.ckpt")
     with pytest.raises(UserError, match="holds no state of its optimizer"):
-        exchange.contents(checkpoint.load_model(held, "a.ckpt"), held, Task("a.ckpt", "nowhere"))
+        convert.contents_of(CheckpointTask(str(tmp_path / "a.ckpt")))

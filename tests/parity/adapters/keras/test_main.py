@@ -1,0 +1,26 @@
+"""The command `python -m parity.adapters.keras`: it answers what it is asked, and imports Keras only to do so."""
+
+import pytest
+from conftest import run_python
+
+from parity.process import ask
+from parity.protocol.task import SnippetsTask, Task
+
+
+def test_snippets_are_evaluated_on_the_cpu_in_float32(tmp_path):
+    code = "import keras\nkeras.ops.convert_to_numpy(keras.ops.ones(3) * 2)"
+    task = Task(("snippets",), str(tmp_path), snippets=SnippetsTask("", {"sum": code}))
+    path = task.write(tmp_path / "keras.json")
+    side = ask("keras", task, path, 300.0)
+    assert side.errors == {} and side.parts["snippets"].numbers == {"sum": [2.0, 2.0, 2.0]}
+
+
+def test_without_a_readable_task_it_ends_with_an_error(tmp_path):
+    ended = run_python("-m", "parity.adapters.keras", tmp_path / "none.json")
+    assert ended.status != 0 and "none.json" in ended.err
+
+
+@pytest.mark.parametrize("module", ["parity.adapters.keras.__main__", "parity.adapters.keras.reference"])
+def test_importing_it_imports_no_keras(module):
+    code = f"import {module}, sys; print([name for name in ('keras', 'tensorflow', 'torch') if name in sys.modules])"
+    assert run_python("-c", code).out.strip() == "[]"
