@@ -8,6 +8,7 @@ another option than -u, another environment than the session's, a script, a pack
 Only the standard library's quick modules are imported: this is what remains of a command's start.
 """
 
+import binascii
 import json
 import os
 import re
@@ -22,6 +23,14 @@ READ_LATER = r"MLP_DATA_DIR|PYTHONUNBUFFERED|COLUMNS|LINES|TORCHINDUCTOR_CACHE_D
 # and those that the import of Lightning or scikit-learn has written into the environment of whoever starts it.
 LEFT_BEHIND = r"PYTORCH_NVML_BASED_CUDA_CHECK|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK"
 MAY_DIFFER = re.compile(f"{READ_LATER}|{LEFT_BEHIND}")
+# Joblib sets these for its workers: a server of its own, with these settings, starts the commands of them all.
+THREADS = re.compile(r"[A-Z]+_(NUM|MAXIMUM)_THREADS|ENABLE_IPC")
+# Joblib's workers start cold, since they inherit open pipes; the commands that they start need not.
+LOKY = "joblib.externals.loky.backend.popen_loky_posix"
+START_LOKY = """import runpy, sys
+sys.executable, name = sys.argv[1:3]
+del sys.argv[1:3]
+runpy.run_module(name, run_name="__main__", alter_sys=True)"""
 # What each server has imported, by the packages whose commands it starts; the first that fits.
 PACKAGES = {
     "keras": ("keras_reference", "parity.adapters.keras", "parity.traps.keras_snippets"),
@@ -62,6 +71,21 @@ def same_surroundings(settings: dict) -> bool:
         for environment in (os.environ, settings["environment"])
     )
     return ours == theirs and sorted(os.sched_getaffinity(0)) == settings["cores"]
+
+
+def with_threads(settings: dict) -> tuple[dict, str]:
+    """Returns the settings with the numbers of threads that this process was given, and what names them.
+
+    Args:
+        settings: of the session.
+    """
+    threads = {name: value for name, value in os.environ.items() if THREADS.fullmatch(name)}
+    known = {name: value for name, value in settings["environment"].items() if THREADS.fullmatch(name)}
+    if threads == known:
+        return settings, ""
+    others = {name: value for name, value in settings["environment"].items() if name not in known}
+    suffix = f"-{binascii.crc32(repr(sorted(threads.items())).encode()):08x}"
+    return {**settings, "environment": {**others, **threads}}, suffix
 
 
 def connect(folder: str, kind: str, settings: dict) -> socket.socket:
@@ -186,9 +210,12 @@ def main(folder: str, arguments: list[str]) -> None:
     with open(os.path.join(folder, "settings.json")) as file:
         settings = json.load(file)
     kind = kind_of(arguments)
+    if arguments[:2] == ["-m", LOKY]:
+        arguments = ["-c", START_LOKY, settings["warm_python"], *arguments[1:]]
+    settings, suffix = with_threads(settings)
     if kind is None or not same_surroundings(settings):
         os.execv(settings["python"], [settings["python"], *arguments])
-    end_as(run(folder, kind, settings, arguments, parent))
+    end_as(run(folder, kind + suffix, settings, arguments, parent))
 
 
 if __name__ == "__main__":

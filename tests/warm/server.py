@@ -227,7 +227,7 @@ if __name__ == "__main__":
         os.chdir(request["folder"])
         os.execve(settings["python"], [settings["python"], *request["arguments"]], request["environment"])
 
-    preloaded = Preloaded(kind, restart)
+    preloaded = Preloaded(kind.split("-", maxsplit=1)[0], restart)
     request |= Server(folder, kind, settings["owner"]).serve()
     become(request, settings["warm_python"])
     ending = None

@@ -58,8 +58,18 @@ def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
     settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
     monkeypatch.setenv("COLUMNS", "33")
     assert client.same_surroundings(settings)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert not client.same_surroundings(settings)
+
+
+def test_other_numbers_of_threads_have_servers_of_their_own(monkeypatch):
+    settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
+    assert client.with_threads(settings) == (settings, "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    one, name = client.with_threads(settings)
+    assert client.same_surroundings(one) and not client.same_surroundings(settings)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert client.with_threads(settings)[1] not in ("", name)
 
 
 @pytest.mark.parametrize(
