@@ -12,8 +12,9 @@ from PIL import Image
 
 from mlp_spec.experiment import PRESETS
 from mlp_spec.optimizers import Adam, TorchAdam
-from parity.ladder.climb import Side
-from parity.protocol.recording import Recording
+from mlp_spec.support.errors import UserError
+from parity.process import Side
+from parity.protocol.records import Facts, Floor, Run, Steps
 from parity.selftest import drift
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -31,25 +32,29 @@ def shown(tmp_path_factory):
 def test_one_command_shows_that_only_the_reimplemented_adam_stays(shown):
     folder, ended = shown
     assert ended.status == 0 and ended.err == "", ended
-    told = json.loads((folder / "drift.json").read_text())
-    assert list(told["lines"]) == KEYS and told["schema"] == 1
-    assert told["steps"] == [1, 10, 100, 125]
-    assert told["lines"]["keras-adam"]["leaves_the_floor_at"] is None
+    summary = json.loads((folder / "drift.json").read_text())
+    assert list(summary["lines"]) == KEYS and summary["schema"] == 1
+    assert summary["steps"] == [1, 10, 100, 125]
+    assert summary["lines"]["keras-adam"]["leaves_the_floor_at"] is None
     for key in KEYS[:2]:
-        assert 2 <= told["lines"][key]["leaves_the_floor_at"] <= 100
-        assert told["lines"][key]["gap"][-1] > 20 * told["floor"][-1] > 20 * told["lines"]["keras-adam"]["gap"][-1] / 10
-    assert [told["lines"][key]["epsilon"] for key in KEYS] == [1e-8, 1e-7, 1e-7]
+        assert 2 <= summary["lines"][key]["leaves_the_floor_at"] <= 100
+        assert (
+            summary["lines"][key]["gap"][-1]
+            > 20 * summary["floor"][-1]
+            > 20 * summary["lines"]["keras-adam"]["gap"][-1] / 10
+        )
+    assert [summary["lines"][key]["epsilon"] for key in KEYS] == [1e-8, 1e-7, 1e-7]
 
 
 def test_every_output_names_what_was_trained(shown):
     folder, ended = shown
-    told = json.loads((folder / "drift.json").read_text())
-    assert (told["seed"], told["dataset"]) == (0, "mnist-sample")
-    assert told["experiment"]["training"]["optimizer"]["name"] == "adam"
-    assert told["experiment"]["model"]["hidden_sizes"] == [100, 75, 25]
-    assert all(told["environment"]["packages"].values())
+    summary = json.loads((folder / "drift.json").read_text())
+    assert (summary["seed"], summary["dataset"]) == (0, "mnist-sample")
+    assert summary["experiment"]["training"]["optimizer"]["name"] == "adam"
+    assert summary["experiment"]["model"]["hidden_sizes"] == [100, 75, 25]
+    assert all(summary["environment"]["packages"].values())
     assert "mlp-100-75-25-tanh-adam on mnist-sample, seed 0" in ended.out
-    assert ended.out.strip().splitlines()[-1] == told["sentence"]
+    assert ended.out.strip().splitlines()[-1] == summary["sentence"]
     assert f"{folder / 'drift.png'}" in ended.out
 
 
@@ -127,15 +132,17 @@ def sides(steps=300, ours=3e-7):
     """Keras, and three contenders whose gaps grow as planted."""
     training = replace(PRESETS["bigger"].training, epochs=1)
     experiment = replace(PRESETS["bigger"], training=training)
-    facts = {"experiment": experiment.to_dict(), "data_source": "here"}
+    facts = Facts(
+        framework="keras", device="cpu", level="full", environment={}, experiment=experiment.to_dict(), data={},
+        layers=[], parameters=0, tensors=[], start={}, data_source="here",
+    )  # fmt: skip
     losses = np.linspace(2.3, 0.3, steps).astype(np.float32)
-    curve = {"curve/val_acc": np.array([0.9])}
     noise = np.float32(1e-6) * (np.arange(steps) % 2 == 1)
     keras = Side(
         {
-            "facts": Recording({}, facts),
-            "lockstep": Recording({"losses": losses, **curve}, {}),
-            "floor": Recording({f"variant_{run}/losses": losses + noise for run in range(3)}, {}),
+            "facts": facts,
+            "lockstep": make_steps(losses),
+            "floor": Floor(variants=[Run(losses + noise, {})] * 3, horizon_reached=False),
         }
     )
     grown = {"torch-adam-1e-8": 1e-3, "torch-adam-1e-7": 1e-4, "keras-adam": ours}
@@ -143,37 +150,42 @@ def sides(steps=300, ours=3e-7):
         key: losses + np.float32(gap) * (np.arange(steps) / (steps - 1)).astype(np.float32)
         for key, gap in grown.items()
     }
-    return keras, {key: Side({"lockstep": Recording({"losses": array, **curve}, {})}) for key, array in last.items()}
+    return keras, {key: Side({"lockstep": make_steps(array)}) for key, array in last.items()}
+
+
+def make_steps(losses):
+    """A run with these batch losses."""
+    return Steps(losses=losses, curves={"val_acc": np.array([0.9])}, final={}, epoch_seconds=[1.0])
 
 
 def test_the_step_at_which_the_floor_is_left_is_found():
-    told = drift.measure(*sides(), NOW)["told"]
-    assert told["steps"] == [1, 10, 100, 300] and told["chaos_horizon"] is None
-    lines = told["lines"]
+    summary = drift.measure(*sides(), NOW)["summary"]
+    assert summary["steps"] == [1, 10, 100, 300] and summary["chaos_horizon"] is None
+    lines = summary["lines"]
     # floor 1.1e-6 (4 ulp of the loss 2.3), times 10: a gap of 1e-3 at step 300 passes it after some 3.3 steps
     assert 4 <= lines["torch-adam-1e-8"]["leaves_the_floor_at"] <= 6
     assert 30 <= lines["torch-adam-1e-7"]["leaves_the_floor_at"] <= 40
     assert lines["keras-adam"]["leaves_the_floor_at"] is None
     assert lines["torch-adam-1e-8"]["gap"][-1] == pytest.approx(1e-3, rel=1e-3)
-    assert told["created"].startswith("2026-01-0")
+    assert summary["created"].startswith("2026-01-0")
 
 
 def test_a_reimplemented_adam_that_drifts_is_seen():
-    told = drift.measure(*sides(ours=5e-5), NOW)["told"]
-    assert told["lines"]["keras-adam"]["leaves_the_floor_at"] > 1
-    assert "NOT within 10 times" in told["sentence"]
+    summary = drift.measure(*sides(ours=5e-5), NOW)["summary"]
+    assert summary["lines"]["keras-adam"]["leaves_the_floor_at"] > 1
+    assert "NOT within 10 times" in summary["sentence"]
 
 
 def test_the_sentence_has_the_numbers():
-    sentence = drift.measure(*sides(), NOW)["told"]["sentence"]
+    sentence = drift.measure(*sides(), NOW)["summary"]["sentence"]
     assert "After 300 steps the reimplemented Adam" in sentence and "3.0e-07 from Keras's, within 10 times" in sentence
     assert "1.0e-03 (epsilon 1e-08, beyond it from step" in sentence
 
 
 @pytest.mark.parametrize("ours", [3e-7, 0.0, float("nan")])
 def test_a_gap_of_zero_and_one_of_no_number_can_be_drawn(ours, tmp_path):
-    found = drift.measure(*sides(ours=ours), NOW)
-    drift.draw(found, tmp_path / "drift.png")
+    measured = drift.measure(*sides(ours=ours), NOW)
+    drift.draw(measured, tmp_path / "drift.png")
     assert (tmp_path / "drift.png").stat().st_size > 10_000
 
 
@@ -191,3 +203,8 @@ def test_help_loads_nothing_heavy():
     )
     ended = run_python("-c", code)
     assert "--output-dir" in ended.out and ended.out.strip().splitlines()[-1] == "LOADED 0", ended
+
+
+def test_a_side_that_could_not_be_trained_is_one_message():
+    with pytest.raises(UserError, match="eps 1e-8 could not be trained: no memory"):
+        drift.checked(Side(errors={"lockstep": "no memory"}), "eps 1e-8")

@@ -1,52 +1,17 @@
-"""`parity faults` and `parity alarms`: what they print, keep, refuse, and how they end."""
+"""What the sweeps share: bad input is refused before anything starts, and work runs side by side."""
 
-import json
-import subprocess
+import threading
 
 import pytest
-from conftest import assert_user_error, interrupt_after, run_python
+from conftest import assert_user_error, run_python
 
 from mlp_spec.experiment import PRESETS
-from parity.selftest import alarms
-from parity.selftest.faults import FAULTS
-
-
-def test_every_fault_is_planted_once_and_its_cause_is_in_the_catalogue():
-    names = [fault.name for fault in FAULTS]
-    assert len(names) == len(set(names)) >= 45
-    assert sum(bool(fault.causes) for fault in FAULTS) >= 0.9 * len(FAULTS)
-
-
-def test_a_planted_fault_is_caught_and_named(tmp_path):
-    flags = ["--dataset", "mnist-sample", "--only", "RateOff", "MeanOfMeans"]
-    ended = run_python("-m", "parity", "faults", *flags, "--output-dir", tmp_path / "run")
-    assert ended.status == 0, ended
-    assert "2 of 2 caught, the right cause named for 2" in ended.out
-    rows = {row["fault"]: row for row in json.loads((tmp_path / "run" / "faults.json").read_text())["faults"]}
-    assert (rows["RateOff"]["rung"], rows["RateOff"]["cause"]) == ("optimizer", "learning-rate")
-    assert (rows["MeanOfMeans"]["rung"], rows["MeanOfMeans"]["cause"]) == ("metrics", "mean-of-means")
-    assert all(row["explained"] >= 0.9 and row["diagnosis_seconds"] < 30 for row in rows.values())
-
-
-def test_the_sound_pair_raises_no_alarm(tmp_path):
-    flags = ["--dataset", "mnist-sample", "--runs", "1", "--first-seed", "5"]  # an own model, in float64
-    ended = run_python("-m", "parity", "alarms", *flags, "--output-dir", tmp_path / "run")
-    assert ended.status == 0, ended
-    assert "0 false alarms in 1 runs" in ended.out and "0 undecided" in ended.out
-    (row,) = json.loads((tmp_path / "run" / "alarms.json").read_text())["runs"]
-    assert row["precision"] == "float64" and row["checks"] > 25 and row["failed"] == row["errors"] == []
-
-
-def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process(tmp_path):
-    ended = interrupt_after(
-        "1/50", "-m", "parity", "alarms", "--dataset", "mnist-sample", "--runs", "50", "--output-dir",
-        str(tmp_path / "run"), timeout=250,
-    )  # fmt: skip
-    assert ended.status == 130 and "Traceback" not in ended.err, ended
-    assert "of 50 runs are in" in ended.err
-    assert json.loads((tmp_path / "run" / "alarms.json").read_text())["runs"]
-    seen = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout
-    assert seen == ""
+from parity import process
+from parity.ladder import climb
+from parity.process import Side
+from parity.protocol.task import REFERENCE_PARTS
+from parity.selftest import sweeps
+from parity.selftest.sweeps import SweepFlags
 
 
 @pytest.mark.parametrize(
@@ -63,17 +28,41 @@ def test_bad_input_is_refused_before_anything_starts(flags, word):
     assert_user_error(run_python("-m", "parity", *flags), word)
 
 
-def test_seeds_cover_presets_and_own_models_of_every_kind():
-    drawn = [alarms.experiment(seed) for seed in range(300)]
-    assert drawn == [alarms.experiment(seed) for seed in range(300)]
-    assert {one.model for one in drawn} > {preset.model for preset in PRESETS.values()}
-    assert {one.training.optimizer.name for one in drawn} == {"sgd", "adam", "adamw", "rmsprop"}
-    assert {one.model.activation for one in drawn} == {"relu", "sigmoid", "tanh"}
-    assert {one.training.precision for one in drawn} == {"float32", "float64"}
-    assert len({one.training.seed for one in drawn}) == 300
+def test_results_come_in_the_order_of_the_items_and_several_at_once():
+    both = threading.Barrier(2, timeout=20)
+
+    def work(item):
+        both.wait()
+        return item * 2
+
+    assert list(sweeps.run_side_by_side(2, work, [1, 2, 3, 4])) == [2, 4, 6, 8]
 
 
-def test_the_rate_is_bounded_as_clopper_and_pearson_do():
-    # 0 of 100: 1 - .05^(1/100) = 2.95 %
-    assert "below 3.0% with 95% confidence" in alarms.summary(0, 0, 100, 2900)
-    assert "1 false alarms in 1 runs" in alarms.summary(1, 0, 1, 29)
+def test_a_caller_that_ends_early_stops_the_work():
+    stopped, started = [], threading.Event()
+
+    def work(item):
+        if item:
+            started.set()
+            stopped.append(process.STOPPING.wait(20))
+        return started.wait(20) and item
+
+    results = sweeps.run_side_by_side(2, work, [0, 1])
+    assert next(results) == 0
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)
+    assert stopped == [True] and not process.STOPPING.is_set()
+
+
+def test_what_goes_wrong_in_one_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        list(sweeps.run_side_by_side(2, lambda item: 1 // item, [1, 0]))
+
+
+def test_a_reference_is_recorded_at_the_quick_level(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(climb, "ask", lambda name, task, path, stall: asked.append((name, task, stall)) or Side())
+    sweeps.record(PRESETS["small"], None, SweepFlags(dataset="mnist-sample", stall_timeout=7.0), tmp_path / "one")
+    ((name, task, stall),) = asked
+    assert (name, task.level, task.parts, stall) == ("keras", "quick", REFERENCE_PARTS, 7.0)
+    assert task.pair.dataset == "mnist-sample" and task.output_dir == str(tmp_path / "one" / "keras")
