@@ -6,8 +6,41 @@ The long ones come first, so that no worker is left alone with one at the end.
 
 import pytest
 
-# Measured seconds of what takes long, by the beginning of the test's id; the first that fits.
-SECONDS: dict[str, float] = {}
+# What takes long, by the beginning of the test's id; the first that fits. Processor seconds of all its commands on a
+# busy machine, estimated for the full MNIST: only the order matters.
+SECONDS: dict[str, float] = {
+    "tests/test_full_mnist.py::test_both_end_in_the_labs_range[bigger]": 600,
+    "tests/test_full_mnist.py::test_both_end_in_the_labs_range[small]": 250,
+    "tests/test_full_mnist.py::test_a_training_of_its_own_ends_in_the_labs_range[keras_reference.train-bigger]": 180,
+    "tests/test_full_mnist.py::test_a_training_of_its_own_ends_in_the_labs_range[lightning_mlp.train-bigger]": 130,
+    "tests/test_full_mnist.py::test_a_training": 80,
+    "tests/parity/selftest/test_drift.py::test_the_full_mnist": 80,
+    "tests/test_make.py::test_make_run_without_a_network": 150,
+    "tests/parity/test_main.py::test_small_has_parity": 120,
+    "tests/parity/test_main.py::test_keras_on_another_backend": 110,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --preset small --compile": 100,
+    "tests/parity/test_main.py::test_float64": 90,
+    "tests/parity/test_main.py::test_pytorchs_adam": 80,
+    "tests/parity/test_main.py::test_a_users_own_keras_model": 80,
+    "tests/parity/seeds/test_command.py::test_a_study_trains_both": 70,
+    "tests/parity/seeds/test_cluster.py": 70,
+    "tests/notebooks/test_notebooks.py::test_every_cell_runs": 60,
+    "tests/parity/selftest/test_sweeps.py::test_ctrl_c": 60,
+    "tests/parity/selftest/test_sweeps.py::test_a_planted_fault": 60,
+    "tests/parity/selftest/test_sweeps.py::test_the_sound_pair": 50,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity ": 50,
+    "tests/parity/test_main.py::test_a_candidate_is_judged_or_its_own_message_told[Hangs": 50,
+    "tests/test_train.py::test_an_interrupted_run": 50,
+    "tests/test_train.py::test_the_offline_sample": 40,
+    "tests/benchmarks/test_bench.py::test_the_benchmark_times": 90,
+    "tests/benchmarks/test_bench.py": 40,
+    "tests/lightning_mlp/test_processes.py::test_two_processes": 40,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs": 30,
+    "tests/parity/test_main.py::test_a_reference": 20,
+    "tests/parity/test_main.py::test_a_candidate": 20,
+    "tests/parity/selftest/test_drift.py": 20,
+    "tests/parity/test_convert.py": 15,
+}
 
 
 def schedule(items: list[pytest.Item]) -> None:

@@ -199,9 +199,7 @@ def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: in
     if job is None:
         return start(recordings.write_all)
     kept = recordings.Path(folder) / "recordings" / job[0]
-    if recordings.replay(kept, job[1]):
-        return 0
-    return recordings.record(kept, job[1], start)
+    return recordings.once(kept, job[1], start)
 
 
 def main(folder: str, arguments: list[str]) -> None:

@@ -11,10 +11,12 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 REFERENCE = "parity.adapters.keras.answer"
+PATIENCE = 25.0  # seconds; the shortest --stall-timeout of a test whose reference must answer is 40
 
 
 def key_of(arguments: list[str]) -> tuple[str, Path] | None:
@@ -47,8 +49,28 @@ def write_all(data: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-def record(kept: Path, output: Path, run: Callable[[Callable[[bytes], None]], int]) -> int:
-    """Runs a job and keeps it if it ended well; where another process is at it, it only runs.
+def once(kept: Path, output: Path, run: Callable[[Callable[[bytes], None]], int]) -> int:
+    """Replays a job that is kept, else runs it; returns its status.
+
+    Where another process is just recording it, that is waited for; not long, since silence may end a job.
+
+    Args:
+        kept, output, run: as for `record`.
+    """  # fmt: skip
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        if replay(kept, output):
+            return 0
+        status = record(kept, output, run)
+        if status is not None:
+            return status
+        if time.monotonic() > deadline:
+            return run(write_all)
+        time.sleep(0.1)
+
+
+def record(kept: Path, output: Path, run: Callable[[Callable[[bytes], None]], int]) -> int | None:
+    """Runs a job and keeps it if it ended well; returns its status, None if another process is at it.
 
     Args:
         kept: the folder of the job.
@@ -66,10 +88,12 @@ def record(kept: Path, output: Path, run: Callable[[Callable[[bytes], None]], in
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return run(write_all)
+            return None
+        if (kept / "done").exists():
+            return None
         status = run(printed)
         text = b"".join(lines)
-        if status == 0 and not re.search(rb'"event": "failed"', text) and not (kept / "done").exists():
+        if status == 0 and not re.search(rb'"event": "failed"', text):
             shutil.copytree(output, kept / "files", dirs_exist_ok=True)
             (kept / "lines").write_bytes(text)
             (kept / "done").touch()

@@ -1,5 +1,6 @@
 """A command that is started warm is the command that a cold start gives: status, streams, signals, modules, bits."""
 
+import fcntl
 import json
 import os
 import signal
@@ -172,5 +173,17 @@ def test_what_ended_well_is_given_again(tmp_path, capfdbinary, status, line, kep
     assert recordings.record(tmp_path / "kept", tmp_path / "first", run) == status
     assert recordings.replay(tmp_path / "kept", tmp_path / "second") == kept
     assert capfdbinary.readouterr().out == line * (1 + kept)
+    assert recordings.record(tmp_path / "kept", tmp_path / "third", lambda printed: 5) == (None if kept else 5)
     if kept:
         assert (tmp_path / "second" / "facts.npz").read_bytes() == b"numbers"
+
+
+def test_a_job_that_another_process_records_is_waited_for_but_not_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "PATIENCE", 0.3)
+    (tmp_path / "kept").mkdir()
+    with open(tmp_path / "kept" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
+        assert recordings.once(tmp_path / "kept", tmp_path / "first", lambda printed: 4) == 4
+        assert time.monotonic() - started > 0.3
+    assert not (tmp_path / "kept" / "done").exists()
