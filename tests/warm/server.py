@@ -10,6 +10,7 @@ import io
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -115,9 +116,10 @@ class Server:
             file.write(f"{processor_seconds:.1f}\t{seconds:.1f}\t{' '.join(command.arguments)[:200]!r}\n")
 
     def end(self) -> None:
-        """Ends with the session, and ends what still runs."""
+        """Ends with the session, and ends what still runs; removes the folder, which a killed session leaves behind."""
         for command in self.commands:
             send_signal(command.pid, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -129,6 +130,28 @@ def test_a_command_ends_with_whoever_asked_for_it():
     with started("time.sleep(60)") as process:
         process.kill()
     assert not is_running(process.number)
+
+
+SESSION = """
+import os, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from warm import session
+python = session.write(Path(sys.argv[1]), dict(os.environ))
+done = subprocess.run([python, "-m", "parity", "--help"], capture_output=True, text=True)
+print(done.returncode, "--hidden-sizes" in done.stdout, os.path.exists(sys.argv[1] + "/plain.socket"), flush=True)
+os._exit(0)
+"""
+
+
+def test_servers_end_with_a_session_that_was_killed_and_take_its_folder_along():
+    folder = tempfile.mkdtemp(prefix="warm-")
+    ended = run_python("-c", SESSION, folder, ROOT / "tests", cold=True)
+    assert ended.out == "0 True True\n", ended
+    deadline = time.monotonic() + 30
+    while os.path.exists(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(folder)
 
 
 @pytest.mark.parametrize("module", ["keras_reference.train", "lightning_mlp.train"])
