@@ -33,8 +33,8 @@ del sys.argv[1:3]
 runpy.run_module(name, run_name="__main__", alter_sys=True)"""
 # What each server has imported, by the packages whose commands it starts; the first that fits.
 PACKAGES = {
-    "keras": ("keras_reference", "parity.adapters.keras", "parity.traps.keras_snippets"),
-    "torch": ("lightning_mlp", "parity.adapters.torch", "parity.traps.torch_snippets"),
+    "keras": ("keras_reference", "parity.adapters.keras"),
+    "torch": ("lightning_mlp", "parity.adapters.torch"),
     "plain": ("parity",),
 }
 # The words that choose a server for `-c CODE`: what the code imports.
@@ -181,7 +181,7 @@ def end_as(status: int) -> None:
 def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: int) -> int:
     """Runs a command in a warm process; the reference's jobs are recorded once. Returns its status."""
     sys.path.insert(0, os.path.dirname(__file__))
-    if arguments[1:2] != ["parity.adapters.keras.answer"]:
+    if arguments[1:2] != ["parity.adapters.keras"]:
         connection = connect(folder, kind, settings)
         ask(connection, arguments)
         return wait(connection, parent)

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-REFERENCE = "parity.adapters.keras.answer"
+REFERENCE = "parity.adapters.keras"
+OTHER_WORK = ("seeds", "checkpoint", "snippets")  # sections of a task that asks for something else than the ladder
+OF_THE_CANDIDATE = ("candidate", "candidate_datamodule", "steps_per_execution", "compiled")  # Keras never reads them
 PATIENCE = 25.0  # seconds; the shortest --stall-timeout of a test whose reference must answer is 40
 
 
@@ -25,13 +27,14 @@ def key_of(arguments: list[str]) -> tuple[str, Path] | None:
     Args:
         arguments: behind `python`.
     """
-    if len(arguments) != 3 or arguments[:2] != ["-m", REFERENCE]:
+    if len(arguments) < 3 or arguments[:2] != ["-m", REFERENCE]:
         return None
-    job = json.loads(Path(arguments[2]).read_text(encoding="utf-8"))
-    output = job.pop("output_dir", None)
-    if output is None or job.get("target") is not None:
+    task, parts = json.loads(Path(arguments[2]).read_text(encoding="utf-8")), arguments[3:]
+    output = task.pop("output_dir")
+    if any(task[section] is not None for section in OTHER_WORK) or task["pair"]["reference"] is not None:
         return None
-    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:32], Path(output)
+    task["pair"] = {name: value for name, value in task["pair"].items() if name not in OF_THE_CANDIDATE}
+    return hashlib.sha256(json.dumps([task, parts], sort_keys=True).encode()).hexdigest()[:32], Path(output)
 
 
 def replay(kept: Path, output: Path) -> bool:

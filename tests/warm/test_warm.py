@@ -8,10 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import pytest
 from conftest import PYTHON, QUICK, ROOT, run_python, surroundings
 from warm import client, recordings
+
+from mlp_spec.experiment import PRESETS
+from parity.pair import Pair
+from parity.protocol.task import SnippetsTask, Task
 
 pytestmark = pytest.mark.skipif(sys.executable == PYTHON, reason="NOT RUN: every command starts cold here")
 HEAD = "import lightning_mlp\n"  # what makes the client choose a warm process
@@ -79,7 +84,7 @@ def test_other_numbers_of_threads_have_servers_of_their_own(monkeypatch):
     [
         (["-m", "keras_reference.train"], "keras"),
         (["-u", "-m", "lightning_mlp.train", "--epochs", "1"], "torch"),
-        (["-m", "parity.adapters.torch.answer"], "torch"),
+        (["-m", "parity.adapters.torch"], "torch"),
         (["-m", "parity", "seeds"], "plain"),
         (["-c", "from keras_reference import train"], "keras"),
         (["-c", "print(1)"], None),
@@ -166,20 +171,25 @@ def test_training_gives_the_same_bits(module, tmp_path):
 # ---- recordings ----------------------------------------------------------------------------------------------------
 
 
-def job(folder, **changes):
-    """Writes a job as `parity` does; returns the arguments of its process."""
-    path = folder / "job.json"
-    path.write_text(json.dumps({"output_dir": str(folder / "keras"), "target": None, "seed": 0, **changes}))
-    return ["-m", recordings.REFERENCE, str(path)]
+def command(folder, *parts, reference=None, candidate=None, **changes):
+    """Writes a task as `parity` does; returns the arguments of its process."""
+    task = Task(("facts",), str(folder / "keras"), Pair(PRESETS["small"], reference=reference, candidate=candidate))
+    return ["-m", recordings.REFERENCE, str(replace(task, **changes).write(folder / "keras.json")), *parts]
 
 
-def test_a_job_is_known_again_in_another_folder(tmp_path):
+def test_a_task_is_known_again_in_another_folder(tmp_path):
     (tmp_path / "other").mkdir()
-    key, output = recordings.key_of(job(tmp_path))
+    key, output = recordings.key_of(command(tmp_path, "facts"))
     assert output == tmp_path / "keras"
-    assert recordings.key_of(job(tmp_path / "other")) == (key, tmp_path / "other" / "keras")
-    assert recordings.key_of(job(tmp_path, seed=1))[0] != key
-    assert recordings.key_of(job(tmp_path, target="port.py:build")) is None
+    assert recordings.key_of(command(tmp_path / "other", "facts")) == (key, tmp_path / "other" / "keras")
+    assert recordings.key_of(command(tmp_path, "facts", candidate="port.py:Port"))[0] == key
+    for other in (command(tmp_path, "cases"), command(tmp_path, "facts", level="quick")):
+        assert recordings.key_of(other)[0] != key
+
+
+def test_nothing_else_is_kept(tmp_path):
+    assert recordings.key_of(command(tmp_path, reference="port.py:build")) is None
+    assert recordings.key_of(command(tmp_path, pair=None, snippets=SnippetsTask("", {}))) is None
     assert recordings.key_of(["-m", "parity", "drift"]) is None
 
 
