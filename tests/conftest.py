@@ -77,6 +77,7 @@ def pytest_unconfigure(config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items) -> None:
     """Puts long tests first, and those that share a module's fixture on one worker."""
     schedule(items)

@@ -53,7 +53,8 @@ def schedule(items: list[pytest.Item]) -> None:
     seconds: dict[str, float] = {}
     for item, group in groups.items():
         seconds[group] = max(seconds.get(group, 0.0), seconds_of(item.nodeid))
-        item.add_marker(pytest.mark.xdist_group(group))
+        if group != item.nodeid:
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: -seconds[groups[item]])
 
 
