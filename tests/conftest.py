@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,20 @@ def pytest_configure(config) -> None:
         folder = tempfile.mkdtemp(prefix="warm-")
         warm.write(Path(folder), surroundings())
     config.stash[WARM] = folder
+    if config.getoption("numprocesses", None):
+        config.stash[GROUPS] = tempfile.mkstemp(prefix="groups-")[1]
     if folder and not config.getoption("numprocesses", None):
         sys.executable = str(Path(folder) / "python")
 
 
 WARM = pytest.StashKey[str | None]()
+GROUPS = pytest.StashKey[str]()  # a file: the group of every test by its id
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
-    """Tells a worker of pytest-xdist where the session's warm processes are."""
-    node.workerinput["warm"] = node.config.stash[WARM]
+    """Tells a worker of pytest-xdist where the session's warm processes are, and where to leave its groups."""
+    node.workerinput |= {"warm": node.config.stash[WARM], "groups": node.config.stash[GROUPS]}
 
 
 def pytest_unconfigure(config) -> None:
@@ -75,12 +79,32 @@ def pytest_unconfigure(config) -> None:
     folder = config.stash.get(WARM, None)
     if folder and not hasattr(config, "workerinput"):
         shutil.rmtree(folder, ignore_errors=True)
+    if GROUPS in config.stash:
+        Path(config.stash[GROUPS]).unlink(missing_ok=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items) -> None:
-    """Puts long tests first, and those that share a module's fixture on one worker."""
-    schedule(items)
+def pytest_collection_modifyitems(config, items) -> None:
+    """Puts long tests first; a worker of pytest-xdist tells which belong together."""
+    groups = schedule(items)
+    if hasattr(config, "workerinput"):
+        Path(config.workerinput["groups"]).write_text(json.dumps(groups))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keeps the tests that share a module's fixture on one worker, in the order of `schedule`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        @cached_property
+        def groups(self) -> dict[str, str]:
+            return json.loads(Path(config.stash[GROUPS]).read_text())  # every worker has collected by now
+
+        def _split_scope(self, nodeid: str) -> str:
+            return self.groups[nodeid]
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
 
 
 # ---- commands ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """In which order tests run, and which of them on one worker of `pytest -n`.
 
-The long ones come first, so that no worker is left alone with one at the end.
-`--dist loadgroup` keeps a group on one worker, and takes the groups in the order of the tests.
+The long ones come first, so that no worker is left alone with one at the end. pytest-xdist's own groups (3.8) are
+marks that it reads from the tests' ids, in a way that pytest 9.2 no longer has; so `conftest.py` hands ours over.
 """
 
 import pytest
@@ -43,8 +43,8 @@ SECONDS: dict[str, float] = {
 }
 
 
-def schedule(items: list[pytest.Item]) -> None:
-    """Sorts tests by the seconds of their group, the longest first, and marks the groups.
+def schedule(items: list[pytest.Item]) -> dict[str, str]:
+    """Sorts tests by the seconds of their group, the longest first; returns the groups by the tests' ids.
 
     Args:
         items: the collected tests, in place.
@@ -53,9 +53,8 @@ def schedule(items: list[pytest.Item]) -> None:
     seconds: dict[str, float] = {}
     for item, group in groups.items():
         seconds[group] = max(seconds.get(group, 0.0), seconds_of(item.nodeid))
-        if group != item.nodeid:
-            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: -seconds[groups[item]])
+    return {item.nodeid: group for item, group in groups.items()}
 
 
 def seconds_of(name: str) -> float:
