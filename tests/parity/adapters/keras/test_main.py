@@ -23,4 +23,4 @@ def test_without_a_readable_task_it_ends_with_an_error(tmp_path):
 @pytest.mark.parametrize("module", ["parity.adapters.keras.__main__", "parity.adapters.keras.reference"])
 def test_importing_it_imports_no_keras(module):
     code = f"import {module}, sys; print([name for name in ('keras', 'tensorflow', 'torch') if name in sys.modules])"
-    assert run_python("-c", code).out.strip() == "[]"
+    assert run_python("-c", code, cold=True).out.strip() == "[]"

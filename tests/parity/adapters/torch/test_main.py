@@ -22,4 +22,4 @@ def test_without_a_readable_task_it_ends_with_an_error(tmp_path):
 @pytest.mark.parametrize("module", ["parity.adapters.torch.__main__", "parity.adapters.torch.candidate"])
 def test_importing_it_imports_no_framework(module):
     code = f"import {module}, sys; print([name for name in ('keras', 'tensorflow', 'torch') if name in sys.modules])"
-    assert run_python("-c", code).out.strip() == "[]"
+    assert run_python("-c", code, cold=True).out.strip() == "[]"
