@@ -41,13 +41,13 @@ class ParityFlags(flags.ExperimentFlags):
     candidate_datamodule: str | None = None
     """A LightningDataModule in place of ours."""
     steps_per_execution: int | None = None
-    """Lightning's: the fast path, with so many steps in one execution. One batch a training_step unless options."""
+    """Lightning's: the fast path, with so many steps in one execution. One batch a training_step unless given."""
     compile: bool = False
     """Lightning's: whole steps compiled, 100 per execution unless told otherwise."""
     reference: str | None = None
     """A function that returns a compiled Keras MLP, in place of the lab's."""
     output_dir: str | None = None
-    """Folder of the report, new or empty; runs/<time>-parity-<name> unless options."""
+    """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
     format: Literal["text", "json"] = "text"
     """'json' prints report.json and nothing else on standard output; progress goes to standard error."""
     stall_timeout: float = 600.0

@@ -28,7 +28,7 @@ class SeedFlags(flags.ExperimentFlags):
     """The flags of a study."""
 
     seed: int | None = None
-    """The first seed; 0 unless options. A study takes it and the following ones."""
+    """The first seed; 0 unless given. A study takes it and the following ones."""
     seeds: int = 20
     """How many trainings a side, 3 at least."""
     against: str = "keras"
@@ -48,17 +48,17 @@ class SeedFlags(flags.ExperimentFlags):
     """The same of the area under val_acc (its mean over the epochs), in percentage points."""
     store: str | None = None
     """Folder of the finished seeds. Give that of an interrupted study to go on, also with more --seeds; a folder in
-    the output folder unless options."""
+    the output folder unless given."""
     record: str | None = None
     """Train the Keras reference alone and write its reference points to this file."""
     jobs: int | None = None
-    """Trainings at once, each on its share of the cores; as many as there are cores unless options."""
+    """Trainings at once, each on its share of the cores; as many as there are cores unless given."""
     backend: Literal["loky", "dask", "ray"] = "loky"
     """What spreads the seeds: processes on this machine, or a cluster that sees the store's folder."""
     scheduler: str | None = None
     """Address of the cluster, for example tcp://10.0.0.1:8786."""
     output_dir: str | None = None
-    """Folder of the report, new or empty; runs/<time>-seeds-<name> unless options."""
+    """Folder of the report, new or empty; runs/<time>-seeds-<name> unless given."""
     stall_timeout: float = 600.0
     """Seconds without a sign of life (an epoch) after which a process is stopped."""
 
