@@ -12,44 +12,24 @@ class Changed(MNISTDataModule):
     def setup(self, stage=None):
         if not hasattr(self, "train_set"):
             super().setup(stage)
-            self.train_set, self.val_set = (
-                HeldDataset(*self.change(*found.tensors)) for found in (self.train_set, self.val_set)
-            )
+            self.train_set = HeldDataset(*self.change(*self.train_set.tensors))
+            self.val_set = HeldDataset(*self.change(*self.val_set.tensors))
 
 
-class Over256(Changed):
-    def change(self, images, labels):
-        return (images * 255).round() / 256, labels
+def with_images(name, change):
+    """Builds a data module whose images (N, 784) are `change(images)`."""
+    return type(name, (Changed,), {"change": lambda self, images, labels: (change(images), labels)})
 
 
-class Reciprocal(Changed):
-    def change(self, images, labels):
-        return (images * 255).round() * (1 / 255), labels
-
-
-class Standardised(Changed):
-    def change(self, images, labels):
-        return (images - 0.1307) / 0.3081, labels
-
-
-class Centred(Changed):
-    def change(self, images, labels):
-        return images * 2 - 1, labels
-
-
-class Unscaled(Changed):
-    def change(self, images, labels):
-        return (images * 255).round(), labels
-
-
-class Inverted(Changed):
-    def change(self, images, labels):
-        return 1 - images, labels
-
-
-class Transposed(Changed):
-    def change(self, images, labels):
-        return images.reshape(-1, 28, 28).transpose(1, 2).reshape(-1, 784).contiguous(), labels
+Over256 = with_images("Over256", lambda images: (images * 255).round() / 256)
+Reciprocal = with_images("Reciprocal", lambda images: (images * 255).round() * (1 / 255))
+Standardised = with_images("Standardised", lambda images: (images - 0.1307) / 0.3081)
+Centred = with_images("Centred", lambda images: images * 2 - 1)
+Unscaled = with_images("Unscaled", lambda images: (images * 255).round())
+Inverted = with_images("Inverted", lambda images: 1 - images)
+Transposed = with_images(
+    "Transposed", lambda images: images.reshape(-1, 28, 28).transpose(1, 2).reshape(-1, 784).contiguous()
+)
 
 
 class LabelsSwapped(Changed):
@@ -66,31 +46,29 @@ class OwnShuffle(MNISTDataModule):
         super().__init__(**{**arguments, "order": None})
 
 
-class DropLast(MNISTDataModule):
+class OtherOrder(MNISTDataModule):
+    """Visits the rows that `change` makes of the prescribed ones; without an order, it is sound."""
+
     def __init__(self, **arguments):
         super().__init__(**arguments)
-        prescribed = self.order
-        if prescribed:
-            self.order = lambda epoch: (rows := prescribed(epoch))[: len(rows) // self.batch_size * self.batch_size]
+        if prescribed := self.order:
+            self.order = lambda epoch: self.change(prescribed(epoch))
 
 
-class SwappedBatches(MNISTDataModule):
+class DropLast(OtherOrder):
+    def change(self, rows):
+        return rows[: len(rows) // self.batch_size * self.batch_size]
+
+
+class SwappedBatches(OtherOrder):
     """Exchanges the fourth and the fifth batch."""
 
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
-        prescribed, size = self.order, self.batch_size
-
-        def order(epoch):
-            rows = np.array(prescribed(epoch))
-            if len(rows) < self.ordinary_samples:
-                rows[3 * size : 5 * size] = np.roll(rows[3 * size : 5 * size], size)
-            return rows
-
-        if prescribed:
-            self.order = order
-
-    ordinary_samples = 3_000  # a pass over all data is left as it is
+    def change(self, rows):
+        rows = np.array(rows)
+        if len(rows) < 3_000:  # a pass over all data is left as it is
+            both = slice(3 * self.batch_size, 5 * self.batch_size)
+            rows[both] = np.roll(rows[both], self.batch_size)
+        return rows
 
 
 class ValidatesTraining(MNISTDataModule):

@@ -1,5 +1,7 @@
 """Faulty models, one trap each."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -13,42 +15,33 @@ def linear(module):
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
+def plant(name, base=LitMLP, **attributes):
+    """Builds the class of this name: its base with these methods and numbers in place of the base's own."""
+    return type(name, (base,), attributes)
+
+
 # ---- initial weights
 
 
-class TorchInit(LitMLP):
+class OtherStart(LitMLP):
+    """Starts every dense layer by `start` once Keras's initialiser has run."""
+
     def __init__(self, **numbers):
         super().__init__(**numbers)
         for layer in linear(self):
-            layer.reset_parameters()
+            self.start(layer)
 
 
-class BiasInit(LitMLP):
-    def __init__(self, **numbers):
-        super().__init__(**numbers)
-        for layer in linear(self):
-            nn.init.uniform_(layer.bias, -0.01, 0.01)
+def with_start(name, start):
+    """Builds a model whose dense layers start by `start(layer)`."""
+    return plant(name, OtherStart, start=staticmethod(start))
 
 
-class InitScale(LitMLP):
-    def __init__(self, **numbers):
-        super().__init__(**numbers)
-        for layer in linear(self):
-            layer.weight.data.mul_(0.99)
-
-
-class XavierNormal(LitMLP):
-    def __init__(self, **numbers):
-        super().__init__(**numbers)
-        for layer in linear(self):
-            nn.init.xavier_normal_(layer.weight)
-
-
-class HeUniform(LitMLP):
-    def __init__(self, **numbers):
-        super().__init__(**numbers)
-        for layer in linear(self):
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+TorchInit = with_start("TorchInit", nn.Linear.reset_parameters)
+BiasInit = with_start("BiasInit", lambda layer: nn.init.uniform_(layer.bias, -0.01, 0.01))
+InitScale = with_start("InitScale", lambda layer: layer.weight.data.mul_(0.99))
+XavierNormal = with_start("XavierNormal", lambda layer: nn.init.xavier_normal_(layer.weight))
+HeUniform = with_start("HeUniform", lambda layer: nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu"))
 
 
 # ---- layers, loss, gradients
@@ -57,15 +50,6 @@ class HeUniform(LitMLP):
 class Relu(LitMLP):
     def __init__(self, **numbers):
         super().__init__(**{**numbers, "activation": "relu"})
-
-
-class SoftmaxTwice(LitMLP):
-    def training_step(self, batch, batch_idx):
-        images, labels = batch
-        logits = self(images)
-        loss = F.cross_entropy(logits.softmax(dim=1), labels)
-        self.train_mean.update(loss, logits, labels)
-        return loss
 
 
 class OtherLoss(LitMLP):
@@ -79,39 +63,27 @@ class OtherLoss(LitMLP):
         return loss
 
 
-class LabelSmoothing(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.cross_entropy(logits, labels, label_smoothing=0.1)
+def with_loss(name, loss):
+    """Builds a model that is trained with `loss(logits, labels)`."""
+    return plant(name, OtherLoss, other_loss=staticmethod(loss))
 
 
-class LossSum(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.cross_entropy(logits, labels, reduction="sum")
-
-
-class LossOverClasses(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.cross_entropy(logits, labels) / 10
-
-
-class MeanSquares(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.mse_loss(logits.softmax(dim=1), F.one_hot(labels, 10).to(logits.dtype))
-
-
-class Clipped(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.nll_loss(logits.softmax(dim=1).clamp(1e-7, 1 - 1e-7).log(), labels)
+SoftmaxTwice = with_loss("SoftmaxTwice", lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels))
+LabelSmoothing = with_loss("LabelSmoothing", partial(F.cross_entropy, label_smoothing=0.1))
+LossSum = with_loss("LossSum", partial(F.cross_entropy, reduction="sum"))
+LossOverClasses = with_loss("LossOverClasses", lambda logits, labels: F.cross_entropy(logits, labels) / 10)
+HalfTemperature = with_loss("HalfTemperature", lambda logits, labels: F.cross_entropy(logits / 2, labels))
+MeanSquares = with_loss(
+    "MeanSquares", lambda logits, labels: F.mse_loss(logits.softmax(dim=1), F.one_hot(labels, 10).to(logits.dtype))
+)
+Clipped = with_loss(
+    "Clipped", lambda logits, labels: F.nll_loss(logits.softmax(dim=1).clamp(1e-7, 1 - 1e-7).log(), labels)
+)
 
 
 class L2Penalty(OtherLoss):
     def other_loss(self, logits, labels):
         return F.cross_entropy(logits, labels) + 1e-4 * sum(layer.weight.square().sum() for layer in linear(self))
-
-
-class HalfTemperature(OtherLoss):
-    def other_loss(self, logits, labels):
-        return F.cross_entropy(logits / 2, labels)
 
 
 class Bfloat16(LitMLP):
@@ -120,98 +92,54 @@ class Bfloat16(LitMLP):
             return self.layers(images).float()
 
 
-class Detached(LitMLP):
-    def forward(self, images):
-        return self.layers[2:](self.layers[:2](images).detach())
-
-
-class Dropout(LitMLP):
-    def forward(self, images):
-        return self.layers(F.dropout(images, 0.1, self.training))
+Detached = plant("Detached", forward=lambda self, images: self.layers[2:](self.layers[:2](images).detach()))
+Dropout = plant("Dropout", forward=lambda self, images: self.layers(F.dropout(images, 0.1, self.training)))
 
 
 # ---- optimizers
 
 
-class RateOff(LitMLP):
+class OtherRate(LitMLP):
+    """Multiplies the learning rate by `factor`."""
+
     def configure_optimizers(self):
         optimizer = super().configure_optimizers()
         for group in optimizer.param_groups:
-            group["lr"] *= 1 + 1e-4
+            group["lr"] *= self.factor
         return optimizer
 
 
-class RateTenth(LitMLP):
-    def configure_optimizers(self):
-        optimizer = super().configure_optimizers()
-        for group in optimizer.param_groups:
-            group["lr"] *= 0.1
-        return optimizer
+RateOff = plant("RateOff", OtherRate, factor=1 + 1e-4)
+RateTenth = plant("RateTenth", OtherRate, factor=0.1)
 
 
-class TorchAdam(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters())
+def with_optimizer(name, optimizer, *numbers, **named_numbers):
+    """Builds a model with another optimizer, which gets the parameters and these numbers."""
+    return plant(name, configure_optimizers=lambda self: optimizer(self.parameters(), *numbers, **named_numbers))
 
 
-class TorchAdamKerasEpsilon(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), eps=1e-7)
+TorchAdam = with_optimizer("TorchAdam", torch.optim.Adam)
+TorchAdamKerasEpsilon = with_optimizer("TorchAdamKerasEpsilon", torch.optim.Adam, eps=1e-7)
+Epsilon = with_optimizer("Epsilon", KerasAdam, eps=1e-8)
+Beta2 = with_optimizer("Beta2", KerasAdam, betas=(0.9, 0.99))
+Beta1 = with_optimizer("Beta1", KerasAdam, betas=(0.95, 0.999))
+Amsgrad = with_optimizer("Amsgrad", torch.optim.Adam, eps=1e-7, amsgrad=True)
+CoupledDecay = with_optimizer("CoupledDecay", torch.optim.SGD, 0.01, weight_decay=0.001)
+DecoupledDecay = with_optimizer("DecoupledDecay", KerasAdam, weight_decay=0.004)
+Momentum = with_optimizer("Momentum", torch.optim.SGD, 0.01, momentum=0.9)
+Nesterov = with_optimizer("Nesterov", KerasSGD, 0.01, 0.9, nesterov=True)
+AdamForSGD = with_optimizer("AdamForSGD", torch.optim.Adam, 0.01)
 
 
-class Epsilon(LitMLP):
-    def configure_optimizers(self):
-        return KerasAdam(self.parameters(), eps=1e-8)
+class ClippedGradients(LitMLP):
+    """Clips the gradients to `limit`, by `algorithm`."""
 
-
-class Beta2(LitMLP):
-    def configure_optimizers(self):
-        return KerasAdam(self.parameters(), betas=(0.9, 0.99))
-
-
-class Beta1(LitMLP):
-    def configure_optimizers(self):
-        return KerasAdam(self.parameters(), betas=(0.95, 0.999))
-
-
-class Amsgrad(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), eps=1e-7, amsgrad=True)
-
-
-class CoupledDecay(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.01, weight_decay=0.001)
-
-
-class DecoupledDecay(LitMLP):
-    def configure_optimizers(self):
-        return KerasAdam(self.parameters(), weight_decay=0.004)
-
-
-class Momentum(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.01, momentum=0.9)
-
-
-class Nesterov(LitMLP):
-    def configure_optimizers(self):
-        return KerasSGD(self.parameters(), 0.01, 0.9, nesterov=True)
-
-
-class AdamForSGD(LitMLP):
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), 0.01)
-
-
-class ClipNorm(LitMLP):
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
-        self.clip_gradients(optimizer, 1.0, "norm")
+        self.clip_gradients(optimizer, self.limit, self.algorithm)
 
 
-class ClipValue(LitMLP):
-    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
-        self.clip_gradients(optimizer, 0.5, "value")
+ClipNorm = plant("ClipNorm", ClippedGradients, limit=1.0, algorithm="norm")
+ClipValue = plant("ClipValue", ClippedGradients, limit=0.5, algorithm="value")
 
 
 class StepSchedule(LitMLP):
@@ -231,48 +159,32 @@ class FrozenOptimizer(LitMLP):
 # ---- metrics
 
 
-class MeanOfMeans(LitMLP):
+class OtherMean(LitMLP):
+    """Logs `mean` of the batches' losses, (batches,), as the epoch's loss."""
+
     def on_train_epoch_start(self):
         super().on_train_epoch_start()
-        self.means = []
+        self.losses = []
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
-        self.means.append(outputs["loss"].detach())
+        self.losses.append(outputs["loss"].detach())
         if self.trainer.is_last_batch:
-            values = {"loss": torch.stack(self.means).mean(), "acc": self.train_mean.compute()[1]}
+            values = {"loss": self.mean(torch.stack(self.losses)), "acc": self.train_mean.compute()[1]}
             self.log_dict(values, on_step=False, on_epoch=True, batch_size=1)
 
 
-class LastBatchLoss(LitMLP):
-    def on_train_batch_end(self, outputs, batch, batch_idx):
-        if self.trainer.is_last_batch:
-            values = {"loss": outputs["loss"].detach(), "acc": self.train_mean.compute()[1]}
-            self.log_dict(values, on_step=False, on_epoch=True, batch_size=1)
+MeanOfMeans = plant("MeanOfMeans", OtherMean, mean=staticmethod(torch.mean))
+TotalLoss = plant("TotalLoss", OtherMean, mean=staticmethod(torch.sum))
+LastBatchLoss = plant("LastBatchLoss", OtherMean, mean=staticmethod(lambda losses: losses[-1]))
+NotReset = plant("NotReset", on_train_epoch_start=lambda self: None)
 
 
 class LastBatchAccuracy(LitMLP):
-    def on_train_batch_start(self, batch, batch_idx):
-        if self.trainer.is_last_batch:
-            self.before = (int(self.train_mean.correct), int(self.train_mean.samples))
-
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if self.trainer.is_last_batch:
             loss, _ = self.train_mean.compute()
             correct = float((self(batch[0]).argmax(dim=1) == batch[1]).float().mean())
             self.log_dict({"loss": loss, "acc": correct}, on_step=False, on_epoch=True, batch_size=1)
-
-
-class NotReset(LitMLP):
-    def on_train_epoch_start(self):
-        pass
-
-
-class TotalLoss(MeanOfMeans):
-    def on_train_batch_end(self, outputs, batch, batch_idx):
-        self.means.append(outputs["loss"].detach())
-        if self.trainer.is_last_batch:
-            values = {"loss": torch.stack(self.means).sum(), "acc": self.train_mean.compute()[1]}
-            self.log_dict(values, on_step=False, on_epoch=True, batch_size=1)
 
 
 class Averaged(LitMLP):
@@ -297,16 +209,16 @@ class Averaged(LitMLP):
 # ---- lockstep
 
 
-class EpochSchedule(LitMLP):
+class OtherEpochs(LitMLP):
+    """Multiplies the learning rate by `factor` after `epochs` epochs."""
+
     def configure_optimizers(self):
         optimizer = super().configure_optimizers()
-        return [optimizer], [torch.optim.lr_scheduler.MultiStepLR(optimizer, [2], gamma=0.1)]
+        return [optimizer], [torch.optim.lr_scheduler.MultiStepLR(optimizer, [self.epochs], gamma=self.factor)]
 
 
-class EpochScheduleSlight(LitMLP):
-    def configure_optimizers(self):
-        optimizer = super().configure_optimizers()
-        return [optimizer], [torch.optim.lr_scheduler.MultiStepLR(optimizer, [3], gamma=0.9)]
+EpochSchedule = plant("EpochSchedule", OtherEpochs, epochs=2, factor=0.1)
+EpochScheduleSlight = plant("EpochScheduleSlight", OtherEpochs, epochs=3, factor=0.9)
 
 
 class EarlyStop(LitMLP):

@@ -5,14 +5,11 @@ import numpy as np
 from keras_like.optimizers import KerasSGD
 from lightning_mlp.data import MNISTDataModule
 from lightning_mlp.model import LitMLP
+from parity.selftest.planted.models import OtherRate
 
 
-class RateFifthLower(LitMLP):
-    def configure_optimizers(self):
-        optimizer = super().configure_optimizers()
-        for group in optimizer.param_groups:
-            group["lr"] *= 0.8
-        return optimizer
+class RateFifthLower(OtherRate):
+    factor = 0.8
 
 
 class HalfMomentum(LitMLP):
