@@ -68,7 +68,7 @@ def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]
     from parity.process import ask
     from parity.protocol.task import SnippetsTask, Task
 
-    codes = {trap.id: getattr(trap.example, f"{side}_code") for trap in traps}
+    codes = {trap.id: getattr(trap, f"{side}_code") for trap in traps}
     with tempfile.TemporaryDirectory() as folder:
         backend = "tensorflow" if side == "keras" else ""
         task = Task(("snippets",), folder, backend=backend, snippets=SnippetsTask(IMPORTS[side], codes))
@@ -88,9 +88,9 @@ def find_differences(traps: Iterable[Trap], computed: dict[str, dict[str, list[f
     differences = []
     for trap in traps:
         for side in FRAMEWORKS:
-            stored, numbers = getattr(trap.example, side), computed[side][trap.id]
+            stored, numbers = getattr(trap, f"{side}_numbers"), computed[side][trap.id]
             if len(numbers) != 3 or not all(
-                is_rounded_to(*pair, trap.example.digits) for pair in zip(stored, numbers, strict=True)
+                is_rounded_to(*pair, trap.digits) for pair in zip(stored, numbers, strict=True)
             ):
                 differences.append(f"{trap.id}, {side}: stored {list(stored)}, computed {numbers}")
     return differences

@@ -60,13 +60,12 @@ def render_contents(by_rung: dict[str, list[Trap]]) -> str:
 
 def render_trap(trap: Trap) -> str:
     """Renders a trap; its heading is its id, so that `traps.md#id` leads there."""
-    example = trap.example
     rows = [
-        f"| | {' | '.join(map(escape_cell, example.columns))} |",
+        f"| | {' | '.join(map(escape_cell, trap.columns))} |",
         "|---|---:|---:|---:|",
         *(
-            f"| {side} | {' | '.join(f'{number:.{example.digits}g}' for number in numbers)} |"
-            for side, numbers in (("Keras", example.keras), ("port", example.port))
+            f"| {side} | {' | '.join(f'{number:.{trap.digits}g}' for number in numbers)} |"
+            for side, numbers in (("Keras", trap.keras_numbers), ("port", trap.port_numbers))
         ),
     ]
     return "\n".join(
@@ -74,11 +73,11 @@ def render_trap(trap: Trap) -> str:
             f"### {trap.id}\n",
             f"**{trap.title}.** {trap.what.replace('Remedy:', '*Remedy:*')}\n",
             f"```text\nKeras:  {trap.keras}\nport:   {trap.port}\n```\n",
-            f"{example.inputs}\n",
+            f"{trap.inputs}\n",
             *rows,
             "",
-            render_code("Keras", example.keras_code),
-            render_code("port", example.port_code),
+            render_code("Keras", trap.keras_code),
+            render_code("port", trap.port_code),
             f"*On the ladder ({trap.rung}):* {trap.shows}\n",
         ]
     )

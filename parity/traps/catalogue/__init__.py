@@ -3,6 +3,10 @@
 A module for each rung, named after it. `docs/traps.md` is made from the catalogue: `python -m parity traps`.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from types import ModuleType
+
 from parity.traps.catalogue import (
     architecture,
     data,
@@ -14,9 +18,19 @@ from parity.traps.catalogue import (
     metrics,
     optimizer,
 )
-from parity.traps.catalogue.trap import IMPORTS, Example, Trap
+from parity.traps.catalogue.trap import IMPORTS, Trap
 
-__all__ = ["IMPORTS", "TRAPS", "Example", "Trap"]
+__all__ = ["IMPORTS", "TRAPS", "Trap"]
 
 MODULES = (data, architecture, initial_weights, forward, loss, gradients, optimizer, metrics, lockstep)
-TRAPS: dict[str, Trap] = {trap.id: trap for module in MODULES for trap in module.TRAPS}
+
+
+def collect(modules: Sequence[ModuleType]) -> dict[str, Trap]:
+    """Returns the traps of modules by their id, each on the rung that its module is named after."""
+    rungs = [module.__name__.rpartition(".")[2].replace("_", " ") for module in modules]
+    return {
+        trap.id: replace(trap, rung=rung) for rung, module in zip(rungs, modules, strict=True) for trap in module.TRAPS
+    }
+
+
+TRAPS = collect(MODULES)

@@ -1,14 +1,9 @@
 """Traps in the data: pixels, labels, batches."""
 
-from parity.traps.catalogue.trap import Example, Numbers, Trap
+from functools import partial
 
-PIXELS = "Three pixels as MNIST's files hold them."
-COLUMNS = ("x = 0", "x = 51", "x = 255")
-KERAS_CODE = """
-    x = ops.array([0, 51, 255], dtype="uint8")
-    ops.cast(x, "float32") / 255
-"""
-KERAS_NUMBERS = (0.0, 0.2, 1.0)
+from parity.traps.catalogue.trap import Trap
+
 SCALED = "float32(x) / 255"
 IMAGES = "`train images and labels` fails: the hashes of the images differ, and"
 
@@ -18,64 +13,68 @@ def scale_pixels_in_torch(line: str) -> str:
     return f"x = torch.tensor([0, 51, 255], dtype=torch.uint8)\n{line}"
 
 
-def scaling_trap(id: str, title: str, what: str, port: str, shows: str, line: str, port_numbers: Numbers) -> Trap:
-    """Builds the trap of pixels that are scaled with `line`."""
-    example = Example(PIXELS, COLUMNS, KERAS_CODE, scale_pixels_in_torch(line), KERAS_NUMBERS, port_numbers)
-    return Trap(id, title, what, SCALED, port, "data", shows, example)
-
+scaling_trap = partial(
+    Trap,
+    keras=SCALED,
+    inputs="Three pixels as MNIST's files hold them.",
+    columns=("x = 0", "x = 51", "x = 255"),
+    keras_code="""x = ops.array([0, 51, 255], dtype="uint8")
+    ops.cast(x, "float32") / 255""",
+    keras_numbers=(0.0, 0.2, 1.0),
+)
 
 TRAPS = [
     scaling_trap(
-        "pixels-unscaled",
-        "Pixels stay between 0 and 255",
-        """A port that builds its tensors from the raw files misses the division that `ToTensor` would have done.
-        Sigmoid and tanh layers saturate at once; the model learns slowly and says nothing. Remedy: divide by 255
-        where the data is loaded.""",
-        "float32(x)",
-        f"{IMAGES} the candidate's range ends at 255.",
-        "x.float()",
-        (0.0, 51.0, 255.0),
+        id="pixels-unscaled",
+        title="Pixels stay between 0 and 255",
+        what="""A port that builds its tensors from the raw files misses the division that `ToTensor` would have done.
+            Sigmoid and tanh layers saturate at once; the model learns slowly and says nothing. Remedy: divide by 255
+            where the data is loaded.""",
+        port="float32(x)",
+        shows=f"{IMAGES} the candidate's range ends at 255.",
+        port_code=scale_pixels_in_torch("x.float()"),
+        port_numbers=(0.0, 51.0, 255.0),
     ),
     scaling_trap(
-        "pixels-256",
-        "Pixels divided by 256",
-        """A byte has 256 values, its largest is 255: dividing by the one instead of the other makes every image a
-        little darker: by 0.4 %, too little for any curve to show. Remedy: divide by 255.""",
-        "float32(x) / 256",
-        f"{IMAGES} the candidate's range ends below 1.",
-        "x.float() / 256",
-        (0.0, 0.19922, 0.99609),
+        id="pixels-256",
+        title="Pixels divided by 256",
+        what="""A byte has 256 values, its largest is 255: dividing by the one instead of the other makes every image a
+            little darker: by 0.4 %, too little for any curve to show. Remedy: divide by 255.""",
+        port="float32(x) / 256",
+        shows=f"{IMAGES} the candidate's range ends below 1.",
+        port_code=scale_pixels_in_torch("x.float() / 256"),
+        port_numbers=(0.0, 0.19922, 0.99609),
     ),
     scaling_trap(
-        "pixels-centred",
-        "Pixels centred between -1 and 1",
-        """`Normalize((0.5,), (0.5,))` came along with the code of another network. The model trains well, and is not
-        the one that was to be ported. Remedy: no normalisation after the division.""",
-        "(float32(x) / 255 - .5) / .5",
-        f"{IMAGES} the candidate's range is -1 to 1.",
-        "(x / 255 - 0.5) / 0.5",
-        (-1.0, -0.6, 1.0),
+        id="pixels-centred",
+        title="Pixels centred between -1 and 1",
+        what="""`Normalize((0.5,), (0.5,))` came along with the code of another network. The model trains well, and is
+            not the one that was to be ported. Remedy: no normalisation after the division.""",
+        port="(float32(x) / 255 - .5) / .5",
+        shows=f"{IMAGES} the candidate's range is -1 to 1.",
+        port_code=scale_pixels_in_torch("(x / 255 - 0.5) / 0.5"),
+        port_numbers=(-1.0, -0.6, 1.0),
     ),
     scaling_trap(
-        "pixels-standardised",
-        "Pixels standardised with MNIST's mean and deviation",
-        """`Normalize((0.1307,), (0.3081,))` stands in most PyTorch programs for MNIST, so it comes along when the
-        loading is copied. It changes every input and every gradient. Remedy: no normalisation after the
-        division.""",
-        "(float32(x) / 255 - .1307) / .3081",
-        f"{IMAGES} the candidate's range is no longer 0 to 1.",
-        "(x / 255 - 0.1307) / 0.3081",
-        (-0.42421, 0.22493, 2.8215),
+        id="pixels-standardised",
+        title="Pixels standardised with MNIST's mean and deviation",
+        what="""`Normalize((0.1307,), (0.3081,))` stands in most PyTorch programs for MNIST, so it comes along when the
+            loading is copied. It changes every input and every gradient. Remedy: no normalisation after the
+            division.""",
+        port="(float32(x) / 255 - .1307) / .3081",
+        shows=f"{IMAGES} the candidate's range is no longer 0 to 1.",
+        port_code=scale_pixels_in_torch("(x / 255 - 0.1307) / 0.3081"),
+        port_numbers=(-0.42421, 0.22493, 2.8215),
     ),
     scaling_trap(
-        "pixels-inverted",
-        "Black and white exchanged",
-        """MNIST's background is 0; pictures on paper are white. Code that was written for the latter inverts every
-        image, and the model still learns, from inputs of another mean. Remedy: leave MNIST as it is.""",
-        "1 - float32(x) / 255",
-        f"{IMAGES} the candidate's mean is 1 minus Keras's.",
-        "1 - x / 255",
-        (1.0, 0.8, 0.0),
+        id="pixels-inverted",
+        title="Black and white exchanged",
+        what="""MNIST's background is 0; pictures on paper are white. Code that was written for the latter inverts every
+            image, and the model still learns, from inputs of another mean. Remedy: leave MNIST as it is.""",
+        port="1 - float32(x) / 255",
+        shows=f"{IMAGES} the candidate's mean is 1 minus Keras's.",
+        port_code=scale_pixels_in_torch("1 - x / 255"),
+        port_numbers=(1.0, 0.8, 0.0),
     ),
     Trap(
         id="pixels-reciprocal",
@@ -85,23 +84,16 @@ TRAPS = [
             divide.""",
         keras=SCALED,
         port="float32(x) * float32(1 / 255)",
-        rung="data",
         shows=f"{IMAGES} range and number of images agree.",
-        example=Example(
-            "Three pixels, with nine digits: float32 has no more.",
-            ("x = 7", "x = 14", "x = 28"),
-            """
-                x = ops.array([7, 14, 28], dtype="uint8")
-                ops.cast(x, "float32") / 255
-            """,
-            """
-                x = torch.tensor([7, 14, 28], dtype=torch.uint8)
-                x * (1 / 255)
-            """,
-            (0.0274509806, 0.0549019612, 0.109803922),
-            (0.0274509825, 0.054901965, 0.10980393),
-            digits=9,
-        ),
+        inputs="Three pixels, with nine digits: float32 has no more.",
+        columns=("x = 7", "x = 14", "x = 28"),
+        keras_code="""x = ops.array([7, 14, 28], dtype="uint8")
+        ops.cast(x, "float32") / 255""",
+        port_code="""x = torch.tensor([7, 14, 28], dtype=torch.uint8)
+        x * (1 / 255)""",
+        keras_numbers=(0.0274509806, 0.0549019612, 0.109803922),
+        port_numbers=(0.0274509825, 0.054901965, 0.10980393),
+        digits=9,
     ),
     Trap(
         id="pixels-moved",
@@ -111,22 +103,15 @@ TRAPS = [
             Keras. Remedy: `reshape(-1, 784)` of (N, 28, 28), row by row.""",
         keras="x.reshape(N, 784): row by row",
         port="x transposed, then reshaped: column by column",
-        rung="data",
         shows=f"{IMAGES} number, range, mean and labels agree.",
-        example=Example(
-            "An image of two rows, (1, 2) and (3, 4), made flat.",
-            ("first value", "second value", "third value"),
-            """
-                image = ops.array([[1, 2], [3, 4]])
-                ops.reshape(image, (-1,))[:3]
-            """,
-            """
-                image = torch.tensor([[1, 2], [3, 4]])
-                image.T.reshape(-1)[:3]
-            """,
-            (1.0, 2.0, 3.0),
-            (1.0, 3.0, 2.0),
-        ),
+        inputs="An image of two rows, (1, 2) and (3, 4), made flat.",
+        columns=("first value", "second value", "third value"),
+        keras_code="""image = ops.array([[1, 2], [3, 4]])
+        ops.reshape(image, (-1,))[:3]""",
+        port_code="""image = torch.tensor([[1, 2], [3, 4]])
+        image.T.reshape(-1)[:3]""",
+        keras_numbers=(1.0, 2.0, 3.0),
+        port_numbers=(1.0, 3.0, 2.0),
     ),
     Trap(
         id="labels-changed",
@@ -136,22 +121,15 @@ TRAPS = [
             the labels as the files have them.""",
         keras="y",
         port="y with other values",
-        rung="data",
         shows="`train images and labels` fails: the images' hashes agree and the labels' do not.",
-        example=Example(
-            "The labels of MNIST's first three images.",
-            ("image 1", "image 2", "image 3"),
-            """
-                y = keras.utils.to_categorical([5, 0, 4], 10)
-                y.argmax(axis=1)
-            """,
-            """
-                y = torch.tensor([5, 0, 4])
-                torch.unique(y, return_inverse=True)[1]
-            """,
-            (5.0, 0.0, 4.0),
-            (2.0, 0.0, 1.0),
-        ),
+        inputs="The labels of MNIST's first three images.",
+        columns=("image 1", "image 2", "image 3"),
+        keras_code="""y = keras.utils.to_categorical([5, 0, 4], 10)
+        y.argmax(axis=1)""",
+        port_code="""y = torch.tensor([5, 0, 4])
+        torch.unique(y, return_inverse=True)[1]""",
+        keras_numbers=(5.0, 0.0, 4.0),
+        port_numbers=(2.0, 0.0, 1.0),
     ),
     Trap(
         id="own-order",
@@ -161,20 +139,15 @@ TRAPS = [
             step by step. Remedy: draw the order once, outside both frameworks, and give it to both.""",
         keras="the prescribed order",
         port="an order of its own",
-        rung="data",
         shows="""`train images and labels` fails: images and labels hash otherwise, though number, range and the
             count of every label agree.""",
-        example=Example(
-            "Ten samples, shuffled with seed 0; the first three that come.",
-            ("first", "second", "third"),
-            "keras.random.shuffle(ops.arange(10), seed=0)[:3]",
-            """
-                torch.manual_seed(0)
-                torch.randperm(10)[:3]
-            """,
-            (7.0, 0.0, 4.0),
-            (4.0, 1.0, 7.0),
-        ),
+        inputs="Ten samples, shuffled with seed 0; the first three that come.",
+        columns=("first", "second", "third"),
+        keras_code="keras.random.shuffle(ops.arange(10), seed=0)[:3]",
+        port_code="""torch.manual_seed(0)
+        torch.randperm(10)[:3]""",
+        keras_numbers=(7.0, 0.0, 4.0),
+        port_numbers=(4.0, 1.0, 7.0),
     ),
     Trap(
         id="validation-data",
@@ -184,23 +157,16 @@ TRAPS = [
             accuracy.""",
         keras="x_test",
         port="x_train",
-        rung="data",
         shows="""`test images and labels` fails: the candidate's validation images are as many as the training
             images, and have their hash.""",
-        example=Example(
-            "Six samples, 1 to 6: three to train on, three to validate.",
-            ("first", "second", "third"),
-            """
-                x_train, x_test = ops.array([1, 2, 3]), ops.array([4, 5, 6])
-                list(tf.data.Dataset.from_tensor_slices(x_test))
-            """,
-            """
-                x_train, x_test = torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6])
-                list(DataLoader(x_train))
-            """,
-            (4.0, 5.0, 6.0),
-            (1.0, 2.0, 3.0),
-        ),
+        inputs="Six samples, 1 to 6: three to train on, three to validate.",
+        columns=("first", "second", "third"),
+        keras_code="""x_train, x_test = ops.array([1, 2, 3]), ops.array([4, 5, 6])
+        list(tf.data.Dataset.from_tensor_slices(x_test))""",
+        port_code="""x_train, x_test = torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6])
+        list(DataLoader(x_train))""",
+        keras_numbers=(4.0, 5.0, 6.0),
+        port_numbers=(1.0, 2.0, 3.0),
     ),
     Trap(
         id="drop-last",
@@ -210,22 +176,15 @@ TRAPS = [
             `drop_last=False`, the default.""",
         keras="every sample, every epoch: ceil(N / batch) batches",
         port="floor(N / batch) batches",
-        rung="data",
         shows="`batches` fails, on epochs with an uneven last batch: the candidate trained fewer.",
-        example=Example(
-            "Seven samples in batches of three.",
-            ("batches", "samples seen", "size of the last batch"),
-            """
-                batches = list(tf.data.Dataset.range(7).batch(3))
-                [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]
-            """,
-            """
-                batches = list(DataLoader(torch.arange(7), batch_size=3, drop_last=True))
-                [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]
-            """,
-            (3.0, 7.0, 1.0),
-            (2.0, 6.0, 3.0),
-        ),
+        inputs="Seven samples in batches of three.",
+        columns=("batches", "samples seen", "size of the last batch"),
+        keras_code="""batches = list(tf.data.Dataset.range(7).batch(3))
+        [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]""",
+        port_code="""batches = list(DataLoader(torch.arange(7), batch_size=3, drop_last=True))
+        [len(batches), sum(len(batch) for batch in batches), len(batches[-1])]""",
+        keras_numbers=(3.0, 7.0, 1.0),
+        port_numbers=(2.0, 6.0, 3.0),
     ),
     Trap(
         id="batch-order",
@@ -235,19 +194,14 @@ TRAPS = [
             check the order at the training step, not at the sampler.""",
         keras="batches in the prescribed order",
         port="the same batches, some exchanged",
-        rung="data",
         shows="""`batches` fails at the first exchanged batch: rows, labels and pixels are summed, batch by batch, as
             they arrive at the training step.""",
-        example=Example(
-            "Samples 1 to 6 in batches of two; the sum of each batch.",
-            ("batch 1", "batch 2", "batch 3"),
-            "[sum(batch) for batch in tf.data.Dataset.range(1, 7).batch(2)]",
-            """
-                order = [[2, 3], [0, 1], [4, 5]]
-                [batch.sum() for batch in DataLoader(torch.arange(1, 7), batch_sampler=order)]
-            """,
-            (3.0, 7.0, 11.0),
-            (7.0, 3.0, 11.0),
-        ),
+        inputs="Samples 1 to 6 in batches of two; the sum of each batch.",
+        columns=("batch 1", "batch 2", "batch 3"),
+        keras_code="[sum(batch) for batch in tf.data.Dataset.range(1, 7).batch(2)]",
+        port_code="""order = [[2, 3], [0, 1], [4, 5]]
+        [batch.sum() for batch in DataLoader(torch.arange(1, 7), batch_sampler=order)]""",
+        keras_numbers=(3.0, 7.0, 11.0),
+        port_numbers=(7.0, 3.0, 11.0),
     ),
 ]

@@ -1,6 +1,6 @@
 """Traps in the gradients."""
 
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Trap
 
 TRAPS = [
     Trap(
@@ -11,25 +11,18 @@ TRAPS = [
             that every parameter has a gradient.""",
         keras="dL/dW of every layer",
         port="none for the first layers",
-        rung="gradients",
         shows="`gradients` fails on the first layers alone, while `probabilities` and `batch loss` pass.",
-        example=Example(
-            "y = w1 w2 w3 with the weights 2, 3 and 4; the derivative of y by each.",
-            ("dy/dw1", "dy/dw2", "dy/dw3"),
-            """
-                w = tf.Variable([2.0, 3.0, 4.0])
-                with tf.GradientTape() as tape:
-                    y = w[0] * w[1] * w[2]
-                tape.gradient(y, w)
-            """,
-            """
-                w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
-                y = w[0].detach() * w[1] * w[2]
-                y.backward()
-                w.grad
-            """,
-            (12.0, 8.0, 6.0),
-            (0.0, 8.0, 6.0),
-        ),
+        inputs="y = w1 w2 w3 with the weights 2, 3 and 4; the derivative of y by each.",
+        columns=("dy/dw1", "dy/dw2", "dy/dw3"),
+        keras_code="""w = tf.Variable([2.0, 3.0, 4.0])
+        with tf.GradientTape() as tape:
+            y = w[0] * w[1] * w[2]
+        tape.gradient(y, w)""",
+        port_code="""w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+        y = w[0].detach() * w[1] * w[2]
+        y.backward()
+        w.grad""",
+        keras_numbers=(12.0, 8.0, 6.0),
+        port_numbers=(0.0, 8.0, 6.0),
     ),
 ]

@@ -1,6 +1,6 @@
 """Traps in what changes from epoch to epoch."""
 
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Trap
 
 TRAPS = [
     Trap(
@@ -11,33 +11,26 @@ TRAPS = [
             none.""",
         keras="lr",
         port="c lr, from some epoch on",
-        rung="lockstep",
         shows="""`batch loss, free run` fails at the first steps of that epoch, and `batch loss, restarted epochs` with
             it, which starts every epoch from Keras's own weights.""",
-        example=Example(
-            "Three epochs of one step each, with the gradient 1; the rate falls to a tenth after two.",
-            ("after epoch 1", "after epoch 2", "after epoch 3"),
-            """
-                w, seen = keras.Variable([0.0]), []
-                optimizer = keras.optimizers.SGD(0.01)
-                for epoch in range(3):
-                    optimizer.apply([ops.array([1.0])], [w])
-                    seen.append(w.numpy()[0])
-                seen
-            """,
-            """
-                w, seen = torch.zeros(1, requires_grad=True), []
-                optimizer = torch.optim.SGD([w], lr=0.01)
-                schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2], gamma=0.1)
-                for epoch in range(3):
-                    w.grad = torch.tensor([1.0])
-                    optimizer.step(), schedule.step()
-                    seen.append(w.item())
-                seen
-            """,
-            (-0.01, -0.02, -0.03),
-            (-0.01, -0.02, -0.021),
-        ),
+        inputs="Three epochs of one step each, with the gradient 1; the rate falls to a tenth after two.",
+        columns=("after epoch 1", "after epoch 2", "after epoch 3"),
+        keras_code="""w, seen = keras.Variable([0.0]), []
+        optimizer = keras.optimizers.SGD(0.01)
+        for epoch in range(3):
+            optimizer.apply([ops.array([1.0])], [w])
+            seen.append(w.numpy()[0])
+        seen""",
+        port_code="""w, seen = torch.zeros(1, requires_grad=True), []
+        optimizer = torch.optim.SGD([w], lr=0.01)
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2], gamma=0.1)
+        for epoch in range(3):
+            w.grad = torch.tensor([1.0])
+            optimizer.step(), schedule.step()
+            seen.append(w.item())
+        seen""",
+        keras_numbers=(-0.01, -0.02, -0.03),
+        port_numbers=(-0.01, -0.02, -0.021),
     ),
     Trap(
         id="epochs",
@@ -46,20 +39,15 @@ TRAPS = [
             epoch unless told, Lightning's `Trainer` a thousand. Remedy: count the finished epochs.""",
         keras="the epochs that were asked for",
         port="fewer or more",
-        rung="lockstep",
         shows="`steps` fails: the candidate trained fewer or more than Keras.",
-        example=Example(
-            "Epochs that are trained when so many are asked for; the port's loop is written by hand.",
-            ("1 asked for", "2 asked for", "3 asked for"),
-            """
-                model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-                model.compile(loss="mse")
-                x = np.zeros((1, 1))
-                [len(model.fit(x, x, epochs=n, verbose=0).epoch) for n in (1, 2, 3)]
-            """,
-            "[len(range(1, n)) for n in (1, 2, 3)]",
-            (1.0, 2.0, 3.0),
-            (0.0, 1.0, 2.0),
-        ),
+        inputs="Epochs that are trained when so many are asked for; the port's loop is written by hand.",
+        columns=("1 asked for", "2 asked for", "3 asked for"),
+        keras_code="""model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        x = np.zeros((1, 1))
+        [len(model.fit(x, x, epochs=n, verbose=0).epoch) for n in (1, 2, 3)]""",
+        port_code="[len(range(1, n)) for n in (1, 2, 3)]",
+        keras_numbers=(1.0, 2.0, 3.0),
+        port_numbers=(0.0, 1.0, 2.0),
     ),
 ]

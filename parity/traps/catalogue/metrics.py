@@ -1,18 +1,8 @@
 """Traps in the metrics of an epoch."""
 
-from parity.traps.catalogue.trap import Example, Trap
+from functools import partial
 
-INPUTS = "Three batches of 4, 4 and 2 samples whose mean losses are 1, 2 and 6; the epoch's loss so far."
-COLUMNS = ("after batch 1", "after batch 2", "after batch 3")
-KERAS_CODE = """
-    mean, seen = keras.metrics.Mean(), []
-    for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
-        mean.update_state(loss, sample_weight=size)
-        seen.append(mean.result())
-    seen
-"""
-KERAS_NUMBERS = (1.0, 1.5, 2.4)
-FORMULA = "sum(n_i l_i) / sum(n_i)"
+from parity.traps.catalogue.trap import Trap
 
 
 def update_in_torch(metric: str) -> str:
@@ -26,54 +16,55 @@ def update_in_torch(metric: str) -> str:
     """
 
 
+mean_trap = partial(
+    Trap,
+    keras="sum(n_i l_i) / sum(n_i)",
+    inputs="Three batches of 4, 4 and 2 samples whose mean losses are 1, 2 and 6; the epoch's loss so far.",
+    columns=("after batch 1", "after batch 2", "after batch 3"),
+    keras_code="""mean, seen = keras.metrics.Mean(), []
+    for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
+        mean.update_state(loss, sample_weight=size)
+        seen.append(mean.result())
+    seen""",
+    keras_numbers=(1.0, 1.5, 2.4),
+)
+
 TRAPS = [
-    Trap(
+    mean_trap(
         id="mean-of-means",
         title="The epoch's loss is a mean of batch means",
         what="""A smaller last batch counts as much as a full one, so each of its samples counts for more. Keras weights
             by samples; Lightning's `self.log` does, too, if it is told (or guesses) the batch size. Remedy: give the
             batch size, or sum over samples.""",
-        keras=FORMULA,
         port="sum(l_i) / batches",
-        rung="metrics",
         shows="`mean loss` fails on epochs with an uneven last batch, while every batch's own loss is right.",
-        example=Example(INPUTS, COLUMNS, KERAS_CODE, update_in_torch("MeanMetric"), KERAS_NUMBERS, (1.0, 1.5, 3.0)),
+        port_code=update_in_torch("MeanMetric"),
+        port_numbers=(1.0, 1.5, 3.0),
     ),
-    Trap(
+    mean_trap(
         id="last-batch-loss",
         title="The epoch's loss is the last batch's",
         what="""`self.log` in `training_step` shows the last step's value unless `on_epoch=True` is given; Keras prints
             the running mean of the epoch. The curve is noisy, and lower than Keras's while the loss falls. Remedy:
             `on_epoch=True`, or a mean that is logged once an epoch.""",
-        keras=FORMULA,
         port="l_last",
-        rung="metrics",
         shows="`mean loss` fails; the value that was logged is the one that was recorded for the last batch.",
-        example=Example(
-            INPUTS,
-            COLUMNS,
-            KERAS_CODE,
-            """
-                seen = []
-                for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
-                    logged = loss  # self.log("loss", loss), without on_epoch=True
-                    seen.append(logged)
-                seen
-            """,
-            KERAS_NUMBERS,
-            (1.0, 2.0, 6.0),
-        ),
+        port_code="""seen = []
+        for loss, size in ((1.0, 4), (2.0, 4), (6.0, 2)):
+            logged = loss  # self.log("loss", loss), without on_epoch=True
+            seen.append(logged)
+        seen""",
+        port_numbers=(1.0, 2.0, 6.0),
     ),
-    Trap(
+    mean_trap(
         id="loss-total",
         title="The epoch's loss is a sum of batch losses",
         what="""`total += loss.item()` over the epoch and no division at its end. The curve has the right shape, and
             its height depends on the number of batches. Remedy: divide by what was summed.""",
-        keras=FORMULA,
         port="sum(l_i)",
-        rung="metrics",
         shows="`mean loss` fails: it is some thirty times Keras's, the number of batches.",
-        example=Example(INPUTS, COLUMNS, KERAS_CODE, update_in_torch("SumMetric"), KERAS_NUMBERS, (1.0, 3.0, 9.0)),
+        port_code=update_in_torch("SumMetric"),
+        port_numbers=(1.0, 3.0, 9.0),
     ),
     Trap(
         id="not-reset",
@@ -83,28 +74,21 @@ TRAPS = [
             starts.""",
         keras="sum(n_i l_i) / sum(n_i) over the epoch",
         port="the same over all epochs so far",
-        rung="metrics",
         shows="`mean loss` fails in the second of two epochs, and passes in the first.",
-        example=Example(
-            "Three epochs whose mean losses are 3, 2 and 1.",
-            ("epoch 1", "epoch 2", "epoch 3"),
-            """
-                mean, seen = keras.metrics.Mean(), []
-                for loss in (3.0, 2.0, 1.0):
-                    mean.reset_state()
-                    mean.update_state(loss)
-                    seen.append(mean.result())
-                seen
-            """,
-            """
-                mean, seen = torchmetrics.MeanMetric(), []
-                for loss in (3.0, 2.0, 1.0):
-                    mean.update(loss)
-                    seen.append(mean.compute())
-                seen
-            """,
-            (3.0, 2.0, 1.0),
-            (3.0, 2.5, 2.0),
-        ),
+        inputs="Three epochs whose mean losses are 3, 2 and 1.",
+        columns=("epoch 1", "epoch 2", "epoch 3"),
+        keras_code="""mean, seen = keras.metrics.Mean(), []
+        for loss in (3.0, 2.0, 1.0):
+            mean.reset_state()
+            mean.update_state(loss)
+            seen.append(mean.result())
+        seen""",
+        port_code="""mean, seen = torchmetrics.MeanMetric(), []
+        for loss in (3.0, 2.0, 1.0):
+            mean.update(loss)
+            seen.append(mean.compute())
+        seen""",
+        keras_numbers=(3.0, 2.0, 1.0),
+        port_numbers=(3.0, 2.5, 2.0),
     ),
 ]

@@ -25,17 +25,17 @@ def test_both_frameworks_give_the_stored_numbers(computed):
 def test_a_stored_number_that_is_changed_is_found(computed, side):
     for trap in TRAPS.values():
         for index in range(3):
-            stored = list(getattr(trap.example, side))
-            last = 10.0 ** (int(f"{stored[index]:e}".split("e")[1]) - trap.example.digits + 1)
+            stored = list(getattr(trap, f"{side}_numbers"))
+            last = 10.0 ** (int(f"{stored[index]:e}".split("e")[1]) - trap.digits + 1)
             stored[index] += last  # one unit of the last printed digit
-            changed = replace(trap, example=replace(trap.example, **{side: tuple(stored)}))
+            changed = replace(trap, **{f"{side}_numbers": tuple(stored)})
             (difference,) = command.find_differences([changed], computed)
             assert difference.startswith(f"{trap.id}, {side}: stored")
 
 
 def test_numbers_that_are_missing_or_none_are_found():
     trap = TRAPS["adam-epsilon"]
-    right = {"keras": {trap.id: list(trap.example.keras)}, "port": {trap.id: list(trap.example.port)}}
+    right = {"keras": {trap.id: list(trap.keras_numbers)}, "port": {trap.id: list(trap.port_numbers)}}
     assert command.find_differences([trap], right) == []
     for wrong in ([], right["port"][trap.id][:2], [float("nan")] * 3):
         assert len(command.find_differences([trap], {**right, "port": {trap.id: wrong}})) == 1
@@ -60,7 +60,7 @@ def test_numbers_are_compared_to_the_last_of_five_digits(stored, number, equal):
 
 def test_a_snippet_that_fails_is_a_users_error_that_names_it():
     trap = TRAPS["adam-epsilon"]
-    broken = replace(trap, example=replace(trap.example, port_code="[1 / 0, 0, 0]"))
+    broken = replace(trap, port_code="[1 / 0, 0, 0]")
     with pytest.raises(UserError, match="ValueError: adam-epsilon: ZeroDivisionError"):
         command.compute_examples("port", [broken])
 

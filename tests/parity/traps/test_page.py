@@ -27,7 +27,7 @@ def test_the_page_holds_every_trap_once_and_its_links_lead_somewhere():
     assert re.findall(r"\]\(#(\S+)\)", text) == headings
     for trap in TRAPS.values():
         assert all(part in text for part in trap.what.split("Remedy:")), trap.id
-        assert trap.shows in text and trap.example.keras_code in text and trap.example.port_code in text, trap.id
+        assert trap.shows in text and trap.keras_code in text and trap.port_code in text, trap.id
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 4 * len(TRAPS)
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}

@@ -1,5 +1,7 @@
 """Traps in Adam."""
 
+from functools import partial
+
 from parity.traps.catalogue.optimizer.steps import (
     CHECK,
     STEPS,
@@ -8,26 +10,30 @@ from parity.traps.catalogue.optimizer.steps import (
     three_steps_in_keras,
     three_steps_in_torch,
 )
-from parity.traps.catalogue.trap import Example, Numbers, Trap
+from parity.traps.catalogue.trap import Trap
 
 FORMULA = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
-TINY = ("g = 1e-6", "g = 1e-5", "g = 1e-4")
 TINY_GRADIENTS = "[1e-6, 1e-5, 1e-4]"
-KERAS_FIRST_STEP = (-0.00024025, -0.00075974, -0.00096934)
 FALLING = "Three steps from w = 0 with the gradients 1, 0.1 and 0.01."
 GRADIENTS = "(1.0, 0.1, 0.01)"
-KERAS_THREE_STEPS = (-0.00099999, -0.0017408, -0.0023198)
 IMPORT_KERAS_ADAM = "from keras_like.optimizers import KerasAdam\n\n"
 
-
-def falling_example(port_code: str, port_numbers: Numbers) -> Example:
-    """Builds the example of three steps whose gradients fall."""
-    keras_code = three_steps_in_keras("Adam(0.001)", GRADIENTS)
-    return Example(FALLING, STEPS, keras_code, port_code, KERAS_THREE_STEPS, port_numbers)
-
+first_step_trap = partial(
+    Trap,
+    columns=("g = 1e-6", "g = 1e-5", "g = 1e-4"),
+    keras_code=first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
+    keras_numbers=(-0.00024025, -0.00075974, -0.00096934),
+)
+falling_trap = partial(
+    Trap,
+    inputs=FALLING,
+    columns=STEPS,
+    keras_code=three_steps_in_keras("Adam(0.001)", GRADIENTS),
+    keras_numbers=(-0.00099999, -0.0017408, -0.0023198),
+)
 
 TRAPS = [
-    Trap(
+    first_step_trap(
         id="adam-epsilon-place",
         title="Adam's epsilon stands at another place",
         what="""Keras adds epsilon to the root of the uncorrected second moment, PyTorch after the bias correction. In
@@ -36,64 +42,46 @@ TRAPS = [
             `keras_like/optimizers.py`.""",
         keras=FORMULA,
         port="w -= lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t)",
-        rung="optimizer",
         shows=f"{CHECK} at the first steps, on the columns whose gradients are small from the start.",
-        example=Example(
-            "The first step from w = 0, both with epsilon 1e-7.",
-            TINY,
-            first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
-            first_step_in_torch("torch.optim.Adam([w], lr=0.001, eps=1e-7)", TINY_GRADIENTS),
-            KERAS_FIRST_STEP,
-            (-0.00090909, -0.0009901, -0.000999),
-        ),
+        inputs="The first step from w = 0, both with epsilon 1e-7.",
+        port_code=first_step_in_torch("torch.optim.Adam([w], lr=0.001, eps=1e-7)", TINY_GRADIENTS),
+        port_numbers=(-0.00090909, -0.0009901, -0.000999),
     ),
-    Trap(
+    first_step_trap(
         id="adam-epsilon",
         title="Adam's epsilon has another value",
         what="""Keras's default is 1e-7, PyTorch's 1e-8; others take 1e-3 from a paper. It matters wherever gradients
             are not much larger than epsilon. Remedy: write the number down, on both sides.""",
         keras=f"{FORMULA}, eps = 1e-7",
         port="the same with another eps, for example 1e-8",
-        rung="optimizer",
         shows=f"{CHECK} from the first step on, on the columns whose gradients are small.",
-        example=Example(
-            "The first step from w = 0; the port has Keras's formula with epsilon 1e-8.",
-            TINY,
-            first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
-            IMPORT_KERAS_ADAM + first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
-            KERAS_FIRST_STEP,
-            (-0.00075974, -0.00096934, -0.00099684),
-        ),
+        inputs="The first step from w = 0; the port has Keras's formula with epsilon 1e-8.",
+        port_code=IMPORT_KERAS_ADAM + first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
+        port_numbers=(-0.00075974, -0.00096934, -0.00099684),
     ),
-    Trap(
+    falling_trap(
         id="adam-beta-1",
         title="Adam's beta_1 has another value",
         what="""The first moment remembers for a longer or a shorter time. On a steady gradient nothing is seen; when
             it changes, the weights follow later or sooner. Remedy: write the number down, on both sides.""",
         keras="m = b1 m + (1 - b1) g, b1 = .9",
         port="the same with another b1, for example .95",
-        rung="optimizer",
         shows=f"{CHECK} from the second step on: in the first, the bias correction cancels beta_1.",
-        example=falling_example(
-            IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
-            (-0.00099999, -0.0017579, -0.0023669),
-        ),
+        port_code=IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
+        port_numbers=(-0.00099999, -0.0017579, -0.0023669),
     ),
-    Trap(
+    falling_trap(
         id="adam-beta-2",
         title="Adam's beta_2 has another value",
         what="""The second moment forgets large gradients sooner or later; .98 and .95 are common in transformers.
             The step size after a large gradient differs. Remedy: write the number down, on both sides.""",
         keras="v = b2 v + (1 - b2) g^2, b2 = .999",
         port="the same with another b2, for example .99",
-        rung="optimizer",
         shows=f"{CHECK} from the second step on, or from the first where epsilon counts.",
-        example=falling_example(
-            IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
-            (-0.001, -0.0017425, -0.002324),
-        ),
+        port_code=IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
+        port_numbers=(-0.001, -0.0017425, -0.002324),
     ),
-    Trap(
+    falling_trap(
         id="adam-no-correction",
         title="Adam without its bias correction",
         what="""An Adam written by hand that starts its moments at 0 and does not correct for it takes larger first
@@ -101,19 +89,14 @@ TRAPS = [
             and the weights are elsewhere. Remedy: an optimizer that corrects.""",
         keras=FORMULA,
         port="w -= lr m / (sqrt(v) + eps)",
-        rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor on every weight.",
-        example=falling_example(
-            """
-                w, m, v, seen = torch.zeros(1), 0.0, 0.0, []
-                for g in torch.tensor([1.0, 0.1, 0.01]):
-                    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-                    w = w - 0.001 * m / (v.sqrt() + 1e-7)
-                    seen.append(w.item())
-                seen
-            """,
-            (-0.0031623, -0.0063104, -0.0091765),
-        ),
+        port_code="""w, m, v, seen = torch.zeros(1), 0.0, 0.0, []
+        for g in torch.tensor([1.0, 0.1, 0.01]):
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            w = w - 0.001 * m / (v.sqrt() + 1e-7)
+            seen.append(w.item())
+        seen""",
+        port_numbers=(-0.0031623, -0.0063104, -0.0091765),
     ),
     Trap(
         id="amsgrad",
@@ -123,17 +106,14 @@ TRAPS = [
             default, `amsgrad=False`.""",
         keras="w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)",
         port="the same with max(v, all v before) in place of v",
-        rung="optimizer",
         shows=f"""{CHECK} only once gradients have become smaller, unless the port is PyTorch's Adam, whose epsilon
             shows before.""",
-        example=Example(
-            f"{FALLING} Both with beta_2 = .9, so that three steps show it.",
-            STEPS,
-            three_steps_in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
-            three_steps_in_torch("torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS),
-            (-0.001, -0.0017605, -0.0023713),
-            (-0.001, -0.0017255, -0.0022783),
-        ),
+        inputs=f"{FALLING} Both with beta_2 = .9, so that three steps show it.",
+        columns=STEPS,
+        keras_code=three_steps_in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
+        port_code=three_steps_in_torch("torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS),
+        keras_numbers=(-0.001, -0.0017605, -0.0023713),
+        port_numbers=(-0.001, -0.0017255, -0.0022783),
     ),
     Trap(
         id="adam-for-sgd",
@@ -143,15 +123,12 @@ TRAPS = [
             the reference.""",
         keras="w -= lr g",
         port="w -= lr m_hat / (sqrt(v_hat) + eps)",
-        rung="optimizer",
         shows=f"{CHECK} at the first step: weights with tiny gradients move as far as the others.",
-        example=Example(
-            "The first step from w = 0 with a learning rate of 0.01.",
-            ("g = 0.001", "g = 0.1", "g = 10"),
-            first_step_in_keras("SGD(0.01)", "[0.001, 0.1, 10.0]"),
-            first_step_in_torch("torch.optim.Adam([w], lr=0.01)", "[0.001, 0.1, 10.0]"),
-            (-0.00001, -0.001, -0.1),
-            (-0.0099999, -0.01, -0.01),
-        ),
+        inputs="The first step from w = 0 with a learning rate of 0.01.",
+        columns=("g = 0.001", "g = 0.1", "g = 10"),
+        keras_code=first_step_in_keras("SGD(0.01)", "[0.001, 0.1, 10.0]"),
+        port_code=first_step_in_torch("torch.optim.Adam([w], lr=0.01)", "[0.001, 0.1, 10.0]"),
+        keras_numbers=(-0.00001, -0.001, -0.1),
+        port_numbers=(-0.0099999, -0.01, -0.01),
     ),
 ]

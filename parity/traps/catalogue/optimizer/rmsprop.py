@@ -9,7 +9,7 @@ from parity.traps.catalogue.optimizer.steps import (
     three_steps_in_keras,
     three_steps_in_torch,
 )
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Trap
 
 TRAPS = [
     Trap(
@@ -20,16 +20,13 @@ TRAPS = [
             in `keras_like/optimizers.py`.""",
         keras="w -= lr g / sqrt(v + eps)",
         port="w -= lr g / (sqrt(v) + eps)",
-        rung="optimizer",
         shows=f"{CHECK} at the first step, on the columns whose gradients are small.",
-        example=Example(
-            "The first step from w = 0, both with rho = .9 and epsilon 1e-7.",
-            ("g = 1e-4", "g = 1e-3", "g = 1e-2"),
-            first_step_in_keras("RMSprop(0.001, rho=0.9, epsilon=1e-7)", "[1e-4, 1e-3, 1e-2]"),
-            first_step_in_torch("torch.optim.RMSprop([w], lr=0.001, alpha=0.9, eps=1e-7)", "[1e-4, 1e-3, 1e-2]"),
-            (-0.00031466, -0.0022361, -0.0031466),
-            (-0.0031523, -0.0031613, -0.0031622),
-        ),
+        inputs="The first step from w = 0, both with rho = .9 and epsilon 1e-7.",
+        columns=("g = 1e-4", "g = 1e-3", "g = 1e-2"),
+        keras_code=first_step_in_keras("RMSprop(0.001, rho=0.9, epsilon=1e-7)", "[1e-4, 1e-3, 1e-2]"),
+        port_code=first_step_in_torch("torch.optim.RMSprop([w], lr=0.001, alpha=0.9, eps=1e-7)", "[1e-4, 1e-3, 1e-2]"),
+        keras_numbers=(-0.00031466, -0.0022361, -0.0031466),
+        port_numbers=(-0.0031523, -0.0031613, -0.0031622),
     ),
     Trap(
         id="rmsprop-rho",
@@ -39,15 +36,12 @@ TRAPS = [
             on both sides.""",
         keras="v = rho v + (1 - rho) g^2, rho = .9",
         port="the same with rho = .99",
-        rung="optimizer",
         shows=f"{CHECK} at the first step, by one and the same factor wherever gradients are ordinary.",
-        example=Example(
-            ONES,
-            STEPS,
-            three_steps_in_keras("RMSprop(0.001)"),
-            three_steps_in_torch("torch.optim.RMSprop([w], lr=0.001)"),
-            (-0.0031623, -0.0054564, -0.0073774),
-            (-0.01, -0.017089, -0.022891),
-        ),
+        inputs=ONES,
+        columns=STEPS,
+        keras_code=three_steps_in_keras("RMSprop(0.001)"),
+        port_code=three_steps_in_torch("torch.optim.RMSprop([w], lr=0.001)"),
+        keras_numbers=(-0.0031623, -0.0054564, -0.0073774),
+        port_numbers=(-0.01, -0.017089, -0.022891),
     ),
 ]

@@ -1,10 +1,11 @@
 """Code of the examples that take steps of an optimizer, the same on both sides."""
 
-from parity.traps.catalogue.trap import Example, Numbers, Trap
+from functools import partial
+
+from parity.traps.catalogue.trap import Trap
 
 CHECK = "`weights after each of 130 steps` fails"
 ONES = "Three steps from w = 0, each with the gradient 1."
-SGD_NUMBERS = (-0.01, -0.02, -0.03)
 STEPS = ("after step 1", "after step 2", "after step 3")
 
 
@@ -61,7 +62,12 @@ def three_steps_in_torch(
     return "\n".join(line for line in lines if line)
 
 
-def sgd_trap(id: str, title: str, what: str, port: str, shows: str, port_code: str, port_numbers: Numbers) -> Trap:
-    """Returns a trap that three steps of plain SGD show."""
-    example = Example(ONES, STEPS, three_steps_in_keras("SGD(0.01)"), port_code, SGD_NUMBERS, port_numbers)
-    return Trap(id, title, what, "w -= lr g", port, "optimizer", shows, example)
+# three steps of plain SGD show it
+sgd_trap = partial(
+    Trap,
+    keras="w -= lr g",
+    inputs=ONES,
+    columns=STEPS,
+    keras_code=three_steps_in_keras("SGD(0.01)"),
+    keras_numbers=(-0.01, -0.02, -0.03),
+)

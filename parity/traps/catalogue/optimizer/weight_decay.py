@@ -1,7 +1,7 @@
 """Traps in the decay of weights."""
 
 from parity.traps.catalogue.optimizer.steps import CHECK, first_step_in_keras, first_step_in_torch
-from parity.traps.catalogue.trap import Example, Trap
+from parity.traps.catalogue.trap import Trap
 
 WEIGHTS = "each weight w, with the gradient 0.1"
 
@@ -15,18 +15,15 @@ TRAPS = [
             for Adam; and no decay where the reference has none.""",
         keras="w -= lr c w; then the update with g",
         port="g += c w; then the update",
-        rung="optimizer",
         shows=f"{CHECK} at the first step, on the weights that do not start at 0.",
-        example=Example(
-            f"The first step of Adam with weight_decay=0.1 and a rate of 0.01: {WEIGHTS}.",
-            ("w = 1", "w = 2", "w = 3"),
-            first_step_in_keras("Adam(0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
-            first_step_in_torch(
-                "torch.optim.Adam([w], lr=0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"
-            ),
-            (0.989, 1.988, 2.987),
-            (0.99, 1.99, 2.99),
+        inputs=f"The first step of Adam with weight_decay=0.1 and a rate of 0.01: {WEIGHTS}.",
+        columns=("w = 1", "w = 2", "w = 3"),
+        keras_code=first_step_in_keras("Adam(0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
+        port_code=first_step_in_torch(
+            "torch.optim.Adam([w], lr=0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"
         ),
+        keras_numbers=(0.989, 1.988, 2.987),
+        port_numbers=(0.99, 1.99, 2.99),
     ),
     Trap(
         id="weight-decay-decoupled",
@@ -36,15 +33,12 @@ TRAPS = [
             the reference's number.""",
         keras="the update with g",
         port="w -= lr c w; then the update with g",
-        rung="optimizer",
         shows=f"{CHECK} at the first step, on the weights that do not start at 0, in proportion to them.",
-        example=Example(
-            f"The first step with a rate of 0.01: {WEIGHTS}.",
-            ("w = 1", "w = 2", "w = 3"),
-            first_step_in_keras("Adam(0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
-            first_step_in_torch("torch.optim.AdamW([w], lr=0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
-            (0.99, 1.99, 2.99),
-            (0.9899, 1.9898, 2.9897),
-        ),
+        inputs=f"The first step with a rate of 0.01: {WEIGHTS}.",
+        columns=("w = 1", "w = 2", "w = 3"),
+        keras_code=first_step_in_keras("Adam(0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
+        port_code=first_step_in_torch("torch.optim.AdamW([w], lr=0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
+        keras_numbers=(0.99, 1.99, 2.99),
+        port_numbers=(0.9899, 1.9898, 2.9897),
     ),
 ]

@@ -5,7 +5,7 @@ import pytest
 
 from parity.traps.catalogue.data import TRAPS
 
-EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+EXAMPLES = {trap.id: trap for trap in TRAPS}
 PIXELS = np.array([0, 51, 255])
 SCALINGS = {
     "pixels-unscaled": PIXELS,
@@ -26,24 +26,26 @@ BATCHES = {
 @pytest.mark.parametrize("cause", SCALINGS)
 def test_a_scaling_gives_the_numbers_of_the_port_and_not_those_of_keras(cause):
     example = EXAMPLES[cause]
-    assert example.keras == pytest.approx(PIXELS / 255)
-    assert example.port == pytest.approx(SCALINGS[cause], rel=1e-4)
-    assert example.port != pytest.approx(PIXELS / 255, rel=1e-4)
+    assert example.keras_numbers == pytest.approx(PIXELS / 255)
+    assert example.port_numbers == pytest.approx(SCALINGS[cause], rel=1e-4)
+    assert example.port_numbers != pytest.approx(PIXELS / 255, rel=1e-4)
 
 
 def test_a_reciprocal_rounds_twice_in_float32():
     example, pixels = EXAMPLES["pixels-reciprocal"], np.array([7, 14, 28], np.float32)
-    assert np.array_equal(np.float32(example.keras), pixels / np.float32(255))
-    assert np.array_equal(np.float32(example.port), pixels * np.float32(1 / 255))
-    assert not np.array_equal(np.float32(example.keras), np.float32(example.port))
+    assert np.array_equal(np.float32(example.keras_numbers), pixels / np.float32(255))
+    assert np.array_equal(np.float32(example.port_numbers), pixels * np.float32(1 / 255))
+    assert not np.array_equal(np.float32(example.keras_numbers), np.float32(example.port_numbers))
 
 
 @pytest.mark.parametrize("cause", BATCHES)
 def test_both_sides_of_an_order_or_a_batch_are_counted_by_hand(cause):
-    assert ([*EXAMPLES[cause].keras], [*EXAMPLES[cause].port]) == BATCHES[cause]
+    assert ([*EXAMPLES[cause].keras_numbers], [*EXAMPLES[cause].port_numbers]) == BATCHES[cause]
 
 
 def test_two_generators_shuffle_into_two_orders():
     example = EXAMPLES["own-order"]
-    assert example.keras != example.port
-    assert all(len(set(order)) == 3 and set(order) <= set(range(10)) for order in (example.keras, example.port))
+    assert example.keras_numbers != example.port_numbers
+    assert all(
+        len(set(order)) == 3 and set(order) <= set(range(10)) for order in (example.keras_numbers, example.port_numbers)
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from parity.traps.catalogue.initial_weights import TRAPS
 
-EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+EXAMPLES = {trap.id: trap for trap in TRAPS}
 FAN_IN, FAN_OUT = 784, 25
 GLOROT_LIMIT = math.sqrt(6 / (FAN_IN + FAN_OUT))
 CUT = 2 / 0.87963  # Keras's normal laws end here, in standard deviations of what is left
@@ -37,33 +37,33 @@ def is_normal(numbers, deviation: float) -> bool:
 
 @pytest.mark.parametrize("cause", UNIFORM_LIMITS)
 def test_uniform_laws_have_their_limits(cause):
-    assert is_uniform(EXAMPLES[cause].keras, GLOROT_LIMIT)
-    assert is_uniform(EXAMPLES[cause].port, UNIFORM_LIMITS[cause])
-    assert not is_uniform(EXAMPLES[cause].port, GLOROT_LIMIT)
+    assert is_uniform(EXAMPLES[cause].keras_numbers, GLOROT_LIMIT)
+    assert is_uniform(EXAMPLES[cause].port_numbers, UNIFORM_LIMITS[cause])
+    assert not is_uniform(EXAMPLES[cause].port_numbers, GLOROT_LIMIT)
 
 
 @pytest.mark.parametrize("cause", NORMAL_DEVIATIONS)
 def test_normal_laws_have_their_deviations_and_end_where_they_are_cut(cause):
-    assert is_uniform(EXAMPLES[cause].keras, GLOROT_LIMIT)
-    assert is_normal(EXAMPLES[cause].port, NORMAL_DEVIATIONS[cause])
-    assert not is_uniform(EXAMPLES[cause].port, GLOROT_LIMIT)
+    assert is_uniform(EXAMPLES[cause].keras_numbers, GLOROT_LIMIT)
+    assert is_normal(EXAMPLES[cause].port_numbers, NORMAL_DEVIATIONS[cause])
+    assert not is_uniform(EXAMPLES[cause].port_numbers, GLOROT_LIMIT)
 
 
 @pytest.mark.parametrize("cause", WITHOUT_CUT)
 def test_pytorchs_normal_laws_have_tails_beyond_the_cut(cause):
-    assert is_normal(EXAMPLES[cause].keras, WITHOUT_CUT[cause])
-    assert EXAMPLES[cause].port[0] == pytest.approx(WITHOUT_CUT[cause], rel=0.02)
-    assert not is_normal(EXAMPLES[cause].port, WITHOUT_CUT[cause])
+    assert is_normal(EXAMPLES[cause].keras_numbers, WITHOUT_CUT[cause])
+    assert EXAMPLES[cause].port_numbers[0] == pytest.approx(WITHOUT_CUT[cause], rel=0.02)
+    assert not is_normal(EXAMPLES[cause].port_numbers, WITHOUT_CUT[cause])
 
 
 def test_pytorchs_layers_are_narrower_and_have_biases():
     example, limit = EXAMPLES["torch-init"], 1 / math.sqrt(FAN_IN)
-    assert example.keras[1] <= GLOROT_LIMIT * (1 + 1e-3) and example.keras[2] == 0
-    assert example.port[1] == pytest.approx(limit, rel=1e-3) and 0 < example.port[2] <= limit
+    assert example.keras_numbers[1] <= GLOROT_LIMIT * (1 + 1e-3) and example.keras_numbers[2] == 0
+    assert example.port_numbers[1] == pytest.approx(limit, rel=1e-3) and 0 < example.port_numbers[2] <= limit
 
 
 def test_a_bias_grows_as_its_inputs_become_fewer():
     example = EXAMPLES["bias-init"]
-    assert example.keras == (0, 0, 0)
-    for largest, inputs in zip(example.port, (784, 100, 25), strict=True):
+    assert example.keras_numbers == (0, 0, 0)
+    for largest, inputs in zip(example.port_numbers, (784, 100, 25), strict=True):
         assert 0.8 / math.sqrt(inputs) < largest <= 1 / math.sqrt(inputs)

@@ -4,7 +4,7 @@ import pytest
 
 from parity.traps.catalogue.optimizer.adam import TRAPS
 
-EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+EXAMPLES = {trap.id: trap for trap in TRAPS}
 # Three steps of one weight from 0, or one step of three weights.
 HYPOTHESES = {
     "adam-epsilon-place": ("adam", {"learning_rate": 1e-3, "epsilon": 1e-7, "outside": True}, [[1e-6, 1e-5, 1e-4]]),
@@ -28,7 +28,7 @@ HYPOTHESES = {
 @pytest.mark.parametrize("cause", HYPOTHESES)
 def test_a_hypothesis_computes_what_pytorch_does(cause, take_steps):
     example = EXAMPLES[cause]
-    assert take_steps(*HYPOTHESES[cause]) == pytest.approx(example.port, rel=2 * 10.0 ** (1 - example.digits))
+    assert take_steps(*HYPOTHESES[cause]) == pytest.approx(example.port_numbers, rel=2 * 10.0 ** (1 - example.digits))
 
 
 def test_without_the_fault_the_steps_are_those_of_keras(take_steps):
@@ -36,5 +36,5 @@ def test_without_the_fault_the_steps_are_those_of_keras(take_steps):
         EXAMPLES["adam-beta-1"],
         take_steps("adam", {"learning_rate": 1e-3, "epsilon": 1e-7}, [[1.0], [0.1], [0.01]]),
     )
-    assert steps == pytest.approx(example.keras, rel=1e-4)
-    assert steps != pytest.approx(example.port, rel=1e-4)
+    assert steps == pytest.approx(example.keras_numbers, rel=1e-4)
+    assert steps != pytest.approx(example.port_numbers, rel=1e-4)

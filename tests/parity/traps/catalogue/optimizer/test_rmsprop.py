@@ -4,7 +4,7 @@ import pytest
 
 from parity.traps.catalogue.optimizer.rmsprop import TRAPS
 
-EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+EXAMPLES = {trap.id: trap for trap in TRAPS}
 # Three steps of one weight from 0, or one step of three weights.
 HYPOTHESES = {
     "rmsprop-epsilon-place": (
@@ -23,7 +23,7 @@ HYPOTHESES = {
 @pytest.mark.parametrize("cause", HYPOTHESES)
 def test_a_hypothesis_computes_what_pytorch_does(cause, take_steps):
     example = EXAMPLES[cause]
-    assert take_steps(*HYPOTHESES[cause]) == pytest.approx(example.port, rel=2 * 10.0 ** (1 - example.digits))
+    assert take_steps(*HYPOTHESES[cause]) == pytest.approx(example.port_numbers, rel=2 * 10.0 ** (1 - example.digits))
 
 
 def test_without_the_fault_the_steps_are_those_of_keras(take_steps):
@@ -31,5 +31,5 @@ def test_without_the_fault_the_steps_are_those_of_keras(take_steps):
         EXAMPLES["rmsprop-rho"],
         take_steps("rmsprop", {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7}, [[1.0]] * 3),
     )
-    assert steps == pytest.approx(example.keras, rel=1e-4)
-    assert steps != pytest.approx(example.port, rel=1e-4)
+    assert steps == pytest.approx(example.keras_numbers, rel=1e-4)
+    assert steps != pytest.approx(example.port_numbers, rel=1e-4)

@@ -1,16 +1,11 @@
 """The code of the examples that take steps: the same on both sides, with the lines that a trap adds."""
 
 import ast
+from inspect import cleandoc
 
 import pytest
 
 from parity.traps.catalogue.optimizer import steps
-from parity.traps.catalogue.trap import Example
-
-
-def code_of(keras_code: str, port_code: str) -> Example:
-    """Returns an example with both codes as the page shows them."""
-    return Example("", ("", "", ""), keras_code, port_code, (0, 0, 0), (0, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -21,8 +16,7 @@ def code_of(keras_code: str, port_code: str) -> Example:
     ],
 )
 def test_both_codes_end_with_an_expression(keras_code, port_code):
-    example = code_of(keras_code, port_code)
-    for code in (example.keras_code, example.port_code):
+    for code in map(cleandoc, (keras_code, port_code)):  # as the page shows it
         assert isinstance(ast.parse(code).body[-1], ast.Expr) and "SGD" in code
 
 
@@ -40,5 +34,13 @@ def test_without_further_lines_none_is_left_empty():
 
 
 def test_a_trap_of_plain_sgd_has_keras_steps_of_one_hundredth():
-    trap = steps.sgd_trap("id", "title", "what", "w", "shows", "[0, 0, 0]", (0.0, 0.0, 0.0))
-    assert trap.rung == "optimizer" and trap.example.keras == pytest.approx([-0.01, -0.02, -0.03])
+    trap = steps.sgd_trap(
+        id="id",
+        title="title",
+        what="what",
+        port="w",
+        shows="shows",
+        port_code="[0, 0, 0]",
+        port_numbers=(0.0, 0.0, 0.0),
+    )
+    assert trap.keras == "w -= lr g" and trap.keras_numbers == pytest.approx([-0.01, -0.02, -0.03])

@@ -4,7 +4,7 @@ import pytest
 
 from parity.traps.catalogue.optimizer.weight_decay import TRAPS
 
-EXAMPLES = {trap.id: trap.example for trap in TRAPS}
+EXAMPLES = {trap.id: trap for trap in TRAPS}
 STARTS = (1.0, 2.0, 3.0)
 RATE = 0.01
 
@@ -16,11 +16,11 @@ def decoupled(decay: float) -> list[float]:
 
 def test_keras_decays_beside_the_step_and_pytorch_within_it():
     example = EXAMPLES["weight-decay-coupled"]
-    assert example.keras == pytest.approx(decoupled(0.1), abs=1e-6)
-    assert example.port == pytest.approx(decoupled(0.0), abs=1e-6)  # in Adam's division, the decay is lost
+    assert example.keras_numbers == pytest.approx(decoupled(0.1), abs=1e-6)
+    assert example.port_numbers == pytest.approx(decoupled(0.0), abs=1e-6)  # in Adam's division, the decay is lost
 
 
 def test_adamw_decays_by_a_hundredth_unless_told_otherwise():
     example = EXAMPLES["weight-decay-decoupled"]
-    assert example.port == pytest.approx(decoupled(0.01), abs=1e-6)
-    assert example.keras != pytest.approx(decoupled(0.01), abs=1e-6)
+    assert example.port_numbers == pytest.approx(decoupled(0.01), abs=1e-6)
+    assert example.keras_numbers != pytest.approx(decoupled(0.01), abs=1e-6)
