@@ -167,16 +167,11 @@ def measure_imports() -> dict:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs contenders, one after the other, and shows how far it is.
+    """Runs contenders, one after the other, and shows how far it is."""
 
-    Attributes:
-        shared: flags of all of them.
-        environment: of all of them.
-        progress, row: the display.
-    """
-
-    shared: list[str]
-    environment: dict
+    shared: list[str]  # flags of all of them
+    environment: dict  # of all of them
+    # progress, row: the display
     progress: Progress
     row: Row
 

@@ -10,19 +10,12 @@ from mlp_spec.digits.load import ARRAYS, Digits, load_digits, patient_for
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays for `fit`.
+    """The arrays for `fit`."""
 
-    Attributes:
-        x_train: (N, 784) float32 in [0, 1].
-        y_train: (N, 10) one-hot.
-        x_test: (M, 784) float32 in [0, 1].
-        y_test: (M, 10) one-hot.
-    """
-
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    x_train: np.ndarray  # (N, 784) float32 in [0, 1]
+    y_train: np.ndarray  # (N, 10) one-hot
+    x_test: np.ndarray  # (M, 784) float32 in [0, 1]
+    y_test: np.ndarray  # (M, 10) one-hot
 
 
 def load(dataset: str = "auto", folder: str | None = None) -> Digits:

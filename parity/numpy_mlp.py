@@ -52,33 +52,19 @@ def rounded(array: np.ndarray, bits: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Model:
-    """An MLP with cross-entropy, and what may be different about it.
+    """An MLP with cross-entropy, and what may be different about it."""
 
-    Attributes:
-        activation: of the hidden layers.
-        softmaxes: how many softmaxes lie between logits and logarithm; 1 is right.
-        smoothing: of the labels.
-        clip: where probabilities are clipped before the logarithm; None is right.
-        l2: factor of the sum of squared weights in the loss.
-        l2_biases: whether biases count there.
-        factor: of the loss.
-        loss: `cross-entropy` or `mse` (of the probabilities, averaged over all values).
-        bits: of the mantissa of what enters a matrix product; None is exact.
-        detached: number of first layers that get no gradient.
-        temperature: what logits are divided by.
-    """
-
-    activation: str
-    softmaxes: int = 1
-    smoothing: float = 0.0
-    clip: float | None = None
-    l2: float = 0.0
-    l2_biases: bool = False
-    factor: float = 1.0
-    loss: str = "cross-entropy"
-    bits: int | None = None
-    detached: int = 0
-    temperature: float = 1.0
+    activation: str  # of the hidden layers
+    softmaxes: int = 1  # how many softmaxes lie between logits and logarithm; 1 is right
+    smoothing: float = 0.0  # of the labels
+    clip: float | None = None  # where probabilities are clipped before the logarithm; None is right
+    l2: float = 0.0  # factor of the sum of squared weights in the loss
+    l2_biases: bool = False  # whether biases count there
+    factor: float = 1.0  # of the loss
+    loss: str = "cross-entropy"  # `cross-entropy` or `mse` (of the probabilities, averaged over all values)
+    bits: int | None = None  # of the mantissa of what enters a matrix product; None is exact
+    detached: int = 0  # number of first layers that get no gradient
+    temperature: float = 1.0  # what logits are divided by
 
     def forward(self, weights: Arrays, images: np.ndarray) -> tuple[list, list]:
         """Returns what enters every layer and what leaves it before its activation; the last are the logits."""
@@ -148,16 +134,12 @@ class Model:
 
 @dataclass
 class Optimizer:
-    """One of the optimizers, in Keras's form or another's.
+    """One of the optimizers, in Keras's form or another's."""
 
-    Attributes:
-        name: `sgd`, `adam`, `adamw`, `rmsprop`.
-        numbers: as an experiment has them, and `amsgrad`, `coupled` (weight decay in the gradient), `outside`
-            (epsilon as in PyTorch), `corrected` (bias correction), `torch_momentum`, `dampening`, `clipnorm`,
-            `clipvalue`, `rate_at` (a factor of the rate from the step, from 0), `every` (batches an update takes).
-    """
-
-    name: str
+    name: str  # `sgd`, `adam`, `adamw`, `rmsprop`
+    # as an experiment has them, and `amsgrad`, `coupled` (weight decay in the gradient), `outside` (epsilon as in
+    # PyTorch), `corrected` (bias correction), `torch_momentum`, `dampening`, `clipnorm`, `clipvalue`, `rate_at` (a
+    # factor of the rate from the step, from 0), `every` (batches an update takes)
     numbers: dict = field(default_factory=dict)
 
     def __post_init__(self):

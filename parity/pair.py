@@ -8,28 +8,18 @@ from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 @dataclass(frozen=True)
 class Pair:
-    """A Keras model and the LightningModule that is to train like it.
+    """A Keras model and the LightningModule that is to train like it."""
 
-    Attributes:
-        experiment: what is trained. Its data set is the one that was found, see `found_by`.
-        dataset: `auto`, `mnist` or `mnist-sample`.
-        data_dir: folder with MNIST's files, or None.
-        reference: a function that returns a compiled Keras model in place of the lab's, as
-            `package.module:name` or `file.py:name`; or None.
-        candidate: what is put in place of our LightningModule, or None.
-        candidate_datamodule: what is put in place of our LightningDataModule, or None.
-        steps_per_execution: of the candidate's fast path; None on its default path.
-        compiled: whether the candidate's whole steps are compiled.
-    """
-
-    experiment: Experiment
-    dataset: str = "auto"
-    data_dir: str | None = None
+    experiment: Experiment  # what is trained; its data set is the one that was found, see `on`
+    dataset: str = "auto"  # `auto`, `mnist` or `mnist-sample`
+    data_dir: str | None = None  # folder with MNIST's files, or None
+    # a function that returns a compiled Keras model in place of the lab's, as `package.module:name` or `file.py:name`;
+    # or None
     reference: str | None = None
-    candidate: str | None = None
-    candidate_datamodule: str | None = None
-    steps_per_execution: int | None = None
-    compiled: bool = False
+    candidate: str | None = None  # what is put in place of our LightningModule, or None
+    candidate_datamodule: str | None = None  # what is put in place of our LightningDataModule, or None
+    steps_per_execution: int | None = None  # of the candidate's fast path; None on its default path
+    compiled: bool = False  # whether the candidate's whole steps are compiled
 
     def to_dict(self) -> dict:
         """Returns the pair as plain JSON values; `from_dict` is its inverse."""

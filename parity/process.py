@@ -36,15 +36,10 @@ class Stopped(ProjectError):
 
 @dataclass
 class Side:
-    """What one framework's process has answered.
+    """What one framework's process has answered."""
 
-    Attributes:
-        parts: its records by part.
-        errors: what went wrong, by part.
-    """
-
-    parts: dict[str, Record] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, Record] = field(default_factory=dict)  # its records by part
+    errors: dict[str, str] = field(default_factory=dict)  # what went wrong, by part
 
 
 def ask(
@@ -108,17 +103,11 @@ def ask(
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that ended, or was stopped for its silence.
+    """A process that ended, or was stopped for its silence."""
 
-    Attributes:
-        status: its exit status, negative where a signal killed it; None if it was stopped.
-        lines: the last lines that were no events.
-        peak_mb: the most memory it had, in MB (10^6 bytes).
-    """
-
-    status: int | None
-    lines: list[str]
-    peak_mb: float = 0.0
+    status: int | None  # its exit status, negative where a signal killed it; None if it was stopped
+    lines: list[str]  # the last lines that were no events
+    peak_mb: float = 0.0  # the most memory it had, in MB (10^6 bytes)
 
     def explain(self, name: str, stall: float) -> str | None:
         """Returns in words how the process ended, with its last lines; None if it ended well."""

@@ -16,17 +16,11 @@ INK_THRESHOLD = 128  # without greys, a pixel is either ink or paper
 
 @dataclass(frozen=True)
 class Answer:
-    """The network's answer for one picture.
+    """The network's answer for one picture."""
 
-    Attributes:
-        picture: the path.
-        pixels: (28, 28) uint8, the network's input.
-        probabilities: of the ten digits, (10,).
-    """
-
-    picture: str
-    pixels: np.ndarray
-    probabilities: np.ndarray
+    picture: str  # the path
+    pixels: np.ndarray  # (28, 28) uint8, the network's input
+    probabilities: np.ndarray  # of the ten digits, (10,)
 
     @property
     def digit(self) -> int:

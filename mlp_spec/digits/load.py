@@ -35,23 +35,14 @@ SAMPLE_TRAIN_PER_CLASS = 400
 
 @dataclass(frozen=True)
 class Digits:
-    """A data set of handwritten digits.
+    """A data set of handwritten digits."""
 
-    Attributes:
-        dataset: `mnist` or `mnist-sample`.
-        source: where the arrays came from, for messages.
-        train_images: (N, 28, 28) uint8, 0 (background) to 255 (ink).
-        train_labels: (N,) uint8, 0 to 9.
-        test_images: (M, 28, 28) uint8.
-        test_labels: (M,) uint8.
-    """
-
-    dataset: str
-    source: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    dataset: str  # `mnist` or `mnist-sample`
+    source: str  # where the arrays came from, for messages
+    train_images: np.ndarray  # (N, 28, 28) uint8, 0 (background) to 255 (ink)
+    train_labels: np.ndarray  # (N,) uint8, 0 to 9
+    test_images: np.ndarray  # (M, 28, 28) uint8
+    test_labels: np.ndarray  # (M,) uint8
 
     def __post_init__(self):
         for split in ("train", "test"):

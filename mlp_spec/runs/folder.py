@@ -24,18 +24,13 @@ CURVES = ("loss", "acc", "val_loss", "val_acc")
 
 @dataclass
 class Results:
-    """The results of the finished epochs.
+    """The results of the finished epochs."""
 
-    Attributes:
-        history: the four curves of `CURVES`, one number per epoch.
-        epoch_seconds: wall seconds of each epoch, training and validation.
-        startup_seconds: wall seconds from the start of the command to the first epoch.
-        compile_seconds: wall seconds of compiling, before the first epoch; None if nothing was compiled.
-    """
-
+    # the four curves of `CURVES`, one number per epoch
     history: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
-    epoch_seconds: list[float] = field(default_factory=list)
-    startup_seconds: float = 0.0
+    epoch_seconds: list[float] = field(default_factory=list)  # wall seconds of each epoch, training and validation
+    startup_seconds: float = 0.0  # wall seconds from the start of the command to the first epoch
+    # wall seconds of compiling, before the first epoch; None if nothing was compiled
     compile_seconds: float | None = None
 
     @property

@@ -10,36 +10,25 @@ from parity.traps.catalogue import TRAPS
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a search has to go by.
+    """What a search has to go by."""
 
-    Attributes:
-        reference, candidate: the records of the part that failed.
-        facts: the reference's.
-        lockstep: the reference's free run with its snapshots; None if it was not recorded.
-    """
-
+    # reference, candidate: the records of the part that failed
     reference: Record
     candidate: Record
-    facts: Facts
-    lockstep: Steps | None = None
+    facts: Facts  # the reference's
+    lockstep: Steps | None = None  # the reference's free run with its snapshots; None if it was not recorded
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A hypothesis that was tested.
+    """A hypothesis that was tested."""
 
-    Attributes:
-        id: of the trap, in `parity.traps.catalogue`.
-        title: in words, with the fitted number.
-        keras, other: both formulas.
-        explained: how much of the gap it explains, at most 1.
-    """
-
-    id: str
-    title: str
+    id: str  # of the trap, in `parity.traps.catalogue`
+    title: str  # in words, with the fitted number
+    # keras, other: both formulas
     keras: str
     other: str
-    explained: float
+    explained: float  # how much of the gap it explains, at most 1
 
     @classmethod
     def of(cls, id: str, title: str, explained: float, keras: str = "", other: str = "") -> "Hypothesis":

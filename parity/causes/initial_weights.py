@@ -25,16 +25,12 @@ UNIFORM = "W ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)); b = 0"
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the candidate's initialiser drew.
+    """What the candidate's initialiser drew."""
 
-    Attributes:
-        kernels, biases: of every layer, (draws, inputs, outputs) and (draws, outputs).
-        laws: the reference's of every kernel, None where it is not known.
-    """
-
+    # kernels, biases: of every layer, (draws, inputs, outputs) and (draws, outputs)
     kernels: list[np.ndarray]
     biases: list[np.ndarray]
-    laws: list
+    laws: list  # the reference's of every kernel, None where it is not known
 
     def fit(self, law_for: Callable) -> float:
         """Compares Kolmogorov-Smirnov's distances from the hypothesis and from the reference's law."""

@@ -21,20 +21,15 @@ class StopClimbing(ProjectError):
 
 @dataclass
 class Climb:
-    """A climb: both sides, and the checks so far.
+    """A climb: both sides, and the checks so far."""
 
-    Attributes:
-        reference, candidate: what Keras and Lightning have answered.
-        asked: the experiment that was asked for.
-        judged: called with each part that is judged, and its checks.
-        found: the checks by part.
-    """
-
+    # reference, candidate: what Keras and Lightning have answered
     reference: Side = field(default_factory=Side)
     candidate: Side = field(default_factory=Side)
-    asked: Experiment | None = None
+    asked: Experiment | None = None  # the experiment that was asked for
+    # called with each part that is judged, and its checks
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None
-    found: dict[str, list[Check]] = field(default_factory=dict)
+    found: dict[str, list[Check]] = field(default_factory=dict)  # the checks by part
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -16,20 +16,13 @@ BAR_WIDTH = 16
 
 @dataclass
 class Row:
-    """What one process, or one side, is at.
+    """What one process, or one side, is at."""
 
-    Attributes:
-        name: for people.
-        total: of what is counted; None if nothing is.
-        completed: how many are finished, `before` of them when the display began.
-        text: what is done now.
-    """
-
-    name: str
-    total: int | None = None
-    completed: int = 0
+    name: str  # for people
+    total: int | None = None  # of what is counted; None if nothing is
+    completed: int = 0  # how many are finished, `before` of them when the display began
     before: int = 0
-    text: str = "waiting"
+    text: str = "waiting"  # what is done now
 
     def bar(self) -> str:
         """Returns the row's bar and count; empty where nothing is counted."""

@@ -33,16 +33,12 @@ STREAMS = {"nudge": 10, "permute": 11, "cases": 12, "replay": 13, "metrics": 14}
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of the reference that differs from it in rounding only.
+    """One run of the reference that differs from it in rounding only."""
 
-    Attributes:
-        kind: `nudged`: every kernel's start moves by one unit in the last place, in random directions;
-            `permuted`: the rows of every batch change places.
-        number: which one, so that equal kinds differ.
-    """
-
+    # `nudged`: every kernel's start moves by one unit in the last place, in random directions; `permuted`: the rows of
+    # every batch change places
     kind: str
-    number: int
+    number: int  # which one, so that equal kinds differ
 
     def weights(self, table: Table, weights: Arrays, seed: int) -> Arrays:
         """Returns the start: kernels one unit in the last place away where the variant is `nudged`."""
@@ -77,15 +73,10 @@ def nudge(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of the experiment a level trains.
+    """How much of the experiment a level trains."""
 
-    Attributes:
-        epochs: how many epochs.
-        samples: training samples of each epoch.
-    """
-
-    epochs: int
-    samples: int
+    epochs: int  # how many epochs
+    samples: int  # training samples of each epoch
 
     @classmethod
     def of(cls, experiment: Experiment, level: str, samples: int) -> "Plan":
@@ -114,17 +105,11 @@ def initial_draws(table: Table) -> int:
 
 @dataclass(frozen=True)
 class Case:
-    """One batch under one set of weights, for the rungs forward, loss and gradients.
+    """One batch under one set of weights, for the rungs forward, loss and gradients."""
 
-    Attributes:
-        weights: by path.
-        images: (CASE_BATCH, inputs) float32.
-        labels: (CASE_BATCH,) int64.
-    """
-
-    weights: Arrays
-    images: np.ndarray
-    labels: np.ndarray
+    weights: Arrays  # by path
+    images: np.ndarray  # (CASE_BATCH, inputs) float32
+    labels: np.ndarray  # (CASE_BATCH,) int64
 
 
 def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -> dict[str, Case]:

@@ -5,19 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layer:
-    """One dense layer with its activation.
+    """One dense layer with its activation."""
 
-    Attributes:
-        name: the framework's own name for it.
-        kind: the framework's own class name.
-        inputs, outputs: sizes of the kernel, in Keras's order.
-        activation: `sigmoid`, `tanh`, `relu`, `softmax` or `linear`; `unknown` where it is none of them.
-        parameters: number of trainable values, kernel and bias.
-    """
-
-    name: str
-    kind: str
+    name: str  # the framework's own name for it
+    kind: str  # the framework's own class name
+    # inputs, outputs: sizes of the kernel, in Keras's order
     inputs: int
     outputs: int
-    activation: str
-    parameters: int
+    activation: str  # `sigmoid`, `tanh`, `relu`, `softmax` or `linear`; `unknown` where it is none of them
+    parameters: int  # number of trainable values, kernel and bias

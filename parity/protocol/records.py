@@ -19,16 +19,11 @@ Curves = dict[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One part's answer.
+    """One part's answer."""
 
-    Attributes:
-        run_id, experiment_hash: of the experiment it was recorded for.
-        seconds: that recording took.
-    """
-
-    run_id: str = ""
+    run_id: str = ""  # of the experiment it was recorded for, as is its hash
     experiment_hash: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0  # that recording took
 
     def to_recording(self) -> Recording:
         """Returns arrays and metadata; `from_recording` is its inverse."""
@@ -55,32 +50,24 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts(Record):
-    """What is trained, on what, with what, from which start.
-
-    Attributes:
-        experiment: as plain values.
-        data: of the splits `train` and `test`, see `parity.protocol.answer.fingerprint`; `data_source` is where from.
-        layers: from the input to the output, with `parameters` trainable values.
-        initializers: of the reference, by path: class and numbers.
-        tensors: the table, bound on the candidate's side.
-        start: the common start by path, as it was read back from the model.
-        candidate, candidate_datamodule: what stands in place of ours.
-    """
+    """What is trained, on what, with what, from which start."""
 
     framework: str
     device: str
     level: str
     environment: dict
-    experiment: dict
+    experiment: dict  # as plain values
+    # of the splits `train` and `test`, see `parity.protocol.answer.fingerprint`; `data_source` is where from
     data: dict[str, dict]
-    layers: list[Layer]
+    layers: list[Layer]  # from the input to the output, with `parameters` trainable values
     parameters: int
-    tensors: list[Tensor]
-    start: Arrays
+    tensors: list[Tensor]  # the table, bound on the candidate's side
+    start: Arrays  # the common start by path, as it was read back from the model
     backend: str | None = None
     data_source: str = ""
     plan: Plan | None = None
-    initializers: dict[str, dict] = field(default_factory=dict)
+    initializers: dict[str, dict] = field(default_factory=dict)  # of the reference, by path: class and numbers
+    # candidate, candidate_datamodule: what stands in place of ours
     candidate: str | None = None
     candidate_datamodule: str | None = None
 
@@ -112,44 +99,28 @@ class Cases(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Replay(Record):
-    """The weights after every step of an optimizer that is given the same gradients.
+    """The weights after every step of an optimizer that is given the same gradients."""
 
-    Attributes:
-        weights: by path, (steps, values + 1): the first values and the sum, see `parity.protocol.answer.shorten`.
-        gradients: (steps, period), spread over each tensor by `parity.protocol.inputs.tiled`.
-        start: by path.
-        optimizer: the reference's name and numbers.
-        updates: how often the candidate's optimizer stepped.
-        optimizers: the classes of the candidate's.
-    """
-
-    weights: Arrays
-    gradients: np.ndarray | None = None
-    start: Arrays = field(default_factory=dict)
+    weights: Arrays  # by path, (steps, values + 1): the first values and the sum, see `parity.protocol.answer.shorten`
+    gradients: np.ndarray | None = None  # (steps, period), spread over each tensor by `parity.protocol.inputs.tiled`
+    start: Arrays = field(default_factory=dict)  # by path
     variants: list[Arrays] = field(default_factory=list)
-    optimizer: dict = field(default_factory=dict)
-    updates: int = 0
-    optimizers: list[str] = field(default_factory=list)
+    optimizer: dict = field(default_factory=dict)  # the reference's name and numbers
+    updates: int = 0  # how often the candidate's optimizer stepped
+    optimizers: list[str] = field(default_factory=list)  # the classes of the candidate's
 
 
 @dataclass(frozen=True, kw_only=True)
 class Means(Record):
-    """An epoch's means, twice, over uneven batches, while the weights stay as they are.
+    """An epoch's means, twice, over uneven batches, while the weights stay as they are."""
 
-    Attributes:
-        curves: by name, (epochs,).
-        batches: the reference's batches of each epoch, (batches, 4), see `parity.protocol.answer.describe_batch`.
-        sums: the candidate's of all epochs, (batches, 4).
-        losses: the candidate's, (batches,).
-        start: weights by path.
-    """
-
-    curves: Curves
-    start: Arrays = field(default_factory=dict)
+    curves: Curves  # by name, (epochs,)
+    start: Arrays = field(default_factory=dict)  # weights by path
     variants: list[Curves] = field(default_factory=list)
+    # the reference's batches of each epoch, (batches, 4), see `parity.protocol.answer.describe_batch`
     batches: list[np.ndarray] = field(default_factory=list)
-    sums: np.ndarray | None = None
-    losses: np.ndarray | None = None
+    sums: np.ndarray | None = None  # the candidate's of all epochs, (batches, 4)
+    losses: np.ndarray | None = None  # the candidate's, (batches,)
 
 
 @dataclass(frozen=True)
@@ -171,25 +142,17 @@ class Batches:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps(Record):
-    """A training run, step by step.
+    """A training run, step by step."""
 
-    Attributes:
-        losses: of every batch, (steps,).
-        curves: by name, (epochs,).
-        final: the trained weights by path.
-        snapshots, batches: of every epoch of the reference.
-        epoch_seconds, startup_seconds: wall seconds.
-        path: how the candidate ran its steps.
-    """
-
-    losses: np.ndarray
-    curves: Curves
-    final: Arrays
-    epoch_seconds: list[float]
+    losses: np.ndarray  # of every batch, (steps,)
+    curves: Curves  # by name, (epochs,)
+    final: Arrays  # the trained weights by path
+    epoch_seconds: list[float]  # wall seconds, as of the start-up
+    # snapshots, batches: of every epoch of the reference
     snapshots: list[Snapshot] = field(default_factory=list)
     batches: list[Batches] = field(default_factory=list)
     startup_seconds: float = 0.0
-    path: dict = field(default_factory=dict)
+    path: dict = field(default_factory=dict)  # how the candidate ran its steps
 
 
 @dataclass(frozen=True)
@@ -219,18 +182,12 @@ class Restarts(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions(Record):
-    """Probabilities (N, classes) of the test images under the reference's trained weights.
+    """Probabilities (N, classes) of the test images under the reference's trained weights."""
 
-    Attributes:
-        probabilities: with the reference's weights.
-        own_probabilities: with the candidate's own trained weights.
-        weights: the reference's, by path.
-        images, labels: (N, 784) uint8 and (N,) int64.
-    """
-
-    probabilities: np.ndarray
-    own_probabilities: np.ndarray | None = None
-    weights: Arrays = field(default_factory=dict)
+    probabilities: np.ndarray  # with the reference's weights
+    own_probabilities: np.ndarray | None = None  # with the candidate's own trained weights
+    weights: Arrays = field(default_factory=dict)  # the reference's, by path
+    # images, labels: (N, 784) uint8 and (N,) int64
     images: np.ndarray | None = None
     labels: np.ndarray | None = None
     variants: list[np.ndarray] = field(default_factory=list)
@@ -238,34 +195,22 @@ class Predictions(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Contents(Record):
-    """What a checkpoint holds, in neither framework's form, and what it predicts.
+    """What a checkpoint holds, in neither framework's form, and what it predicts."""
 
-    Attributes:
-        experiment: the model, its optimizer and precision, as plain values; the rest counts only if there is a run.
-        run: of `mlp_spec.runs.resume.Stamp`, as plain values; None if the checkpoint belongs to none.
-        tensors: the table.
-        weights: by path.
-        moments: of the optimizer, by slot and path; Keras's, in both directions.
-        step: how many updates the optimizer has made.
-        source: the file's name.
-        weights_only: why there are weights only, None if the run can go on.
-        dataset, data_source: of the test images.
-        inputs: what was predicted, by what it is.
-        probabilities: of these inputs, (N, classes).
-    """
-
-    experiment: dict
-    run: dict | None
-    tensors: list[Tensor]
-    weights: Arrays
-    source: str
+    experiment: dict  # the model, its optimizer and precision, as plain values; the rest counts only if there is a run
+    run: dict | None  # of `mlp_spec.runs.resume.Stamp`, as plain values; None if the checkpoint belongs to none
+    tensors: list[Tensor]  # the table
+    weights: Arrays  # by path
+    source: str  # the file's name
+    # of the optimizer, by slot and path; Keras's, in both directions
     moments: dict[str, Arrays] = field(default_factory=dict)
-    step: int = 0
-    weights_only: str | None = None
+    step: int = 0  # how many updates the optimizer has made
+    weights_only: str | None = None  # why there are weights only, None if the run can go on
+    # dataset, data_source: of the test images
     dataset: str = ""
     data_source: str = ""
-    inputs: Arrays = field(default_factory=dict)
-    probabilities: Arrays = field(default_factory=dict)
+    inputs: Arrays = field(default_factory=dict)  # what was predicted, by what it is
+    probabilities: Arrays = field(default_factory=dict)  # of these inputs, (N, classes)
     variants: list[Arrays] = field(default_factory=list)
 
 

@@ -28,21 +28,13 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One finished training.
+    """One finished training."""
 
-    Attributes:
-        seed: of initialisation and shuffle.
-        history: the four curves, one number an epoch; NaN where training left the numbers.
-        epoch_seconds: wall seconds of each epoch.
-        seconds: wall seconds of the whole training, with building and compiling.
-        environment: versions and machine.
-    """
-
-    seed: int
-    history: dict[str, list[float]]
-    epoch_seconds: list[float]
-    seconds: float
-    environment: dict
+    seed: int  # of initialisation and shuffle
+    history: dict[str, list[float]]  # the four curves, one number an epoch; NaN where training left the numbers
+    epoch_seconds: list[float]  # wall seconds of each epoch
+    seconds: float  # wall seconds of the whole training, with building and compiling
+    environment: dict  # versions and machine
 
 
 def path_of(store: str | Path, side: str, seed: int) -> Path:

@@ -33,34 +33,21 @@ REFERENCE_PARTS = (
 
 @dataclass(frozen=True)
 class SeedsTask:
-    """Which seeds are trained, and where their results go.
+    """Which seeds are trained, and where their results go."""
 
-    Attributes:
-        seeds: which ones; none asks only which data set there is.
-        store: the store's folder.
-        threads: how many threads the process may use.
-        cores: the processor cores it is pinned to; none leaves it where it is.
-    """
-
-    seeds: tuple[int, ...]
-    store: str
-    threads: int = 1
-    cores: tuple[int, ...] = ()
+    seeds: tuple[int, ...]  # which ones; none asks only which data set there is
+    store: str  # the store's folder
+    threads: int = 1  # how many threads the process may use
+    cores: tuple[int, ...] = ()  # the processor cores it is pinned to; none leaves it where it is
 
 
 @dataclass(frozen=True)
 class CheckpointTask:
-    """Which checkpoint is read or written.
+    """Which checkpoint is read or written."""
 
-    Attributes:
-        path: of the checkpoint.
-        contents: the recording of what is to be written; None to read.
-        weights_only: whether the optimizer and the run are left behind.
-    """
-
-    path: str
-    contents: str | None = None
-    weights_only: bool = False
+    path: str  # of the checkpoint
+    contents: str | None = None  # the recording of what is to be written; None to read
+    weights_only: bool = False  # whether the optimizer and the run are left behind
 
 
 @dataclass(frozen=True)
@@ -73,26 +60,17 @@ class SnippetsTask:
 
 @dataclass(frozen=True)
 class Task:
-    """What a framework's process is asked.
+    """What a framework's process is asked."""
 
-    Attributes:
-        parts: which, in their order: of `CANDIDATE_PARTS` or `REFERENCE_PARTS`; or `seeds`, `read`, `write`,
-            `snippets`, each with its own section below.
-        output_dir: the process's folder: its recordings go there.
-        pair: what is compared; None for snippets.
-        accelerator: `auto`, `cpu` or `gpu`.
-        level: `quick` or `full`.
-        backend: Keras's backend; empty where Keras has no part.
-        reference_dir: folder of the reference's recordings, for the process that answers second.
-    """
-
+    # which, in their order: of `CANDIDATE_PARTS` or `REFERENCE_PARTS`; or `seeds`, `read`, `write`, `snippets`, each
+    # with its own section below
     parts: tuple[str, ...]
-    output_dir: str
-    pair: Pair | None = None
-    accelerator: str = "cpu"
-    level: str = "full"
-    backend: str = "tensorflow"
-    reference_dir: str | None = None
+    output_dir: str  # the process's folder: its recordings go there
+    pair: Pair | None = None  # what is compared; None for snippets
+    accelerator: str = "cpu"  # `auto`, `cpu` or `gpu`
+    level: str = "full"  # `quick` or `full`
+    backend: str = "tensorflow"  # Keras's backend; empty where Keras has no part
+    reference_dir: str | None = None  # folder of the reference's recordings, for the process that answers second
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None
     snippets: SnippetsTask | None = None

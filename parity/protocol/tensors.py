@@ -16,13 +16,9 @@ KERNEL, BIAS = "kernel", "bias"
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array lies in the two frameworks.
+    """How an array lies in the two frameworks."""
 
-    Attributes:
-        axes: of each of torch's axes, which of Keras's it is.
-    """
-
-    axes: tuple[int, ...]
+    axes: tuple[int, ...]  # of each of torch's axes, which of Keras's it is
 
     def to_torch(self, array: np.ndarray) -> np.ndarray:
         """Turns an array as Keras holds it into torch's layout; a copy."""
@@ -49,23 +45,14 @@ LAYERS = {
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor that both models have.
+    """One tensor that both models have."""
 
-    Attributes:
-        path: Keras's, without the model's own name, such as `dense_1/kernel`.
-        kind: of its layer in Keras.
-        role: `kernel` or `bias`.
-        shape: in Keras's layout.
-        trained: whether the optimizer updates it.
-        torch_name: of the parameter in the candidate; None until it is bound.
-    """
-
-    path: str
-    kind: str
-    role: str
-    shape: tuple[int, ...]
-    trained: bool = True
-    torch_name: str | None = None
+    path: str  # Keras's, without the model's own name, such as `dense_1/kernel`
+    kind: str  # of its layer in Keras
+    role: str  # `kernel` or `bias`
+    shape: tuple[int, ...]  # in Keras's layout
+    trained: bool = True  # whether the optimizer updates it
+    torch_name: str | None = None  # of the parameter in the candidate; None until it is bound
 
     @property
     def layout(self) -> Layout:

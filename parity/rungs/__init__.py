@@ -25,16 +25,11 @@ from parity.rungs import (
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung of the ladder.
+    """One rung of the ladder."""
 
-    Attributes:
-        name: as reports show it.
-        question: what it asks, in plain words.
-        judges: by part, what judges it; empty where another command judges.
-    """
-
-    name: str
-    question: str
+    name: str  # as reports show it
+    question: str  # what it asks, in plain words
+    # by part, what judges it; empty where another command judges
     judges: dict[str, Callable] = field(default_factory=dict)
 
 

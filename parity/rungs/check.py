@@ -18,31 +18,18 @@ ULPS = 4
 
 @dataclass(frozen=True)
 class Check:
-    """One check's result, as `report.json` holds it.
+    """One check's result, as `report.json` holds it."""
 
-    Attributes:
-        subject: what was compared, in words joined by hyphens; with the rung it makes the check's stable id.
-        rung: the ladder's rung.
-        status: `pass`, `fail`, `error` (it could not be decided) or `info` (it does not decide).
-        measured: the number or text that was found, also on a pass.
-        limit: what `measured` may be at most.
-        detail: the reason for the limit, or what differs.
-        noise_floor: how far the reference departs from itself; None where there is no noise.
-        cause: the named cause of a failure; None where none was found or searched for.
-        more: further fields of this check, such as the step of the largest gap.
-        title: what was compared, for people; the subject's words unless given.
-    """
-
-    subject: str
-    rung: str
-    status: str
-    measured: float | int | str | None = None
-    limit: float | int | str | None = None
-    detail: str = ""
-    noise_floor: float | None = None
-    cause: dict | None = None
-    more: dict = field(default_factory=dict)
-    title: str = ""
+    subject: str  # what was compared, in words joined by hyphens; with the rung it makes the check's stable id
+    rung: str  # the ladder's rung
+    status: str  # `pass`, `fail`, `error` (it could not be decided) or `info` (it does not decide)
+    measured: float | int | str | None = None  # the number or text that was found, also on a pass
+    limit: float | int | str | None = None  # what `measured` may be at most
+    detail: str = ""  # the reason for the limit, or what differs
+    noise_floor: float | None = None  # how far the reference departs from itself; None where there is no noise
+    cause: dict | None = None  # the named cause of a failure; None where none was found or searched for
+    more: dict = field(default_factory=dict)  # further fields of this check, such as the step of the largest gap
+    title: str = ""  # what was compared, for people; the subject's words unless given
 
     @property
     def id(self) -> str:
@@ -64,17 +51,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Context:
-    """What every rung may look at beside the two records that it judges.
+    """What every rung may look at beside the two records that it judges."""
 
-    Attributes:
-        facts: the reference's.
-        floor: the runs that measure the noise floor of its free run; None where they are not needed.
-        asked: the experiment that was asked for.
-    """
-
-    facts: Facts
-    floor: Floor | None = None
-    asked: Experiment | None = None
+    facts: Facts  # the reference's
+    floor: Floor | None = None  # the runs that measure the noise floor of its free run; None where they are not needed
+    asked: Experiment | None = None  # the experiment that was asked for
 
 
 def judged(passed: bool) -> str:
@@ -84,19 +65,12 @@ def judged(passed: bool) -> str:
 
 @dataclass(frozen=True)
 class Gap:
-    """How far one array of the candidate is from the reference's.
+    """How far one array of the candidate is from the reference's."""
 
-    Attributes:
-        where: the array, and the place in it.
-        measured: the largest gap; infinite where the candidate has no number.
-        floor: the noise floor there.
-        index: the place.
-    """
-
-    where: str
-    measured: float
-    floor: float
-    index: tuple[int, ...] = ()
+    where: str  # the array, and the place in it
+    measured: float  # the largest gap; infinite where the candidate has no number
+    floor: float  # the noise floor there
+    index: tuple[int, ...] = ()  # the place
 
     @property
     def limit(self) -> float:

@@ -15,36 +15,21 @@ from parity.adapters.keras import tensors
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
 from parity.adapters.keras.tensors import load_weights, read_moments, read_state, read_weights, trained_paths
-from parity.protocol import inputs
+from parity.protocol import inputs, records
 from parity.protocol.answer import describe_batches, fingerprint, report_epoch, shorten, stack
 from parity.protocol.inputs import Case
-from parity.protocol.records import (
-    Answer,
-    Batches,
-    Cases,
-    Draws,
-    Facts,
-    Floor,
-    Means,
-    Predictions,
-    Replay,
-    Restarts,
-    Run,
-    Snapshot,
-    Steps,
-)  # fmt: skip
 from parity.protocol.task import send
 from parity.protocol.tensors import Arrays
 
 EVAL_BATCH = 1000
 
 
-def answer_facts(reference: Reference) -> Facts:
+def answer_facts(reference: Reference) -> records.Facts:
     """Describes data, layers, initialisers, versions."""
     arrays, digits = reference.arrays, reference.digits
     layers = tensors.layers_with_tensors(reference.first)
     initializers = [getattr(layer, f"{kind}_initializer") for layer in layers for kind in ("kernel", "bias")]
-    return Facts(
+    return records.Facts(
         framework="keras",
         backend=reference.task.backend,
         level=reference.task.level,
@@ -68,13 +53,13 @@ def answer_facts(reference: Reference) -> Facts:
     )
 
 
-def answer_initial_weights(reference: Reference) -> Draws:
+def answer_initial_weights(reference: Reference) -> records.Draws:
     """Draws weights from the framework's own initialiser, many times."""
     seeds = range(reference.seed, reference.seed + inputs.initial_draws(reference.table))
-    return Draws(weights=stack([read_weights(reference.build(seed), reference.table) for seed in seeds]))
+    return records.Draws(weights=stack([read_weights(reference.build(seed), reference.table) for seed in seeds]))
 
 
-def answer_cases(reference: Reference) -> Cases:
+def answer_cases(reference: Reference) -> records.Cases:
     """Answers every case, and every case again as each variant has it."""
     images = reference.arrays.x_train[: inputs.CASE_BATCH]
     labels = reference.digits.train_labels[: len(images)].astype(np.int64)
@@ -87,10 +72,10 @@ def answer_cases(reference: Reference) -> Cases:
             weights = reference.varied(variant, case.weights)
             answer = answer_case(reference, Case(weights, case.images[order], case.labels[order]))
             varied[name] = replace(answer, probabilities=answer.probabilities[np.argsort(order)])
-    return Cases(answers=answers, cases=cases, variants=variants)
+    return records.Cases(answers=answers, cases=cases, variants=variants)
 
 
-def answer_case(reference: Reference, case: Case) -> Answer:
+def answer_case(reference: Reference, case: Case) -> records.Answer:
     """Puts one batch through `predict` and `fit`."""
     model, size = reference.recorder, len(case.images)
     load_weights(model, reference.table, case.weights)
@@ -100,17 +85,17 @@ def answer_case(reference: Reference, case: Case) -> Answer:
     probabilities = model.predict(case.images, batch_size=size, verbose=0)
     model.fit(case.images, labels, batch_size=size, shuffle=False, verbose=0)
     gradients = dict(zip(trained_paths(reference.table), model.optimizer.gradients(), strict=True))
-    return Answer(np.asarray(probabilities), recorded_losses(model), gradients)
+    return records.Answer(np.asarray(probabilities), recorded_losses(model), gradients)
 
 
-def answer_optimizer(reference: Reference) -> Replay:
+def answer_optimizer(reference: Reference) -> records.Replay:
     """Replays the fixed gradients; records the weights after every step."""
     model = reference.build()
     model.optimizer.build(model.trainable_variables)
     gradients = inputs.replay_gradients(reference.experiment.training.precision)
     replace_gradients(model, gradients)
     start = inputs.replay_start(reference.table, reference.start)
-    return Replay(
+    return records.Replay(
         gradients=gradients,
         start=start,
         weights=replay_from(reference, model, start),
@@ -133,7 +118,7 @@ def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
     return stack(steps)
 
 
-def answer_metrics(reference: Reference) -> Means:
+def answer_metrics(reference: Reference) -> records.Means:
     """Takes an epoch's means twice, over uneven batches, while the weights stay as they are."""
     samples, batch_size = len(reference.arrays.x_train), reference.batch_size
 
@@ -148,7 +133,7 @@ def answer_metrics(reference: Reference) -> Means:
 
     rows = [rows_of(epoch) for epoch in range(inputs.METRICS_EPOCHS)]
     images, labels = reference.arrays.x_train, reference.digits.train_labels
-    return Means(
+    return records.Means(
         start=reference.start,
         curves=curves_of(reference.start),
         variants=[
@@ -164,7 +149,7 @@ def curves(results: Results) -> dict[str, np.ndarray]:
     return {name: np.array(curve) for name, curve in results.history.items()}
 
 
-def answer_lockstep(reference: Reference) -> Steps:
+def answer_lockstep(reference: Reference) -> records.Steps:
     """Trains from the common start, as the training command does, and keeps every epoch's snapshot."""
     model, table, results = reference.model, reference.table, Results()
     losses, snapshots = [], []
@@ -174,7 +159,7 @@ def answer_lockstep(reference: Reference) -> Steps:
     def before(epoch: int) -> None:
         state = read_state(model)
         reference.states.append(state)
-        snapshots.append(Snapshot(read_weights(model, table), read_moments(model, table), int(state[0])))
+        snapshots.append(records.Snapshot(read_weights(model, table), read_moments(model, table), int(state[0])))
 
     def after(results: Results) -> None:
         losses.append(recorded_losses(model))
@@ -183,7 +168,7 @@ def answer_lockstep(reference: Reference) -> Steps:
     reference.fit(
         model, results, reference.plan.epochs, after_epoch=after, before_epoch=before, order=reference.order
     )  # fmt: skip
-    reference.free_run = Steps(
+    reference.free_run = records.Steps(
         losses=np.concatenate(losses),
         curves=curves(results),
         final=read_weights(model, table),
@@ -195,21 +180,21 @@ def answer_lockstep(reference: Reference) -> Steps:
     return reference.free_run
 
 
-def first_batches(reference: Reference, epoch: int) -> Batches:
+def first_batches(reference: Reference, epoch: int) -> records.Batches:
     """Keeps the pixels of the first batches of an epoch: causes are searched for with them."""
     steps = inputs.SIMULATED_STEPS if epoch == 0 else inputs.SIMULATED_RESTART
     rows = reference.order(epoch)[: steps * reference.batch_size]
     images, labels = reference.digits.train_images, reference.digits.train_labels
-    return Batches(images[rows].reshape(len(rows), -1), labels[rows])
+    return records.Batches(images[rows].reshape(len(rows), -1), labels[rows])
 
 
-def answer_floor(reference: Reference) -> Floor:
+def answer_floor(reference: Reference) -> records.Floor:
     """Trains the runs that differ from the free run in rounding only: the noise floor."""
     runs = [run_of_floor(reference, variant) for variant in inputs.variants()]
-    return Floor(variants=runs, horizon_reached=any(has_departed(run, reference) for run in runs))
+    return records.Floor(variants=runs, horizon_reached=any(has_departed(run, reference) for run in runs))
 
 
-def run_of_floor(reference: Reference, variant: inputs.Variant) -> Run:
+def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
     """Trains once more from a start, or with rows, that differ in rounding; up to the chaos horizon."""
     reference.load(reference.twin, reference.varied(variant, reference.start))
     losses, results = [], Results()
@@ -219,20 +204,20 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> Run:
         )  # fmt: skip
         losses.append(recorded_losses(reference.twin))
         send("alive", what=f"noise floor, run {variant.number + 1}, epoch {epoch + 1}")
-        run = Run(np.concatenate(losses), curves(results))
+        run = records.Run(np.concatenate(losses), curves(results))
         if has_departed(run, reference):
             break
     return run
 
 
-def has_departed(run: Run, reference: Reference) -> bool:
+def has_departed(run: records.Run, reference: Reference) -> bool:
     """Says whether a run has passed the chaos horizon: it has left the free run."""
     return not np.abs(run.losses - reference.trained.losses[: len(run.losses)]).max() <= inputs.HORIZON
 
 
-def answer_restarts(reference: Reference) -> Restarts:
+def answer_restarts(reference: Reference) -> records.Restarts:
     """Trains every epoch once more from its own snapshot, for the noise floor of restarted epochs."""
-    return Restarts(
+    return records.Restarts(
         losses=reference.trained.losses,  # the reference, restarted from its own snapshots, is itself
         variants=[restarted_losses(reference, variant) for variant in inputs.variants()],
     )
@@ -260,7 +245,7 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
     return np.concatenate(losses)
 
 
-def answer_interchange(reference: Reference) -> Predictions:
+def answer_interchange(reference: Reference) -> records.Predictions:
     """Predicts the test images with the trained weights."""
     final, digits = reference.trained.final, reference.digits
 
@@ -268,7 +253,7 @@ def answer_interchange(reference: Reference) -> Predictions:
         load_weights(reference.model, reference.table, weights)
         return np.asarray(reference.model.predict(reference.arrays.x_test, batch_size=EVAL_BATCH, verbose=0))
 
-    return Predictions(
+    return records.Predictions(
         weights=final,
         labels=digits.test_labels.astype(np.int64),
         images=digits.test_images.reshape(len(digits.test_labels), -1),  # to be looked at in reports
