@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_python
+from conftest import PYTHON, ROOT, run_python
 
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
@@ -239,7 +239,7 @@ def test_a_process_ends_with_the_one_that_started_it():
         "take_share(SeedsTask((), '')); print('up', flush=True); time.sleep(60)"
     )
     parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {code!r}]); print(p.pid); p.wait()"
-    command = [sys.executable, "-u", "-c", parent]
+    command = [PYTHON, "-u", "-c", parent]  # a warm one is forked, and has another parent
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         pid = int(process.stdout.readline())
         assert process.stdout.readline().strip() == "up"
