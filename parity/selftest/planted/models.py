@@ -29,19 +29,16 @@ class OtherStart(LitMLP):
     def __init__(self, **numbers):
         super().__init__(**numbers)
         for layer in linear(self):
-            self.start(layer)
+            type(self).start(layer)
 
 
-def with_start(name, start):
-    """Builds a model whose dense layers start by `start(layer)`."""
-    return plant(name, OtherStart, start=staticmethod(start))
-
-
-TorchInit = with_start("TorchInit", nn.Linear.reset_parameters)
-BiasInit = with_start("BiasInit", lambda layer: nn.init.uniform_(layer.bias, -0.01, 0.01))
-InitScale = with_start("InitScale", lambda layer: layer.weight.data.mul_(0.99))
-XavierNormal = with_start("XavierNormal", lambda layer: nn.init.xavier_normal_(layer.weight))
-HeUniform = with_start("HeUniform", lambda layer: nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu"))
+TorchInit = plant("TorchInit", OtherStart, start=nn.Linear.reset_parameters)
+BiasInit = plant("BiasInit", OtherStart, start=lambda layer: nn.init.uniform_(layer.bias, -0.01, 0.01))
+InitScale = plant("InitScale", OtherStart, start=lambda layer: layer.weight.data.mul_(0.99))
+XavierNormal = plant("XavierNormal", OtherStart, start=lambda layer: nn.init.xavier_normal_(layer.weight))
+HeUniform = plant(
+    "HeUniform", OtherStart, start=lambda layer: nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+)
 
 
 # ---- layers, loss, gradients
