@@ -11,8 +11,7 @@ TRAPS = [
             activations by what they do to a few numbers.""",
         keras="LeakyReLU(): max(z, .3 z)",
         port="nn.LeakyReLU(): max(z, .01 z)",
-        shows="""`layers` fails and names the layer: activations are told by the values they give, not by their
-            names.""",
+        shows="`layers` fails and names the layer: activations are told by the values they give, not by their names.",
         inputs="What both layers called LeakyReLU make of three numbers.",
         columns=("z = -2", "z = -1", "z = 1"),
         keras_code="keras.layers.LeakyReLU()(ops.array([-2.0, -1.0, 1.0]))",

@@ -153,8 +153,7 @@ TRAPS = [
         id="validation-data",
         title="Validation on the training data",
         what="""The wrong loader is passed on, often by copying a line. Validation then looks better than it is, and
-            overfitting can no longer be seen. Remedy: look at the number of validation images, not at the
-            accuracy.""",
+            overfitting can no longer be seen. Remedy: look at the number of validation images, not at the accuracy.""",
         keras="x_test",
         port="x_train",
         shows="""`test images and labels` fails: the candidate's validation images are as many as the training

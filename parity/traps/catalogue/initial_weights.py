@@ -118,7 +118,7 @@ TRAPS = [
             two laws almost agree, and only the widest weights tell them apart; in the last layer the difference is
             large. Remedy: `xavier_uniform_`.""",
         port="W ~ U(-l, l), l = sqrt(6 / fan_in)",
-        shows="""`scale` fails: some draws lie beyond the limit of Keras's law, where none can be.""",
+        shows="`scale` fails: some draws lie beyond the limit of Keras's law, where none can be.",
         port_code=draw_in_torch('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="relu")'),
         port_numbers=(0.05047, 0.0434, 0.08747),
     ),

@@ -6,9 +6,8 @@ TRAPS = [
     Trap(
         id="schedule-epoch",
         title="The learning rate changes between epochs",
-        what="""A scheduler with Lightning's default interval steps once an epoch: the first epochs are right, the
-            later ones are not. A comparison that looks at one epoch passes. Remedy: no scheduler where Keras has
-            none.""",
+        what="""A scheduler with Lightning's default interval steps once an epoch: the first epochs are right, the later
+            ones are not. A comparison that looks at one epoch passes. Remedy: no scheduler where Keras has none.""",
         keras="lr",
         port="c lr, from some epoch on",
         shows="""`batch loss, free run` fails at the first steps of that epoch, and `batch loss, restarted epochs` with

@@ -138,8 +138,7 @@ TRAPS = [
         id="temperature",
         title="Logits are divided by a temperature",
         what="""A division of the logits that distillation or calibration left in the loss makes the model less sure
-            than it is, and its gradients smaller. The class of every image is still the same. Remedy: take it
-            out.""",
+            than it is, and its gradients smaller. The class of every image is still the same. Remedy: take it out.""",
         port="L = -1/N sum log softmax(z / T)_y",
         shows=f"{LOSS} while `probabilities` passes, if the division stands in the loss alone.",
         port_code=loss_in_torch(SIZES, 'F.cross_entropy(z / 2, y, reduction="none")'),

@@ -70,8 +70,7 @@ TRAPS = [
         id="not-reset",
         title="The mean is not reset between epochs",
         what="""A metric object that lives as long as the model goes on adding up, so each epoch's loss is the mean of
-            all epochs so far. The curve falls too slowly and looks smooth. Remedy: `reset()` when an epoch
-            starts.""",
+            all epochs so far. The curve falls too slowly and looks smooth. Remedy: `reset()` when an epoch starts.""",
         keras="sum(n_i l_i) / sum(n_i) over the epoch",
         port="the same over all epochs so far",
         shows="`mean loss` fails in the second of two epochs, and passes in the first.",
