@@ -35,28 +35,21 @@ def main(argv: list[str] | None = None) -> int:
 def sweep(options: AlarmFlags) -> int:
     """Puts every experiment through the quick ladder; writes the results as they come."""
     from mlp_spec.runs.folder import RunFolder
-    from mlp_spec.support.files import write_json
     from mlp_spec.support.values import whole_number
-    from parity.ladder.progress import Progress
 
     data_folder = sweeps.check(options)
     whole_number("runs", options.runs, 1, 100_000)
     whole_number("first_seed", options.first_seed, 0, 2**31)
     folder = RunFolder.create(options.output_dir, "alarms").path
     seeds = list(range(options.first_seed, options.first_seed + options.runs))
-    rows = []
-    try:
-        with Progress() as progress:
-            bar = progress.add_row("runs", len(seeds))
-            for row in sweeps.run_side_by_side(
-                options.jobs, lambda seed: attempt(seed, data_folder, options, folder), seeds
-            ):
-                rows.append(row)
-                bar.completed = len(rows)
-                write_json(folder / "alarms.json", {"schema": 1, "runs": rows})
-                progress.print(f"{len(rows):>4}/{options.runs}  {line(row)}")
-    except KeyboardInterrupt:
-        raise command.Interrupted(f"{len(rows)} of {options.runs} runs are in {folder}.") from None
+    rows = sweeps.run(
+        seeds,
+        lambda seed: attempt(seed, data_folder, options, folder),
+        lambda row, count: f"{count:>4}/{options.runs}  {line(row)}",
+        options.jobs,
+        folder / "alarms.json",
+        "runs",
+    )
     alarms, undecided = (sum(bool(row[key]) for row in rows) for key in ("failed", "errors"))
     print(summary(alarms, undecided, len(rows), sum(row["checks"] for row in rows)), f"Results: {folder}", sep="\n")
     return 1 if alarms else 2 if undecided else 0

@@ -82,35 +82,31 @@ def main(argv: list[str] | None = None) -> int:
 def sweep(options: FaultFlags) -> int:
     """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
     from mlp_spec.runs.folder import RunFolder
-    from mlp_spec.support.files import write_json
     from mlp_spec.support.values import one_of
-    from parity.ladder.progress import Progress
 
     data_folder = sweeps.check(options)
     for name in options.only:
         one_of("only", name, [fault.name for fault in FAULTS])
     faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     folder = RunFolder.create(options.output_dir, "faults").path
-    references, rows = {}, []
-    try:
-        with Progress() as progress:
-            for preset in dict.fromkeys(fault.preset for fault in faults):
-                progress.print(f"recording Keras's {preset} ...")
-                references[preset] = sweeps.record(
-                    PRESETS[preset], data_folder, options, folder / f"reference-{preset}"
-                )
-                if errors := references[preset][0].errors:
-                    raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
-            bar = progress.add_row("faults", len(faults))
-            for row in sweeps.run_side_by_side(
-                options.jobs, lambda fault: attempt(fault, *references[fault.preset], options, folder), faults
-            ):
-                rows.append(row)
-                bar.completed = len(rows)
-                write_json(folder / "faults.json", {"schema": 1, "faults": rows})
-                progress.print(line(row))
-    except KeyboardInterrupt:
-        raise command.Interrupted(f"{len(rows)} of {len(faults)} faults are in {folder}.") from None
+    references = {}
+
+    def record_references(progress) -> None:
+        for preset in dict.fromkeys(fault.preset for fault in faults):
+            progress.print(f"recording Keras's {preset} ...")
+            references[preset] = sweeps.record(PRESETS[preset], data_folder, options, folder / f"reference-{preset}")
+            if errors := references[preset][0].errors:
+                raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
+
+    rows = sweeps.run(
+        faults,
+        lambda fault: attempt(fault, *references[fault.preset], options, folder),
+        lambda row, _: line(row),
+        options.jobs,
+        folder / "faults.json",
+        "faults",
+        record_references,
+    )
     caught, named = (sum(row[key] for row in rows) for key in ("caught", "named"))
     print(f"{caught} of {len(rows)} caught, the right cause named for {named}. Results: {folder}")
     return 0 if caught == len(rows) else 1

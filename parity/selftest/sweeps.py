@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlp_spec import flags
 from mlp_spec.experiment import Experiment
+from mlp_spec.support import command
 from parity.pair import Pair
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
@@ -58,16 +59,42 @@ def record(experiment: Experiment, data_folder: str | None, options: SweepFlags,
     return record_reference(task, folder, options.stall_timeout)
 
 
-def run_side_by_side(jobs: int, work: Callable, items: list) -> Iterator:
-    """Yields `work(item)` in the order of the items, several at once; stops them all if the caller ends early."""
-    from parity import process
+def run(items: list, attempt: Callable, line: Callable, jobs: int, file: Path, what: str, prepare=None) -> list[dict]:
+    """Runs `attempt(item)` for every item, several at once; writes and prints the rows in their order as they come.
 
-    pool = ThreadPoolExecutor(jobs)
+    Args:
+        items: what is tried.
+        attempt: returns an item's row.
+        line: returns a row as people read it; takes the row and how many there are with it.
+        jobs: how many are tried at once.
+        file: of the rows.
+        what: the items are called.
+        prepare: is called first, with the progress.
+
+    Raises:
+        Interrupted: Ctrl-C; what runs is stopped.
+    """
+    from mlp_spec.support.files import write_json
+    from parity import process
+    from parity.ladder.progress import Progress
+
+    rows, pool = [], ThreadPoolExecutor(jobs)
     try:
-        yield from pool.map(work, items)
-    except BaseException:
+        with Progress() as progress:
+            if prepare:
+                prepare(progress)
+            bar = progress.add_row(what, len(items))
+            for row in pool.map(attempt, items):
+                rows.append(row)
+                bar.completed = len(rows)
+                write_json(file, {"schema": 1, what: rows})
+                progress.print(line(row, len(rows)))
+    except BaseException as error:
         process.STOPPING.set()
+        if isinstance(error, KeyboardInterrupt):
+            raise command.Interrupted(f"{len(rows)} of {len(items)} {what} are in {file.parent}.") from None
         raise
     finally:
         pool.shutdown(cancel_futures=True)
         process.STOPPING.clear()
+    return rows
