@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +16,6 @@ from mlp_spec.support.values import positive_number
 from parity.pair import Pair
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
-    import numpy as np
-
     from parity.process import Side
 
 PROG = "python -m parity drift"
@@ -131,14 +128,11 @@ def train(options: DriftFlags, experiment: Experiment, folder: Path) -> tuple[Si
         pair = task.pair.for_candidate(reference.parts["facts"].experiment)
         training = pair.experiment.training
         for contender in contenders(training.optimizer):
-            own = replace(pair.experiment, training=replace(training, optimizer=contender.optimizer))
+            optimized = replace(pair.experiment, training=replace(training, optimizer=contender.optimizer))
             candidate = replace(
-                task,
-                parts=PARTS,
-                pair=replace(pair, experiment=own),
-                output_dir=str(folder / contender.key),
-                reference_dir=task.output_dir,
-            )
+                task, parts=PARTS, pair=replace(pair, experiment=optimized),
+                output_dir=str(folder / contender.key), reference_dir=task.output_dir,
+            )  # fmt: skip
             follow = progress.follow(contender.short, epochs)
             side = ask(LIGHTNING, candidate, candidate.write(folder / f"{contender.key}.json"), stall, follow)
             sides[contender.key] = checked(side, contender.label)
@@ -158,18 +152,28 @@ def measure(reference: Side, sides: dict[str, Side], created: datetime) -> dict:
     Returns:
         `summary`: what `drift.json` holds; `floor` and `gaps` by contender: every step's numbers, (steps,).
     """
+    import numpy as np
+
     from mlp_spec.runs import environment
-    from parity.rungs.check import MULTIPLE
+    from parity.rungs.check import MULTIPLE, distance
     from parity.rungs.lockstep import horizon_of, running_floor
 
     facts, lockstep = reference.parts["facts"], reference.parts["lockstep"]
     floor = running_floor(lockstep.losses, [run.losses for run in reference.parts["floor"].variants])
     horizon = horizon_of(floor)
     experiment, gaps, lines = Experiment.from_dict(facts.experiment), {}, {}
-    steps = shown_steps(len(lockstep.losses))
+    steps = [*(10**power for power in range(9) if 10**power < len(floor)), len(floor)]  # 1, 10, 100 ... and the last
     for contender in contenders(experiment.training.optimizer):
-        key = contender.key
-        gaps[key], lines[key] = line_of(contender, sides[key], lockstep.losses, floor, horizon)
+        trained = sides[contender.key].parts["lockstep"]
+        gap = gaps[contender.key] = np.maximum.accumulate(distance(lockstep.losses, trained.losses))
+        beyond = np.flatnonzero(~(gap <= MULTIPLE * floor)[:horizon])  # past the horizon, Keras has left itself
+        lines[contender.key] = {
+            "label": contender.label,
+            "epsilon": contender.optimizer.epsilon,
+            "gap": [float(gap[step - 1]) for step in steps],
+            "leaves_the_floor_at": int(beyond[0]) + 1 if len(beyond) else None,
+            "val_acc": float(trained.curves["val_acc"][-1]),
+        }
     summary = {
         "schema": 1,
         "created": created.astimezone().isoformat(timespec="seconds"),
@@ -189,42 +193,6 @@ def measure(reference: Side, sides: dict[str, Side], created: datetime) -> dict:
     return {"summary": {**summary, "sentence": sentence(summary)}, "floor": floor, "gaps": gaps}
 
 
-def line_of(
-    contender: Contender, side: Side, ours: np.ndarray, floor: np.ndarray, horizon: int
-) -> tuple[np.ndarray, dict]:
-    """Measures one contender.
-
-    Args:
-        contender: which.
-        side: what it recorded.
-        ours: Keras's batch losses, (steps,).
-        floor: the noise floor so far, (steps,).
-        horizon: the steps before Keras has left itself: later ones say nothing.
-
-    Returns:
-        the largest gap so far, (steps,), and what `drift.json` says of it.
-    """
-    import numpy as np
-
-    from parity.rungs.check import MULTIPLE, distance
-
-    trained = side.parts["lockstep"]
-    gap = np.maximum.accumulate(distance(ours, trained.losses))
-    beyond = np.flatnonzero(~(gap <= MULTIPLE * floor)[:horizon])
-    return gap, {
-        "label": contender.label,
-        "epsilon": contender.optimizer.epsilon,
-        "gap": [float(gap[step - 1]) for step in shown_steps(len(ours))],
-        "leaves_the_floor_at": int(beyond[0]) + 1 if len(beyond) else None,
-        "val_acc": float(trained.curves["val_acc"][-1]),
-    }
-
-
-def shown_steps(steps: int) -> list[int]:
-    """Returns 1, 10, 100 ... and the last step."""
-    return [*(10**power for power in range(9) if 10**power < steps), steps]
-
-
 def sentence(summary: dict) -> str:
     """Says what the picture shows, with its numbers."""
     ours = summary["lines"]["keras-adam"]
@@ -232,18 +200,16 @@ def sentence(summary: dict) -> str:
         f"{summary['floors_that_count']} times the {summary['floor'][-1]:.1e} by which rounding moves Keras itself"
     )
     within = "within" if ours["leaves_the_floor_at"] is None else "NOT within"
-    others = [line for key, line in summary["lines"].items() if key != "keras-adam"]
-    apart = " and ".join(f"{line['gap'][-1]:.1e} (epsilon {line['epsilon']:g}, {left(line)})" for line in others)
+    apart = []
+    for key, line in summary["lines"].items():
+        step = line["leaves_the_floor_at"]
+        left = "within it" if step is None else f"beyond it from step {step:,} on"
+        if key != "keras-adam":
+            apart.append(f"{line['gap'][-1]:.1e} (epsilon {line['epsilon']:g}, {left})")
     return (
         f"After {summary['steps'][-1]:,} steps the reimplemented Adam's batch loss has been at most "
-        f"{ours['gap'][-1]:.1e} from Keras's, {within} {allowed}; PyTorch's own Adam has been {apart}."
+        f"{ours['gap'][-1]:.1e} from Keras's, {within} {allowed}; PyTorch's own Adam has been {' and '.join(apart)}."
     )
-
-
-def left(line: dict) -> str:
-    """Says when a line left what rounding explains."""
-    step = line["leaves_the_floor_at"]
-    return "within it" if step is None else f"beyond it from step {step:,} on"
 
 
 def draw(measured: dict, path: Path) -> None:
@@ -265,9 +231,8 @@ def draw(measured: dict, path: Path) -> None:
     highest = max([floor.max(), *(gap[np.isfinite(gap)].max() for gap in positive if np.isfinite(gap).any())])
     allowed = summary["floors_that_count"] * floor
     axes.fill_between(steps, lowest, floor, color="0.80", label="Keras from itself, one rounding apart (noise floor)")
-    axes.fill_between(
-        steps, floor, allowed, color="0.92", label=f"up to {summary['floors_that_count']} times that: parity"
-    )
+    label = f"up to {summary['floors_that_count']} times that: parity"
+    axes.fill_between(steps, floor, allowed, color="0.92", label=label)
     for contender in contenders(Experiment.from_dict(summary["experiment"]).training.optimizer):
         gap = measured["gaps"][contender.key]
         axes.plot(steps[gap > 0], gap[gap > 0], label=f"{contender.label}: {gap[-1]:.1e}", **contender.style)
@@ -311,7 +276,3 @@ def show(summary: dict, folder: Path) -> None:
     console.print(table)
     console.print(f"Picture: {folder / 'drift.png'}\nNumbers: {folder / 'drift.json'}", soft_wrap=True)
     console.print(summary["sentence"], soft_wrap=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
