@@ -32,17 +32,12 @@ def standardize(curves: np.ndarray, run) -> np.ndarray:
         return np.where(gap == 0, 0.0, gap / unit)
 
 
-def farthest_distance(seeds: dict[str, np.ndarray], run: dict) -> float:
-    """Returns a run's largest distance from the seeds, over all curves and epochs."""
-    return max(float(np.abs(standardize(seeds[name], run[name])).max()) for name in CURVES)
-
-
 def leave_one_out_distances(seeds: dict[str, np.ndarray]) -> list[float]:
-    """Returns the largest distance of every seed from all others."""
+    """Returns the largest distance of every seed from all others, over all curves and epochs."""
     return [
-        farthest_distance(
-            {name: np.delete(curves, left_out, axis=0) for name, curves in seeds.items()},
-            {name: curves[left_out] for name, curves in seeds.items()},
+        max(
+            float(np.abs(standardize(np.delete(curves, left_out, axis=0), curves[left_out])).max())
+            for curves in seeds.values()
         )
         for left_out in range(len(seeds["loss"]))
     ]

@@ -257,7 +257,3 @@ def conclude(
     write_text(folder / "seeds.md", report.render_markdown(result))
     report.show(result, str(folder))
     return EXIT_STATUS[result["verdict"]]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

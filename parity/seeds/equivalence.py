@@ -10,6 +10,7 @@ equivalences at once need no correction).
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,21 +160,14 @@ def seeds_needed(margin: float, reference: Sample, candidate: Sample, fixed: boo
 
     if not enough(MOST_SEEDS):
         return None
-    low, high = 2, MOST_SEEDS  # `low` is not enough, `high` is
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return bisect_left(range(MOST_SEEDS + 1), True, lo=3, hi=MOST_SEEDS, key=enough)
 
 
 def holm(p_values: list[float]) -> list[float]:
     """Returns Holm's adjusted p-values: of many comparisons, the chance of any false alarm stays at the level."""
     order = np.argsort(p_values)
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
+    scaled = np.minimum(1.0, (len(p_values) - np.arange(len(p_values))) * np.asarray(p_values)[order])
+    return np.maximum.accumulate(scaled)[np.argsort(order)].tolist()
 
 
 def classify_difference(difference: Difference, margin: float, power: float, p_different: float, tests: int) -> str:

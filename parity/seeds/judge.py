@@ -10,24 +10,12 @@ from mlp_spec import published
 from mlp_spec.experiment import Experiment
 from parity.protocol.seeds import SeedResult
 from parity.rungs.check import Check
-from parity.seeds import bands
-from parity.seeds.equivalence import (
-    ALPHA,
-    BEYOND,
-    EQUIVALENT,
-    WITHIN,
-    Difference,
-    Sample,
-    classify_difference,
-    detectable_difference,
-    holm,
-    power_within,
-    seeds_needed,
-)
+from parity.seeds import bands, equivalence
+from parity.seeds.equivalence import ALPHA, Difference, Sample, detectable_difference, holm
 from parity.seeds.measures import MEASURES, Margin, Measure, choose_margin
 
 RUNG = "independent"
-STATUS = {EQUIVALENT: "pass", WITHIN: "pass", BEYOND: "fail"}
+STATUS = {equivalence.EQUIVALENT: "pass", equivalence.WITHIN: "pass", equivalence.BEYOND: "fail"}
 CHANCE = 0.1
 # Each of these checks alone can fail a study, so each has its share of the level: three measures, and convergence.
 DECIDING = len(MEASURES) + 1
@@ -79,8 +67,8 @@ def check_measure(
     measure: Measure, samples: list[Sample], difference: Difference, margin: Margin, p_different: float, fixed: bool
 ) -> Check:
     """Checks that both sides are equivalent in a measure; `p_different` is adjusted for the number of measures."""
-    power = power_within(margin.value, difference.error, difference.freedom)
-    finding = classify_difference(difference, margin.value, power, p_different, DECIDING)
+    power = equivalence.power_within(margin.value, difference.error, difference.freedom)
+    finding = equivalence.classify_difference(difference, margin.value, power, p_different, DECIDING)
     facts = {
         "measure": measure.name,
         "finding": finding,
@@ -92,14 +80,11 @@ def check_measure(
         "power": power,
         "detectable": detectable_difference(difference.error, difference.freedom),
         "fails_from": detectable_difference(difference.error, difference.freedom, margin.value, ALPHA / DECIDING),
-        "seeds_needed": seeds_needed(margin.value, *samples, fixed),
+        "seeds_needed": equivalence.seeds_needed(margin.value, *samples, fixed),
         "p_equivalent": difference.p_within(margin.value),
         "p_different": p_different,
         "p_beyond": difference.p_beyond(margin.value),
-        "samples": {
-            side: {"n": sample.n, "mean": sample.mean, "sd": sample.sd}
-            for side, sample in zip(("keras", "lightning"), samples, strict=True)
-        },
+        "samples": {side: vars(sample) for side, sample in zip(("keras", "lightning"), samples, strict=True)},
     }
     detail = describe_measure(measure.unit, facts, margin.value)
     status = STATUS.get(finding, "error")
@@ -165,10 +150,9 @@ def check_independence(reference: Seeds, candidate: Seeds) -> Check:
             if losses in first_seeds and all(map(math.isfinite, losses)):
                 repeated.append(f"{side} {first_seeds[losses]} and {seed.seed}")
             first_seeds.setdefault(losses, seed.seed)
-    detail = (
-        f"the same run to the bit: seeds {', '.join(repeated[:5])}" if repeated else "no two seeds gave the same run"
-    )
-    return Check("seeds-are-independent", RUNG, "error" if repeated else "pass", len(repeated), 0, detail)
+    detail = f"the same run to the bit: seeds {', '.join(repeated[:5])}"
+    status, detail = ("error", detail) if repeated else ("pass", "no two seeds gave the same run")
+    return Check("seeds-are-independent", RUNG, status, len(repeated), 0, detail)
 
 
 def check_spreads(reference: Seeds, candidate: Seeds) -> Check:
@@ -235,11 +219,5 @@ def check_lab_history(experiment: Experiment, seeds: dict[str, np.ndarray]) -> C
         )
     elif unlikely:
         detail += ". Our own seeds jump as far now and then: it is what one run of this experiment can look like"
-    more = {
-        "outside": points,
-        "beyond_normal": unlikely,
-        "width": width,
-        "normal_width": normal_width,
-        "seeds": count,
-    }
+    more = {"outside": points, "beyond_normal": unlikely, "width": width, "normal_width": normal_width, "seeds": count}
     return Check(subject, "published", "info", len(points), 0, detail, more=more, title=title)

@@ -80,7 +80,5 @@ def choose_margin(measure: Measure, experiment: Experiment, reference: Sample, o
     if fixed is not None:
         times = f"{fixed / reference.sd:.1f} standard deviations of the reference" if reference.sd else "fixed"
         return Margin(fixed, f"fixed in advance: {times}; two runs that differ in nothing but the seed are 1.4 apart")
-    return Margin(
-        RULE * reference.sd,
-        f"{RULE} standard deviations of the reference: hardly more than two of its own runs differ (1.4)",
-    )
+    reason = f"{RULE} standard deviations of the reference: hardly more than two of its own runs differ (1.4)"
+    return Margin(RULE * reference.sd, reason)

@@ -118,43 +118,29 @@ def engine(backend: str, scheduler: str | None) -> Iterator[None]:
     """
     import joblib
 
-    try:
-        with connected(backend, scheduler), joblib.parallel_config(backend=backend):
-            yield
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"--backend {backend}: there is no module {error.name}; "
-            f"install it with: pip install 'keras-lightning-parity[{backend}]'"
-        ) from error
-
-
-@contextmanager
-def connected(backend: str, scheduler: str | None) -> Iterator[None]:
-    """Connects to a cluster; loky needs none."""
-    if backend == "dask":
-        from distributed import Client
-
+    with contextlib.ExitStack() as stack:
         try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise UserError(f"--scheduler {scheduler}: no Dask scheduler answers ({first_line(error)})") from error
-        with client:
-            yield
-    elif backend == "ray":
-        import ray
-        from ray.util.joblib import register_ray
+            if backend == "dask":
+                from distributed import Client
 
-        try:
-            ray.init(address=scheduler, log_to_driver=False)
-        except (ConnectionError, ValueError) as error:
-            raise UserError(f"--scheduler {scheduler}: no Ray cluster answers ({first_line(error)})") from error
-        register_ray()
-        try:
+                stack.enter_context(Client(scheduler, timeout=10))
+            elif backend == "ray":
+                import ray
+                from ray.util.joblib import register_ray
+
+                ray.init(address=scheduler, log_to_driver=False)
+                stack.callback(ray.shutdown)
+                register_ray()
+        except (OSError, ValueError) as error:  # a ConnectionError is an OSError
+            service = "Dask scheduler" if backend == "dask" else "Ray cluster"
+            raise UserError(f"--scheduler {scheduler}: no {service} answers ({first_line(error)})") from error
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"--backend {backend}: there is no module {error.name}; "
+                f"install it with: pip install 'keras-lightning-parity[{backend}]'"
+            ) from error
+        with joblib.parallel_config(backend=backend):
             yield
-        finally:
-            ray.shutdown()
-    else:
-        yield
 
 
 def first_line(error: BaseException) -> str:
