@@ -39,9 +39,7 @@ def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> d
         "created": created.astimezone().isoformat(timespec="seconds"),
         "level": level,
         "experiment": {
-            "name": experiment.name,
-            "hash": experiment.hash,
-            "run_id": experiment.run_id,
+            **{name: getattr(experiment, name) for name in ("name", "hash", "run_id")},
             **experiment.to_dict(),
         },
         "environment": {
@@ -49,10 +47,7 @@ def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> d
             "keras_backend": keras and keras.backend,
             "devices": {name: side_facts and side_facts.device for name, side_facts in facts.items()},
         },
-        "candidate": {
-            "candidate": lightning and lightning.candidate,
-            "candidate_datamodule": lightning and lightning.candidate_datamodule,
-        },
+        "candidate": {name: lightning and getattr(lightning, name) for name in ("candidate", "candidate_datamodule")},
         "sides": {name: describe_side(side) for name, side in sides.items()},
         "checks": [check.to_dict() for check in checks],
     }
@@ -74,8 +69,7 @@ def describe_side(side: Side) -> dict | None:
 
 def sentence(report: dict) -> str:
     """Says the verdict in one sentence."""
-    name, dataset = report["experiment"]["name"], report["experiment"]["data"]["dataset"]
-    what = f"{name} on {dataset}"
+    what = f"{report['experiment']['name']} on {report['experiment']['data']['dataset']}"
     bad = [check for check in report["checks"] if check["status"] in ("fail", "error")]
     if report["verdict"] == "pass":
         passed = sum(check["status"] == "pass" for check in report["checks"])

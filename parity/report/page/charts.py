@@ -7,6 +7,7 @@ import numpy as np
 
 WIDTH, HEIGHT = 480, 280
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BROAD_TO_THIN = ("limit", "floor", "keras", "lab", "lightning")
 
 
@@ -127,9 +128,8 @@ def linear_axis(label: str, values: np.ndarray, whole: bool = False) -> Axis:
 
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    ticks = MaxNLocator(nbins=5 if not whole else 8, integer=whole, min_n_ticks=2).tick_values(
-        low, max(high, low + 1e-9)
-    )
+    locator = MaxNLocator(nbins=8 if whole else 5, integer=whole, min_n_ticks=2)
+    ticks = locator.tick_values(low, max(high, low + 1e-9))
     digits = next(count for count in range(16) if np.allclose(ticks, np.round(ticks, count), rtol=0, atol=1e-12))
     if whole:  # an axis of epochs begins and ends with an epoch
         inside = [tick for tick in ticks if low <= tick <= high]
@@ -142,17 +142,12 @@ def logarithmic_axis(label: str, low: float, high: float) -> Axis:
     first = math.floor(math.log10(low))
     last = max(math.ceil(math.log10(high)), first + 1)
     powers = range(first, last + 1, max(1, math.ceil((last - first) / 6)))
-    return Axis(
-        label, 10.0**first, 10.0**last, [(10.0**power, format_power_of_ten(power)) for power in powers], log=True
-    )
+    # a raised exponent: 10⁻⁷
+    ticks = [(10.0**power, "10" + str(power).translate(RAISED)) for power in powers]
+    return Axis(label, 10.0**first, 10.0**last, ticks, log=True)
 
 
 def counting_axis(label: str, last: int) -> Axis:
     """Builds a logarithmic axis of whole numbers from 1 to the last one."""
     ticks = [10**power for power in range(len(str(last))) if 10**power <= last]
     return Axis(label, 1.0, float(max(last, 2)), [(tick, f"{tick:,}") for tick in ticks], log=True)
-
-
-def format_power_of_ten(exponent: int) -> str:
-    """Returns a power of ten with a raised exponent: 10⁻⁷."""
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -53,19 +53,14 @@ def count_confusions(probabilities: np.ndarray, labels: np.ndarray) -> list[list
 
 def describe_matrices(predictions: Predictions) -> list[dict]:
     """Returns both confusion matrices with their accuracies."""
-    return [
-        {
-            "title": title,
-            "counts": (counts := count_confusions(probabilities, predictions.labels)),
-            "right": sum(counts[digit][digit] for digit in range(len(counts))),
-            "images": len(predictions.labels),
-            "largest_mistake": max(
-                (count for digit, row in enumerate(counts) for answer, count in enumerate(row) if digit != answer),
-                default=0,
-            ),
-        }
-        for title, probabilities in predictions.sides
-    ]
+    matrices = []
+    for title, probabilities in predictions.sides:
+        counts = count_confusions(probabilities, predictions.labels)
+        mistakes = [count for digit, row in enumerate(counts) for answer, count in enumerate(row) if digit != answer]
+        right = sum(row[digit] for digit, row in enumerate(counts))
+        matrix = {"title": title, "counts": counts, "right": right, "images": len(predictions.labels)}
+        matrices.append(matrix | {"largest_mistake": max(mistakes, default=0)})
+    return matrices
 
 
 def find_disagreements(predictions: Predictions) -> tuple[int, list[dict]]:
@@ -96,16 +91,12 @@ def find_worst_mistakes(predictions: Predictions) -> list[dict]:
 
 def describe_image(predictions: Predictions, index: int) -> dict:
     """Returns an image with both models' probabilities, as the page shows it."""
-    sides = [
-        {"title": title, "style": title.lower(), "class": int(row.argmax()), "probabilities": row.tolist()}
-        for title, row in ((title, probabilities[index]) for title, probabilities in predictions.sides)
-    ]
-    return {
-        "number": int(index),
-        "label": int(predictions.labels[index]),
-        "picture": images.draw_digit(predictions.pixels[index]),
-        "sides": sides,
-    }
+    sides = []
+    for title, probabilities in predictions.sides:
+        side = {"title": title, "style": title.lower(), "class": int(probabilities[index].argmax())}
+        sides.append(side | {"probabilities": probabilities[index].tolist()})
+    picture = images.draw_digit(predictions.pixels[index])
+    return {"number": int(index), "label": int(predictions.labels[index]), "picture": picture, "sides": sides}
 
 
 def select_examples(predictions: Predictions) -> list[dict]:

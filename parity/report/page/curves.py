@@ -32,18 +32,10 @@ def build_training_charts(report: dict) -> list[Chart]:
         lines = [
             Line(label, style, pad_with_nan(np.array(history[name]), len(epochs))) for label, style, history in sources
         ]
-        charts.append(
-            Chart(
-                f"chart-{name}",
-                title,
-                describe_curves(title, lines),
-                linear_axis("Epoch", epochs.astype(float), whole=True),
-                linear_axis(name, np.concatenate([line.values for line in lines])),
-                epochs,
-                lines,
-                [f"Epoch {epoch}" for epoch in epochs],
-            )
-        )
+        x = linear_axis("Epoch", epochs.astype(float), whole=True)
+        y = linear_axis(name, np.concatenate([line.values for line in lines]))
+        headings = [f"Epoch {epoch}" for epoch in epochs]
+        charts.append(Chart(f"chart-{name}", title, describe_curves(title, lines), x, y, epochs, lines, headings))
     return charts
 
 

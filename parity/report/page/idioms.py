@@ -94,13 +94,7 @@ STEPS = (
     Step(
         "Build",
         (Cut(KERAS_MODEL, "build_model"),),
-        (
-            Cut(
-                LIT_MODEL,
-                "LitMLP.__init__",
-                ("layers = []", "in pairwise(", "self.layers = nn.Sequential(", "for layer in self.layers:"),
-            ),
-        ),
+        (Cut(LIT_MODEL, "LitMLP.__init__", ("layers = []", "in pairwise(", "nn.Sequential(", "for layer in self.")),),
         "Dense starts from Glorot's law and zero biases and ends in a softmax; nn.Linear must be told the first, and "
         "leaves the softmax to the loss.",
         ("torch-init", "bias-init", "softmax-twice", "activation"),

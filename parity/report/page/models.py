@@ -1,7 +1,6 @@
 """The two models of a report: their layers, their first weights as pictures, and what the page can run."""
 
 import base64
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,42 +12,28 @@ ACTIVATIONS = ("relu", "sigmoid", "tanh")
 SAME = 1e-4  # what the page's own network may differ from what the framework predicted
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The first layer's weights as pictures.
-
-    Attributes:
-        keras, lightning, difference: addresses of the pictures.
-        largest: the weight that is drawn in full colour.
-        gap: the difference that is drawn in full colour; 0 where there is none.
-        neurons, shown: how many there are, and how many are drawn.
-    """
-
-    keras: str
-    lightning: str
-    difference: str
-    largest: float
-    gap: float
-    neurons: int
-    shown: int
-
-
 def trained(parts: dict[str, Record]) -> dict[str, np.ndarray]:
     """Returns the weights that a side ended with, by path; none if it did not train."""
     return parts["lockstep"].final if "lockstep" in parts else {}
 
 
-def first_layer(keras: dict[str, Record], lightning: dict[str, Record]) -> Weights | None:
-    """Draws both first layers and their difference; None where they cannot be laid side by side."""
+def first_layer(keras: dict[str, Record], lightning: dict[str, Record]) -> dict | None:
+    """Draws both first layers and their difference; None where they cannot be laid side by side.
+
+    Returns:
+        the pictures' addresses; the weight and the difference that are drawn in full colour; how many neurons there
+        are, and how many of them are shown.
+    """
     ours, theirs = (next(iter(trained(parts).values()), None) for parts in (keras, lightning))
     if ours is None or theirs is None or ours.shape != theirs.shape or len(ours) != 784:
         return None
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         return None
     largest, gap = float(max(np.abs(ours).max(), np.abs(theirs).max())), float(np.abs(ours - theirs).max())
-    drawn = [images.encode_png(images.draw_tiles(one, size)) for one, size in ((ours, largest), (theirs, largest))]
-    difference = images.encode_png(images.draw_tiles(theirs.astype(float) - ours, gap))
-    return Weights(*drawn, difference, largest, gap, ours.shape[1], min(ours.shape[1], images.MOST_TILES))
+    drawn = {"keras": (ours, largest), "lightning": (theirs, largest), "difference": (theirs.astype(float) - ours, gap)}
+    pictures = {name: images.encode_png(images.draw_tiles(*kernel)) for name, kernel in drawn.items()}
+    neurons = ours.shape[1]
+    return pictures | {"largest": largest, "gap": gap, "neurons": neurons, "shown": min(neurons, images.MOST_TILES)}
 
 
 def layers(report: dict) -> list[dict]:
@@ -83,12 +68,8 @@ def network(title: str, style: str, layers: list[dict], parts: dict[str, Record]
         "style": style,
         "activation": activation,
         "layers": [
-            {
-                "inputs": weights[kernel].shape[0],
-                "outputs": weights[kernel].shape[1],
-                "kernel": packed(weights[kernel]),
-                "bias": packed(weights[bias]),
-            }
+            dict(zip(("inputs", "outputs"), weights[kernel].shape, strict=True))
+            | {"kernel": packed(weights[kernel]), "bias": packed(weights[bias])}
             for kernel, bias in numpy_mlp.layers_of(weights)
         ],
     }

@@ -17,6 +17,7 @@ from parity.traps.catalogue import TRAPS
 FOLDER = Path(__file__).parent
 # The bar of a check reaches this many powers of ten to both sides of its limit.
 DECADES = 4
+WORST_FIRST = ("fail", "error", "pass", "info")  # a rung's status is the worst of its checks'
 MEANING = {
     "pass": "Whatever is trained in one framework can be expected from the other, to rounding.",
     "fail": "The first rung that fails says where to look; the rungs above it hold.",
@@ -102,15 +103,9 @@ def group_by_rung(checks: list[dict]) -> list[dict]:
     rungs = []
     for rung, question in QUESTIONS.items():
         if checks_of_rung := [check | {"bar": place_on_bar(check)} for check in checks if check["rung"] == rung]:
-            status = worst_status(checks_of_rung)
+            status = min((check["status"] for check in checks_of_rung), key=WORST_FIRST.index)
             rungs.append({"name": rung, "question": question, "status": status, "checks": checks_of_rung})
     return rungs
-
-
-def worst_status(checks: list[dict]) -> str:
-    """Returns a rung's status: the worst of its checks', `info` if none decides."""
-    statuses = {check["status"] for check in checks}
-    return next(status for status in ("fail", "error", "pass", "info") if status in statuses)
 
 
 def place_on_bar(check: dict) -> dict | None:

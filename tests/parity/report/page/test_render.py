@@ -30,7 +30,9 @@ def test_what_has_no_place_on_a_bar_has_none(measured, limit):
     [(("pass", "info"), "pass"), (("pass", "error"), "error"), (("error", "fail"), "fail"), (("info",), "info")],
 )
 def test_a_rung_is_as_bad_as_its_worst_check(statuses, worst):
-    assert render.worst_status([{"status": status} for status in statuses]) == worst
+    numbers = dict.fromkeys(("measured", "limit", "noise_floor"))
+    (rung,) = render.group_by_rung([{"rung": "loss", "status": status, **numbers} for status in statuses])
+    assert rung["status"] == worst
 
 
 def test_checks_are_grouped_by_rung_in_the_order_of_the_ladder():
