@@ -31,17 +31,11 @@ TOO_FEW = "cannot tell: too few seeds for the margin"
 
 @dataclass(frozen=True)
 class Sample:
-    """A side's numbers, in short.
+    """A side's numbers, in short."""
 
-    Attributes:
-        n: how many seeds.
-        mean: of their numbers.
-        sd: their standard deviation, with n - 1.
-    """
-
-    n: int
-    mean: float
-    sd: float
+    n: int  # how many seeds
+    mean: float  # of their numbers
+    sd: float  # their standard deviation, with n - 1
 
     @classmethod
     def of(cls, values) -> "Sample":
@@ -52,17 +46,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two means, candidate less reference.
+    """The difference of two means, candidate less reference."""
 
-    Attributes:
-        value: the difference.
-        error: its standard error.
-        freedom: Welch's degrees of freedom.
-    """
-
-    value: float
-    error: float
-    freedom: float
+    value: float  # the difference
+    error: float  # its standard error
+    freedom: float  # Welch's degrees of freedom
 
     @classmethod
     def of(cls, reference: Sample, candidate: Sample) -> "Difference":

@@ -12,17 +12,11 @@ RULE = 1.5
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a finished run.
+    """A number of a finished run."""
 
-    Attributes:
-        name: as flags and reports have it.
-        title: for people.
-        unit: `points` (percentage points of accuracy) or `nats` (of cross-entropy).
-    """
-
-    name: str
-    title: str
-    unit: str
+    name: str  # as flags and reports have it
+    title: str  # for people
+    unit: str  # `points` (percentage points of accuracy) or `nats` (of cross-entropy)
 
     @property
     def subject(self) -> str:
@@ -46,15 +40,10 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Margin:
-    """How large a difference is accepted.
+    """How large a difference is accepted."""
 
-    Attributes:
-        value: in the unit of the curve: an accuracy between 0 and 1, or nats.
-        reason: why it is that large.
-    """
-
-    value: float
-    reason: str
+    value: float  # in the unit of the curve: an accuracy between 0 and 1, or nats
+    reason: str  # why it is that large
 
 
 # For the lab's two models on the full MNIST: val_acc as the project set it, the others from the recorded reference

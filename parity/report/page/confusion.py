@@ -12,16 +12,11 @@ GALLERY_SIZE = 6
 
 @dataclass(frozen=True)
 class Predictions:
-    """Both models' predictions of the test images.
+    """Both models' predictions of the test images."""
 
-    Attributes:
-        pixels: (N, 784) uint8.
-        labels: (N,) int64.
-        keras, lightning: (N, classes) probabilities, each with its own trained weights.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
+    pixels: np.ndarray  # (N, 784) uint8
+    labels: np.ndarray  # (N,) int64
+    # keras, lightning: (N, classes) probabilities, each with its own trained weights
     keras: np.ndarray
     lightning: np.ndarray
 

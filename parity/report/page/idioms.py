@@ -14,16 +14,11 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece of source.
+    """A piece of source."""
 
-    Attributes:
-        path: the file, from the project's folder.
-        name: of the function, class or constant; dotted inside a class.
-        containing: of each of these texts, the smallest statement that contains it; empty for all of it.
-    """
-
-    path: str
-    name: str
+    path: str  # the file, from the project's folder
+    name: str  # of the function, class or constant; dotted inside a class
+    # of each of these texts, the smallest statement that contains it; empty for all of it
     containing: tuple[str, ...] = ()
 
     @property
@@ -34,20 +29,14 @@ class Cut:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the lab.
+    """A step of the lab."""
 
-    Attributes:
-        title: what is done.
-        keras, lightning: how each framework's side does it, in one or several pieces.
-        difference: one sentence.
-        traps: identifiers of the catalogue: what silently differs here.
-    """
-
-    title: str
+    title: str  # what is done
+    # keras, lightning: how each framework's side does it, in one or several pieces
     keras: tuple[Cut, ...]
     lightning: tuple[Cut, ...]
-    difference: str
-    traps: tuple[str, ...] = ()
+    difference: str  # one sentence
+    traps: tuple[str, ...] = ()  # identifiers of the catalogue: what silently differs here
 
 
 KERAS_DATA, LIT_DATA = "keras_reference/data.py", "lightning_mlp/data.py"

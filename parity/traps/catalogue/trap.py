@@ -25,37 +25,24 @@ IMPORTS = {side: cleandoc(code) for side, code in IMPORTS.items()}
 
 @dataclass(frozen=True)
 class Trap:
-    """A place where a port goes wrong without a word, and how it is recognised.
+    """A place where a port goes wrong without a word, and how it is recognised."""
 
-    Attributes:
-        id: of the cause in `parity.causes`.
-        title: in a few words.
-        what: what happens, to whom, with which effect, and the remedy.
-        keras: Keras's formula.
-        port: the port's: PyTorch's default, or what the slip computes.
-        shows: which check fails there, and what it measures.
-        inputs: of the example, three numbers that both sides compute, each in its own framework; in one sentence.
-        columns: what each of the three numbers belongs to.
-        keras_code, port_code: what computes them, after `IMPORTS`; the last line is an expression of three numbers.
-        keras_numbers, port_numbers: the three, rounded.
-        digits: how many significant digits they have.
-        rung: the rung of the ladder that shows it first; the catalogue takes it from the module's name.
-    """
-
-    id: str
-    title: str
-    what: str
-    keras: str
-    port: str
-    shows: str
-    inputs: str
-    columns: tuple[str, str, str]
+    id: str  # of the cause in `parity.causes`
+    title: str  # in a few words
+    what: str  # what happens, to whom, with which effect, and the remedy
+    keras: str  # Keras's formula
+    port: str  # the port's: PyTorch's default, or what the slip computes
+    shows: str  # which check fails there, and what it measures
+    inputs: str  # of the example, three numbers that both sides compute, each in its own framework; in one sentence
+    columns: tuple[str, str, str]  # what each of the three numbers belongs to
+    # keras_code, port_code: what computes them, after `IMPORTS`; the last line is an expression of three numbers
     keras_code: str
     port_code: str
+    # keras_numbers, port_numbers: the three, rounded
     keras_numbers: Numbers
     port_numbers: Numbers
-    digits: int = 5
-    rung: str = ""
+    digits: int = 5  # how many significant digits they have
+    rung: str = ""  # the rung of the ladder that shows it first; the catalogue takes it from the module's name
 
     def __post_init__(self):
         for name, value in vars(self).items():
