@@ -30,7 +30,7 @@ def explain(climb: Climb) -> list[Check]:
     checks = climb.checks
     for index, check in enumerate(checks):
         if check.status == "fail" and check.rung != "experiment":
-            part = next(part for part, judged in climb.found.items() if check in judged)
+            part = next(part for part, judged in climb.judgements.items() if check in judged)
             cause = search(climb, RUNS if part in RUNS else (part,))
             return [*checks[:index], replace(check, cause=cause), *checks[index + 1 :]]
     return checks

@@ -29,19 +29,19 @@ class Climb:
     asked: Experiment | None = None  # the experiment that was asked for
     # called with each part that is judged, and its checks
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None
-    found: dict[str, list[Check]] = field(default_factory=dict)  # the checks by part
+    judgements: dict[str, list[Check]] = field(default_factory=dict)  # the checks by part
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def checks(self) -> list[Check]:
         """The checks from cause to effect."""
-        return [check for part in CANDIDATE_PARTS for check in self.found.get(part, ())]
+        return [check for part in CANDIDATE_PARTS for check in self.judgements.get(part, ())]
 
     def judge_answered(self) -> None:
         """Judges each part that both sides have answered what it needs; once, whichever thread comes first."""
         with self.lock:
             for part in CANDIDATE_PARTS:
-                if part not in self.found and self.is_answered(part):
+                if part not in self.judgements and self.is_answered(part):
                     self.judge(part)
 
     def then_judge(self, follow: Follow) -> Follow:
@@ -61,14 +61,14 @@ class Climb:
 
     def judge(self, part: str) -> list[Check]:
         """Judges a part."""
-        self.found[part] = judge(part, self.reference, self.candidate, self.asked)
-        self.judged(part, self.found[part])
-        return self.found[part]
+        self.judgements[part] = judge(part, self.reference, self.candidate, self.asked)
+        self.judged(part, self.judgements[part])
+        return self.judgements[part]
 
     def finish(self, parts: tuple[str, ...]) -> "Climb":
         """Judges what has not been judged of some parts, after both processes have ended; returns the climb."""
         for part in parts:
-            if part not in self.found:
+            if part not in self.judgements:
                 self.judge(part)
         return self
 

@@ -73,7 +73,7 @@ def to_document(value, arrays: dict[str, np.ndarray], name: str = ""):
     if isinstance(value, dict):
         return {key: to_document(item, arrays, f"{name}/{key}".lstrip("/")) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_document(item, arrays, f"{name}/{place}") for place, item in enumerate(value)]
+        return [to_document(item, arrays, f"{name}/{index}") for index, item in enumerate(value)]
     return value
 
 

@@ -16,11 +16,11 @@ def check(flag: str, target: str | None) -> None:
     """
     if target is None:
         return
-    place, separator, name = target.rpartition(":")
-    if not separator or not place or not name.isidentifier():
+    source, separator, name = target.rpartition(":")
+    if not separator or not source or not name.isidentifier():
         raise UserError(f"{flag} {target!r} is no target; write package.module:Name or path/to/file.py:Name")
-    if place.endswith(".py") and not Path(place).is_file():
-        raise UserError(f"{flag} {target}: there is no file {place}")
+    if source.endswith(".py") and not Path(source).is_file():
+        raise UserError(f"{flag} {target}: there is no file {source}")
 
 
 def load(target: str):
@@ -31,9 +31,9 @@ def load(target: str):
         Exception: whatever the module raises while it is imported.
     """
     check("target", target)
-    place, _, name = target.rpartition(":")
-    if place.endswith(".py"):
-        path = Path(place).resolve()
+    source, _, name = target.rpartition(":")
+    if source.endswith(".py"):
+        path = Path(source).resolve()
         sys.path.insert(0, str(path.parent))  # so that it finds its neighbours
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
@@ -42,12 +42,12 @@ def load(target: str):
     else:
         sys.path.insert(0, str(Path.cwd()))
         try:
-            module = importlib.import_module(place)
+            module = importlib.import_module(source)
         except ModuleNotFoundError as error:
-            if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            if error.name and (source == error.name or source.startswith(f"{error.name}.")):
                 raise UserError(f"target {target}: there is no module {error.name}") from error
             raise
     if not hasattr(module, name):
         names = ", ".join(sorted(key for key in vars(module) if not key.startswith("_"))[:20])
-        raise UserError(f"target {target}: {place} has no {name}; it has: {names or 'nothing'}")
+        raise UserError(f"target {target}: {source} has no {name}; it has: {names or 'nothing'}")
     return getattr(module, name)

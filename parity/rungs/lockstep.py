@@ -128,9 +128,9 @@ def judge_restarts(reference: Restarts, candidate: Restarts, context: Context) -
     if count < FEWEST_STEPS:
         detail = f"{count} of {len(ours):,} restarted steps can be judged; {FEWEST_STEPS} are needed"
         return [Check(RESTARTED, RUNG, "error", count, None, detail, title=RESTARTED_TITLE)]
-    shown = np.where(judged_here | ~np.isfinite(gaps), gaps, 0.0)
+    judged_gaps = np.where(judged_here | ~np.isfinite(gaps), gaps, 0.0)
     detail = f"{count:,} of {len(ours):,} steps judged, each epoch from the reference's snapshot"
-    check = of_steps(RESTARTED, shown, floor, len(ours), detail, RESTARTED_TITLE)
+    check = of_steps(RESTARTED, judged_gaps, floor, len(ours), detail, RESTARTED_TITLE)
     more = {**check.more, "judged_steps": count, "epoch": (check.more["step"] - 1) // steps + 1}
     detail = f"{check.detail} (epoch {more['epoch']})"
     return [replace(check, detail=detail, more=more)]

@@ -164,7 +164,7 @@ def test_a_reference_is_recorded_once_for_many_candidates(processes, tmp_path):
     assert task.pair.dataset == "mnist-sample" and task.level == "quick"
     for _ in range(2):
         one = climb.climb_with(reference, task, tmp_path, 10.0)
-        assert not bad(one.checks) and list(one.found) == list(CANDIDATE_PARTS)
+        assert not bad(one.checks) and list(one.judgements) == list(CANDIDATE_PARTS)
 
 
 def test_a_reference_that_could_not_answer_is_returned_with_its_errors(processes, tmp_path):
@@ -181,10 +181,10 @@ def test_the_first_failed_rung_ends_a_climb_that_is_to_stop_early(processes, tmp
     stands = processes((reference, candidate))
     _, task = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
     one = climb.climb_with(reference, task, tmp_path, 10.0, stop_early=True)
-    assert list(one.found) == ["facts", "initial_weights", "cases", "optimizer"]
+    assert list(one.judgements) == ["facts", "initial_weights", "cases", "optimizer"]
     assert [part for name, part in stands.answered if name == LIGHTNING][-1] == "optimizer"
     assert [check.rung for check in bad(one.checks)] == ["optimizer"]
-    assert list(climb.climb_with(reference, task, tmp_path, 10.0).found) == list(CANDIDATE_PARTS)
+    assert list(climb.climb_with(reference, task, tmp_path, 10.0).judgements) == list(CANDIDATE_PARTS)
 
 
 def test_two_experiments_on_purpose_are_no_other_run():
