@@ -27,9 +27,8 @@ class TrapFlags:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns 0, or 1 if the check finds a difference."""
-    arguments = flags.parse(
-        TrapFlags, "python -m parity traps", "Writes the page of traps, or checks its numbers.", argv
-    )
+    description = "Writes the page of traps, or checks its numbers."
+    arguments = flags.parse(TrapFlags, "python -m parity traps", description, argv)
     return command.run(lambda: write_or_check_page(arguments))
 
 
@@ -46,9 +45,8 @@ def write_or_check_page(arguments: TrapFlags) -> int:
         write_text(page, text)
         print(f"{len(TRAPS)} traps written to {page}")
         return 0
-    differences = find_differences(
-        TRAPS.values(), {side: compute_examples(side, TRAPS.values()) for side in FRAMEWORKS}
-    )
+    computed = {side: compute_examples(side, TRAPS.values()) for side in FRAMEWORKS}
+    differences = find_differences(TRAPS.values(), computed)
     if not page.is_file() or page.read_text(encoding="utf-8") != text:
         differences.append(f"{page} is not what the catalogue gives; run python -m parity traps")
     print("\n".join(differences) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
@@ -89,9 +87,7 @@ def find_differences(traps: Iterable[Trap], computed: dict[str, dict[str, list[f
     for trap in traps:
         for side in FRAMEWORKS:
             stored, numbers = getattr(trap, f"{side}_numbers"), computed[side][trap.id]
-            if len(numbers) != 3 or not all(
-                is_rounded_to(*pair, trap.digits) for pair in zip(stored, numbers, strict=True)
-            ):
+            if len(numbers) != 3 or not all(map(is_rounded_to, stored, numbers, [trap.digits] * 3)):
                 differences.append(f"{trap.id}, {side}: stored {list(stored)}, computed {numbers}")
     return differences
 

@@ -60,34 +60,32 @@ def render_contents(by_rung: dict[str, list[Trap]]) -> str:
 
 def render_trap(trap: Trap) -> str:
     """Renders a trap; its heading is its id, so that `traps.md#id` leads there."""
-    rows = [
-        f"| | {' | '.join(map(escape_cell, trap.columns))} |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {side} | {' | '.join(f'{number:.{trap.digits}g}' for number in numbers)} |"
-            for side, numbers in (("Keras", trap.keras_numbers), ("port", trap.port_numbers))
-        ),
-    ]
-    return "\n".join(
-        [
-            f"### {trap.id}\n",
-            f"**{trap.title}.** {trap.what.replace('Remedy:', '*Remedy:*')}\n",
-            f"```text\nKeras:  {trap.keras}\nport:   {trap.port}\n```\n",
-            f"{trap.inputs}\n",
-            *rows,
-            "",
-            render_code("Keras", trap.keras_code),
-            render_code("port", trap.port_code),
-            f"*On the ladder ({trap.rung}):* {trap.shows}\n",
-        ]
-    )
+    columns = " | ".join(column.replace("|", "\\|") for column in trap.columns)
+    sides = (trap.keras_numbers, trap.port_numbers)
+    keras, port = (" | ".join(f"{number:.{trap.digits}g}" for number in numbers) for numbers in sides)
+    return f"""\
+### {trap.id}
+
+**{trap.title}.** {trap.what.replace("Remedy:", "*Remedy:*")}
+
+```text
+Keras:  {trap.keras}
+port:   {trap.port}
+```
+
+{trap.inputs}
+
+| | {columns} |
+|---|---:|---:|---:|
+| Keras | {keras} |
+| port | {port} |
+
+{render_code("Keras", trap.keras_code)}
+{render_code("port", trap.port_code)}
+*On the ladder ({trap.rung}):* {trap.shows}
+"""
 
 
 def render_code(side: str, text: str) -> str:
     """Renders a side's code as a block."""
     return f"```python\n# {side}\n{text}\n```\n"
-
-
-def escape_cell(text: str) -> str:
-    """Escapes text for a Markdown table."""
-    return text.replace("|", "\\|")

@@ -5,24 +5,15 @@ A module for each rung, named after it. `docs/traps.md` is made from the catalog
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 
-from parity.traps.catalogue import (
-    architecture,
-    data,
-    forward,
-    gradients,
-    initial_weights,
-    lockstep,
-    loss,
-    metrics,
-    optimizer,
-)
 from parity.traps.catalogue.trap import IMPORTS, Trap
 
 __all__ = ["IMPORTS", "TRAPS", "Trap"]
 
-MODULES = (data, architecture, initial_weights, forward, loss, gradients, optimizer, metrics, lockstep)
+RUNGS = ("data", "architecture", "initial_weights", "forward", "loss", "gradients", "optimizer", "metrics", "lockstep")
+MODULES = tuple(import_module(f"{__name__}.{rung}") for rung in RUNGS)
 
 
 def collect(modules: Sequence[ModuleType]) -> dict[str, Trap]:

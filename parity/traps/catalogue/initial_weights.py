@@ -19,15 +19,15 @@ def draw_in_keras(arguments: str = "") -> str:
     """
 
 
-def draw_in_torch(line: str) -> str:
-    """Returns the port's code that draws a kernel with `line`."""
-    return f"torch.manual_seed(0)\n{line}\n[W.std(), W.abs().median(), W.abs().max()]"
+def draw_in_torch(call: str, before: str = "") -> str:
+    """Returns the port's code that draws a kernel with a call; `before` stands before it."""
+    return f"torch.manual_seed(0)\n{before}W = {call}\n[W.std(), W.abs().median(), W.abs().max()]"
 
 
 def draw_truncated_in_torch(std: str) -> str:
     """Returns the port's code that draws from a normal law that is cut off, as Keras's normal initialisers do."""
-    lines = f"s = {std} / 0.87963\nW = nn.init.trunc_normal_(torch.empty(25, 784), std=s, a=-2 * s, b=2 * s)"
-    return draw_in_torch(lines)
+    call = "nn.init.trunc_normal_(torch.empty(25, 784), std=s, a=-2 * s, b=2 * s)"
+    return draw_in_torch(call, f"s = {std} / 0.87963\n")
 
 
 kernel_trap = partial(
@@ -95,9 +95,7 @@ TRAPS = [
         port="gain W",
         shows="""`scale` fails while the shape of the law is right: the widest draw over the limit tells the
             factor, also one of 0.99.""",
-        port_code=draw_in_torch(
-            'W = nn.init.xavier_uniform_(torch.empty(25, 784), gain=nn.init.calculate_gain("tanh"))'
-        ),
+        port_code=draw_in_torch('nn.init.xavier_uniform_(torch.empty(25, 784), gain=nn.init.calculate_gain("tanh"))'),
         port_numbers=(0.08281, 0.07121, 0.1435),
     ),
     kernel_trap(
@@ -119,7 +117,7 @@ TRAPS = [
             large. Remedy: `xavier_uniform_`.""",
         port="W ~ U(-l, l), l = sqrt(6 / fan_in)",
         shows="`scale` fails: some draws lie beyond the limit of Keras's law, where none can be.",
-        port_code=draw_in_torch('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="relu")'),
+        port_code=draw_in_torch('nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="relu")'),
         port_numbers=(0.05047, 0.0434, 0.08747),
     ),
     kernel_trap(
@@ -140,7 +138,7 @@ TRAPS = [
             another one. Remedy: `xavier_uniform_`.""",
         port="W ~ U(-l, l), l = sqrt(3 / fan_in)",
         shows="`scale` fails: the widest of thousands of draws stays far below the limit of Keras's law.",
-        port_code=draw_in_torch('W = nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="linear")'),
+        port_code=draw_in_torch('nn.init.kaiming_uniform_(torch.empty(25, 784), nonlinearity="linear")'),
         port_numbers=(0.03569, 0.03069, 0.06185),
     ),
     kernel_trap(
@@ -164,7 +162,7 @@ TRAPS = [
         port="W ~ N(0, s), not cut",
         shows="""`scale` and `distribution` fail: draws lie where Keras's law has none, uniform (the default) or
             truncated.""",
-        port_code=draw_in_torch("W = nn.init.xavier_normal_(torch.empty(25, 784))"),
+        port_code=draw_in_torch("nn.init.xavier_normal_(torch.empty(25, 784))"),
         port_numbers=(0.04998, 0.0338, 0.216),
         keras_code=draw_in_keras(', kernel_initializer="glorot_normal"'),
         keras_numbers=(0.04965, 0.03564, 0.113),
@@ -179,7 +177,7 @@ TRAPS = [
         port="W ~ N(0, s), not cut",
         shows="""`scale` and `distribution` fail: draws lie where Keras's law has none, uniform (the default) or
             truncated.""",
-        port_code=draw_in_torch("W = nn.init.kaiming_normal_(torch.empty(25, 784))"),
+        port_code=draw_in_torch("nn.init.kaiming_normal_(torch.empty(25, 784))"),
         port_numbers=(0.05077, 0.03433, 0.2194),
         keras_code=draw_in_keras(', kernel_initializer="he_normal"'),
         keras_numbers=(0.05043, 0.03621, 0.1147),

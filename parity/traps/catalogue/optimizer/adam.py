@@ -2,14 +2,7 @@
 
 from functools import partial
 
-from parity.traps.catalogue.optimizer.steps import (
-    CHECK,
-    STEPS,
-    first_step_in_keras,
-    first_step_in_torch,
-    three_steps_in_keras,
-    three_steps_in_torch,
-)
+from parity.traps.catalogue.optimizer import steps
 from parity.traps.catalogue.trap import Trap
 
 FORMULA = "w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)"
@@ -21,14 +14,14 @@ IMPORT_KERAS_ADAM = "from keras_like.optimizers import KerasAdam\n\n"
 first_step_trap = partial(
     Trap,
     columns=("g = 1e-6", "g = 1e-5", "g = 1e-4"),
-    keras_code=first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
+    keras_code=steps.first_step_in_keras("Adam(0.001, epsilon=1e-7)", TINY_GRADIENTS),
     keras_numbers=(-0.00024025, -0.00075974, -0.00096934),
 )
 falling_trap = partial(
     Trap,
     inputs=FALLING,
-    columns=STEPS,
-    keras_code=three_steps_in_keras("Adam(0.001)", GRADIENTS),
+    columns=steps.STEPS,
+    keras_code=steps.three_steps_in_keras("Adam(0.001)", GRADIENTS),
     keras_numbers=(-0.00099999, -0.0017408, -0.0023198),
 )
 
@@ -42,9 +35,9 @@ TRAPS = [
             `keras_like/optimizers.py`.""",
         keras=FORMULA,
         port="w -= lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t)",
-        shows=f"{CHECK} at the first steps, on the columns whose gradients are small from the start.",
+        shows=f"{steps.CHECK} at the first steps, on the columns whose gradients are small from the start.",
         inputs="The first step from w = 0, both with epsilon 1e-7.",
-        port_code=first_step_in_torch("torch.optim.Adam([w], lr=0.001, eps=1e-7)", TINY_GRADIENTS),
+        port_code=steps.first_step_in_torch("torch.optim.Adam([w], lr=0.001, eps=1e-7)", TINY_GRADIENTS),
         port_numbers=(-0.00090909, -0.0009901, -0.000999),
     ),
     first_step_trap(
@@ -54,9 +47,9 @@ TRAPS = [
             are not much larger than epsilon. Remedy: write the number down, on both sides.""",
         keras=f"{FORMULA}, eps = 1e-7",
         port="the same with another eps, for example 1e-8",
-        shows=f"{CHECK} from the first step on, on the columns whose gradients are small.",
+        shows=f"{steps.CHECK} from the first step on, on the columns whose gradients are small.",
         inputs="The first step from w = 0; the port has Keras's formula with epsilon 1e-8.",
-        port_code=IMPORT_KERAS_ADAM + first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
+        port_code=IMPORT_KERAS_ADAM + steps.first_step_in_torch("KerasAdam([w], lr=0.001, eps=1e-8)", TINY_GRADIENTS),
         port_numbers=(-0.00075974, -0.00096934, -0.00099684),
     ),
     falling_trap(
@@ -66,8 +59,9 @@ TRAPS = [
             it changes, the weights follow later or sooner. Remedy: write the number down, on both sides.""",
         keras="m = b1 m + (1 - b1) g, b1 = .9",
         port="the same with another b1, for example .95",
-        shows=f"{CHECK} from the second step on: in the first, the bias correction cancels beta_1.",
-        port_code=IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
+        shows=f"{steps.CHECK} from the second step on: in the first, the bias correction cancels beta_1.",
+        port_code=IMPORT_KERAS_ADAM
+        + steps.three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.95, 0.999))", GRADIENTS),
         port_numbers=(-0.00099999, -0.0017579, -0.0023669),
     ),
     falling_trap(
@@ -77,8 +71,9 @@ TRAPS = [
             The step size after a large gradient differs. Remedy: write the number down, on both sides.""",
         keras="v = b2 v + (1 - b2) g^2, b2 = .999",
         port="the same with another b2, for example .99",
-        shows=f"{CHECK} from the second step on, or from the first where epsilon counts.",
-        port_code=IMPORT_KERAS_ADAM + three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
+        shows=f"{steps.CHECK} from the second step on, or from the first where epsilon counts.",
+        port_code=IMPORT_KERAS_ADAM
+        + steps.three_steps_in_torch("KerasAdam([w], lr=0.001, betas=(0.9, 0.99))", GRADIENTS),
         port_numbers=(-0.001, -0.0017425, -0.002324),
     ),
     falling_trap(
@@ -89,7 +84,7 @@ TRAPS = [
             and the weights are elsewhere. Remedy: an optimizer that corrects.""",
         keras=FORMULA,
         port="w -= lr m / (sqrt(v) + eps)",
-        shows=f"{CHECK} at the first step, by one and the same factor on every weight.",
+        shows=f"{steps.CHECK} at the first step, by one and the same factor on every weight.",
         port_code="""w, m, v, seen = torch.zeros(1), 0.0, 0.0, []
         for g in torch.tensor([1.0, 0.1, 0.01]):
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
@@ -106,12 +101,14 @@ TRAPS = [
             default, `amsgrad=False`.""",
         keras="w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)",
         port="the same with max(v, all v before) in place of v",
-        shows=f"""{CHECK} only once gradients have become smaller, unless the port is PyTorch's Adam, whose epsilon
-            shows before.""",
+        shows=f"""{steps.CHECK} only once gradients have become smaller, unless the port is PyTorch's Adam, whose
+            epsilon shows before.""",
         inputs=f"{FALLING} Both with beta_2 = .9, so that three steps show it.",
-        columns=STEPS,
-        keras_code=three_steps_in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
-        port_code=three_steps_in_torch("torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS),
+        columns=steps.STEPS,
+        keras_code=steps.three_steps_in_keras("Adam(0.001, beta_2=0.9)", GRADIENTS),
+        port_code=steps.three_steps_in_torch(
+            "torch.optim.Adam([w], lr=0.001, betas=(0.9, 0.9), amsgrad=True)", GRADIENTS
+        ),
         keras_numbers=(-0.001, -0.0017605, -0.0023713),
         port_numbers=(-0.001, -0.0017255, -0.0022783),
     ),
@@ -123,11 +120,11 @@ TRAPS = [
             the reference.""",
         keras="w -= lr g",
         port="w -= lr m_hat / (sqrt(v_hat) + eps)",
-        shows=f"{CHECK} at the first step: weights with tiny gradients move as far as the others.",
+        shows=f"{steps.CHECK} at the first step: weights with tiny gradients move as far as the others.",
         inputs="The first step from w = 0 with a learning rate of 0.01.",
         columns=("g = 0.001", "g = 0.1", "g = 10"),
-        keras_code=first_step_in_keras("SGD(0.01)", "[0.001, 0.1, 10.0]"),
-        port_code=first_step_in_torch("torch.optim.Adam([w], lr=0.01)", "[0.001, 0.1, 10.0]"),
+        keras_code=steps.first_step_in_keras("SGD(0.01)", "[0.001, 0.1, 10.0]"),
+        port_code=steps.first_step_in_torch("torch.optim.Adam([w], lr=0.01)", "[0.001, 0.1, 10.0]"),
         keras_numbers=(-0.00001, -0.001, -0.1),
         port_numbers=(-0.0099999, -0.01, -0.01),
     ),

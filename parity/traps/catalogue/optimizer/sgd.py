@@ -2,22 +2,15 @@
 
 from functools import partial
 
-from parity.traps.catalogue.optimizer.steps import (
-    CHECK,
-    first_step_in_keras,
-    first_step_in_torch,
-    sgd_trap,
-    three_steps_in_keras,
-    three_steps_in_torch,
-)
+from parity.traps.catalogue.optimizer import steps
 from parity.traps.catalogue.trap import Trap
 
 KERAS_MOMENTUM = "v = mu v - lr g; w += v"
 MOMENTUM_NUMBERS = (-0.01, -0.029, -0.0561)
 momentum_trap = partial(
-    sgd_trap,
+    steps.sgd_trap,
     keras=KERAS_MOMENTUM,
-    keras_code=three_steps_in_keras("SGD(0.01, momentum=0.9)"),
+    keras_code=steps.three_steps_in_keras("SGD(0.01, momentum=0.9)"),
     keras_numbers=MOMENTUM_NUMBERS,
 )
 
@@ -30,23 +23,24 @@ TRAPS = [
             hundredth of a per cent is seen in no curve. Remedy: write the rate down, on both sides.""",
         keras="w -= lr g, lr = .01",
         port="the same with another lr, for example .001",
-        shows=f"{CHECK} at the first step, by one and the same factor on every weight; the rate is fitted and printed.",
+        shows=f"""{steps.CHECK} at the first step, by one and the same factor on every weight; the rate is fitted and
+            printed.""",
         inputs="The first step of SGD from w = 0, both with their default rate.",
         columns=("g = 1", "g = 2", "g = 3"),
-        keras_code=first_step_in_keras("SGD()", "[1.0, 2.0, 3.0]"),
-        port_code=first_step_in_torch("torch.optim.SGD([w])", "[1.0, 2.0, 3.0]"),
+        keras_code=steps.first_step_in_keras("SGD()", "[1.0, 2.0, 3.0]"),
+        port_code=steps.first_step_in_torch("torch.optim.SGD([w])", "[1.0, 2.0, 3.0]"),
         keras_numbers=(-0.01, -0.02, -0.03),
         port_numbers=(-0.001, -0.002, -0.003),
     ),
-    sgd_trap(
+    steps.sgd_trap(
         id="momentum",
         title="Momentum where there is none, or another one",
         what="""`momentum=0.9` is written almost by habit, and steps grow up to tenfold. Where both have momentum, mind
             that Keras's velocity carries the learning rate and PyTorch's does not: they agree only while the rate is
             constant. Remedy: the reference's number; `KerasSGD` where the rate changes.""",
         port=KERAS_MOMENTUM,
-        shows=f"{CHECK} from the second step on; the first is the same.",
-        port_code=three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9)"),
+        shows=f"{steps.CHECK} from the second step on; the first is the same.",
+        port_code=steps.three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9)"),
         port_numbers=MOMENTUM_NUMBERS,
     ),
     momentum_trap(
@@ -55,8 +49,8 @@ TRAPS = [
         what="""`nesterov=True` looks ahead by one more step of the velocity. It often trains a little better and is
             another algorithm. Remedy: the reference's form.""",
         port="v = mu v - lr g; w += mu v - lr g",
-        shows=f"{CHECK} at the first step already: it is 1 + mu times as long.",
-        port_code=three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, nesterov=True)"),
+        shows=f"{steps.CHECK} at the first step already: it is 1 + mu times as long.",
+        port_code=steps.three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, nesterov=True)"),
         port_numbers=(-0.019, -0.0461, -0.08049),
     ),
     momentum_trap(
@@ -66,8 +60,8 @@ TRAPS = [
             Keras has no such number. Whoever sets it to 1 - mu, to get an average, divides the steps by up to ten.
             Remedy: the default, `dampening=0`.""",
         port="v = mu v + (1 - d) g, at first v = g; w -= lr v",
-        shows=f"{CHECK} from the second step on; the first is the same.",
-        port_code=three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, dampening=0.9)"),
+        shows=f"{steps.CHECK} from the second step on; the first is the same.",
+        port_code=steps.three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9, dampening=0.9)"),
         port_numbers=(-0.01, -0.02, -0.03),
     ),
 ]

@@ -4,6 +4,7 @@ from parity.traps.catalogue.optimizer.steps import CHECK, first_step_in_keras, f
 from parity.traps.catalogue.trap import Trap
 
 WEIGHTS = "each weight w, with the gradient 0.1"
+GRADIENTS_AND_START = ("[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]")
 
 TRAPS = [
     Trap(
@@ -18,10 +19,8 @@ TRAPS = [
         shows=f"{CHECK} at the first step, on the weights that do not start at 0.",
         inputs=f"The first step of Adam with weight_decay=0.1 and a rate of 0.01: {WEIGHTS}.",
         columns=("w = 1", "w = 2", "w = 3"),
-        keras_code=first_step_in_keras("Adam(0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
-        port_code=first_step_in_torch(
-            "torch.optim.Adam([w], lr=0.01, weight_decay=0.1)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"
-        ),
+        keras_code=first_step_in_keras("Adam(0.01, weight_decay=0.1)", *GRADIENTS_AND_START),
+        port_code=first_step_in_torch("torch.optim.Adam([w], lr=0.01, weight_decay=0.1)", *GRADIENTS_AND_START),
         keras_numbers=(0.989, 1.988, 2.987),
         port_numbers=(0.99, 1.99, 2.99),
     ),
@@ -36,8 +35,8 @@ TRAPS = [
         shows=f"{CHECK} at the first step, on the weights that do not start at 0, in proportion to them.",
         inputs=f"The first step with a rate of 0.01: {WEIGHTS}.",
         columns=("w = 1", "w = 2", "w = 3"),
-        keras_code=first_step_in_keras("Adam(0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
-        port_code=first_step_in_torch("torch.optim.AdamW([w], lr=0.01)", "[0.1, 0.1, 0.1]", "[1.0, 2.0, 3.0]"),
+        keras_code=first_step_in_keras("Adam(0.01)", *GRADIENTS_AND_START),
+        port_code=first_step_in_torch("torch.optim.AdamW([w], lr=0.01)", *GRADIENTS_AND_START),
         keras_numbers=(0.99, 1.99, 2.99),
         port_numbers=(0.9899, 1.9898, 2.9897),
     ),
