@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mlp_spec import flags, optimizers
+from mlp_spec import flags
 from mlp_spec.experiment import ACTIVATIONS, PRESETS, Experiment, ModelSpec, TrainingSpec
+from mlp_spec.optimizers import SGD, Adam, AdamW, RMSprop
 from mlp_spec.support import command
 from parity.selftest import sweeps
 from parity.selftest.sweeps import SweepFlags
 
 CONFIDENCE = 0.95
+SGDS = (SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True))
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,7 @@ def experiment(seed: int) -> Experiment:
         return replace(preset, training=replace(preset.training, seed=seed))
     draw = np.random.default_rng([seed, 20])
     sizes = tuple(int(size) for size in 2 ** draw.uniform(3, 7, draw.integers(1, 4)))
-    choices = [
-        optimizers.SGD(),
-        optimizers.SGD(momentum=0.9),
-        optimizers.SGD(momentum=0.9, nesterov=True),
-        optimizers.Adam(),
-        optimizers.AdamW(),
-        optimizers.RMSprop(),
-        optimizers.RMSprop(momentum=0.5),
-    ]
+    choices = [*SGDS, Adam(), AdamW(), RMSprop(), RMSprop(momentum=0.5)]
     return Experiment(
         ModelSpec(sizes, str(draw.choice(ACTIVATIONS))),
         TrainingSpec(

@@ -196,9 +196,7 @@ def measure(reference: Side, sides: dict[str, Side], created: datetime) -> dict:
 def sentence(summary: dict) -> str:
     """Says what the picture shows, with its numbers."""
     ours = summary["lines"]["keras-adam"]
-    allowed = (
-        f"{summary['floors_that_count']} times the {summary['floor'][-1]:.1e} by which rounding moves Keras itself"
-    )
+    limit, floor = summary["floors_that_count"], summary["floor"][-1]
     within = "within" if ours["leaves_the_floor_at"] is None else "NOT within"
     apart = []
     for key, line in summary["lines"].items():
@@ -208,7 +206,8 @@ def sentence(summary: dict) -> str:
             apart.append(f"{line['gap'][-1]:.1e} (epsilon {line['epsilon']:g}, {left})")
     return (
         f"After {summary['steps'][-1]:,} steps the reimplemented Adam's batch loss has been at most "
-        f"{ours['gap'][-1]:.1e} from Keras's, {within} {allowed}; PyTorch's own Adam has been {' and '.join(apart)}."
+        f"{ours['gap'][-1]:.1e} from Keras's, {within} {limit} times the {floor:.1e} by which rounding moves Keras "
+        f"itself; PyTorch's own Adam has been {' and '.join(apart)}."
     )
 
 

@@ -149,6 +149,5 @@ def line(row: dict) -> str:
     state = "caught" if row["caught"] else "MISSED"
     named = "named" if row["named"] else ("wrong: " if row["cause"] else "no cause")
     error = f"  {row['errors'][0][:120]}" if row["errors"] else ""
-    return (
-        f"{state}  {row['fault']:<22}{row['preset']:<7} {row['rung'] or '-':<16}{named:<9}{row['cause'] or ''}{error}"
-    )
+    where = f"{row['fault']:<22}{row['preset']:<7} {row['rung'] or '-':<16}"
+    return f"{state}  {where}{named:<9}{row['cause'] or ''}{error}"
