@@ -74,13 +74,13 @@ def sentence(report: dict) -> str:
     if report["verdict"] == "pass":
         passed = sum(check["status"] == "pass" for check in report["checks"])
         return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed)."
-    first = f"{bad[0]['rung']} / {bad[0]['name']}" if bad else "nothing was compared"
-    if report["verdict"] == "fail":
-        failed = sum(check["status"] == "fail" for check in bad)
-        first = next(f"{check['rung']} / {check['name']}" for check in bad if check["status"] == "fail")
+    failed = [check for check in bad if check["status"] == "fail"]
+    first = next((f"{check['rung']} / {check['name']}" for check in failed or bad), "nothing was compared")
+    if failed:
         named = next((c["cause"]["title"] for c in bad if c["cause"] and c["cause"]["id"]), None)
         cause = f" The cause: {named}." if named else ""
-        return f"NO PARITY: Keras and Lightning differ on {what} ({failed} checks failed, the first: {first}).{cause}"
+        failures = f"{len(failed)} checks failed, the first: {first}"
+        return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{cause}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
 
 

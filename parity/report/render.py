@@ -1,6 +1,7 @@
 """`python -m parity render FOLDER`: writes a run's reports again, from `report.json` and the recordings."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -52,9 +53,8 @@ def read_report(folder: Path) -> dict:
         report = json.loads(path.read_text(encoding="utf-8"))
         schema = report["schema"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is not a report ({type(error).__name__}: {error}); give a parity run's folder"
-        ) from error
+        why = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} is not a report ({why}); give a parity run's folder") from error
     if schema != SCHEMA:
         raise UserError(f"{path} has schema {schema!r}; this version reads {SCHEMA}")
     return report
@@ -67,8 +67,6 @@ def read_records(folder: Path) -> dict:
 
     records = {}
     for part in REFERENCE_PARTS:
-        try:
+        with suppress(BadRecordingError):
             records[part] = read_record(folder, part)
-        except BadRecordingError:
-            continue
     return records

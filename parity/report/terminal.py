@@ -18,9 +18,8 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     """Prints the report; `folder` is where its files are."""
     console = widen_for_logs(console or Console(highlight=False))
     console.print(build_table(report["checks"]))
-    failed, undecided = (
-        [check for check in report["checks"] if check["status"] == status] for status in ("fail", "error")
-    )
+    failed = [check for check in report["checks"] if check["status"] == "fail"]
+    undecided = [check for check in report["checks"] if check["status"] == "error"]
     for check in undecided:
         console.print(Text(f"\n{full_name(check)}: {check['detail']}", style=COLOURS["error"] if failed else ""))
     # the first failure, and (where experiments differ, the next) one whose cause was searched for

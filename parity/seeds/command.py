@@ -98,10 +98,8 @@ def study(options: SeedFlags) -> int:
         asked = replace(asked, data=DataSpec("mnist")) if options.dataset == "auto" else asked
         recorded = records.read(record_path, asked)
     experiment = asked if record_path else with_data(options, asked)
-    if options.record and options.store:
-        folder = None  # a record has no report
-    else:
-        folder = RunFolder.create(options.output_dir, f"seeds-{asked.name}").path
+    needs_folder = not (options.record and options.store)  # a record has no report
+    folder = RunFolder.create(options.output_dir, f"seeds-{asked.name}").path if needs_folder else None
     candidate = describe_candidate(options.candidate, options.candidate_datamodule, options.compiled)
     store = Store.open(Path(options.store or folder / "store"), experiment, candidate)
     seeds = list(range(asked.training.seed, asked.training.seed + options.seeds))
@@ -163,15 +161,12 @@ def with_data(options: SeedFlags, asked: Experiment) -> Experiment:
 
     if options.dataset != "auto" or options.data_folder is not None:
         return replace(asked, data=DataSpec("mnist" if options.dataset == "auto" else options.dataset))
-    datasets = []
+    reported = []
     for side in (KERAS,) if options.record else (KERAS, LIGHTNING):
         task = Task(("seeds",), "", Pair(asked), seeds=SeedsTask((), store=""))  # without seeds, nothing is stored
-        message = work.train_seeds(
-            side, task, options.stall_timeout, lambda event: datasets.append(event.get("dataset"))
-        )
-        if message:
+        if message := work.train_seeds(side, task, options.stall_timeout, reported.append):
             raise UserError(message)
-    dataset = "mnist-sample" if "mnist-sample" in datasets else "mnist"
+    dataset = "mnist-sample" if any(event.get("dataset") == "mnist-sample" for event in reported) else "mnist"
     if dataset == "mnist-sample":
         print(SAMPLE_NOTE, file=sys.stderr, flush=True)
     return replace(asked, data=DataSpec(dataset))
@@ -230,9 +225,8 @@ def keep_record(options: SeedFlags, store, seeds: list) -> int:
     if bad:
         raise UserError(f"seeds {bad} left the numbers; they are no reference")
     records.write(Path(options.record), store.experiment, seeds)
-    print(
-        f"Recorded {len(seeds)} seeds of {store.experiment.name} on {store.experiment.data.dataset}: {options.record}"
-    )
+    what = f"{store.experiment.name} on {store.experiment.data.dataset}"
+    print(f"Recorded {len(seeds)} seeds of {what}: {options.record}")
     return 0
 
 
@@ -246,12 +240,10 @@ def conclude(
     from parity.seeds.store import name_candidate
 
     scale = {"val_acc": 0.01, "val_loss": 1.0, "area": 0.01}  # flags are percentage points
-    margins = {
-        name: value * scale[name] for name, flag in MARGINS.items() if (value := getattr(options, flag)) is not None
-    }
-    checks = judge.judge_study(
-        experiment, results["keras"], results["lightning"], margins, source["kind"] == "recorded"
-    )
+    values = {name: getattr(options, flag) for name, flag in MARGINS.items()}
+    margins = {name: value * scale[name] for name, value in values.items() if value is not None}
+    fixed = source["kind"] == "recorded"
+    checks = judge.judge_study(experiment, results["keras"], results["lightning"], margins, fixed)
     result = report.build(experiment, candidate | {"text": name_candidate(candidate)}, source, results, checks)
     write_json(folder / "seeds.json", result)
     write_text(folder / "seeds.md", report.render_markdown(result))

@@ -51,9 +51,8 @@ def path_of(against: str, experiment: Experiment, preset: str | None) -> Path:
         return Path(against)
     name = experiment.name if experiment.name in known else preset or "small"
     if name not in known:
-        raise UserError(
-            f"--against recorded: nothing is recorded for {name}; recorded: {', '.join(known) or 'nothing'}"
-        )
+        recorded = ", ".join(known) or "nothing"
+        raise UserError(f"--against recorded: nothing is recorded for {name}; recorded: {recorded}")
     return FOLDER / f"{name}.json"
 
 
@@ -107,16 +106,11 @@ def read(path: Path, experiment: Experiment) -> Record:
         if digest(fields["seeds"]) != fields["sha256"]:
             raise ValueError("its numbers are not those that were recorded: the SHA-256 differs")
         recorded = Experiment.from_dict(fields["experiment"])
-        seeds = [
-            SeedResult(
-                int(row["seed"]),
-                check_curves(row, recorded.training.epochs),
-                [float(value) for value in row["epoch_seconds"]],
-                float(row["seconds"]),
-                fields["environment"],
-            )
-            for row in fields["seeds"]
-        ]
+        seeds = []
+        for row in fields["seeds"]:
+            curves = check_curves(row, recorded.training.epochs)
+            seconds, epoch_seconds = float(row["seconds"]), [float(value) for value in row["epoch_seconds"]]
+            seeds.append(SeedResult(int(row["seed"]), curves, epoch_seconds, seconds, fields["environment"]))
         if len({one.seed for one in seeds}) != len(seeds):
             raise ValueError("a seed stands there twice")
         if len(seeds) < 3:

@@ -87,12 +87,8 @@ def describe_side(seeds: list[SeedResult]) -> dict:
     return {
         "environment": seeds[0].environment if seeds else None,
         "seeds": [
-            {
-                "seed": seed.seed,
-                "final": {name: seed.history[name][-1] for name in CURVES},
-                "seconds": seed.seconds,
-                "epoch_seconds": sum(seed.epoch_seconds) / len(seed.epoch_seconds),
-            }
+            {"seed": seed.seed, "final": {name: seed.history[name][-1] for name in CURVES}, "seconds": seed.seconds}
+            | {"epoch_seconds": sum(seed.epoch_seconds) / len(seed.epoch_seconds)}
             for seed in seeds
         ],
     }
@@ -121,19 +117,12 @@ def build_rows(report: dict) -> list[tuple[str, ...]]:
         if "difference" not in check:
             continue
         scale, digits = (100, 2) if check["unit"] == "points" else (1, 4)
-        means = (f"{sample['mean'] * scale:.{digits}f}" for sample in check["samples"].values())
-        low, high = (f"{value * scale:+.{digits}f}" for value in check["interval"])
-        rows.append(
-            (
-                check["status"],
-                check["measure"] + (" %" if check["unit"] == "points" else ""),
-                *means,
-                f"{check['difference'] * scale:+.{digits}f}",
-                f"{low} {high}",
-                f"{check['limit'] * scale:.{digits}f}",
-                f"{check['detectable'] * scale:.{digits}f}",
-            )
-        )
+        means = [f"{sample['mean'] * scale:.{digits}f}" for sample in check["samples"].values()]
+        signed = (check["difference"], *check["interval"])
+        difference, low, high = (f"{value * scale:+.{digits}f}" for value in signed)
+        limits = [f"{check[name] * scale:.{digits}f}" for name in ("limit", "detectable")]
+        measure = check["measure"] + (" %" if check["unit"] == "points" else "")
+        rows.append((check["status"], measure, *means, difference, f"{low} {high}", *limits))
     return rows
 
 

@@ -50,9 +50,8 @@ class Store:
             theirs = Experiment.from_dict(stored["experiment"])
             schema, their_candidate = stored["schema"], stored["candidate"]
         except OSError as error:
-            raise UserError(
-                f"--store {path} cannot be used ({error.strerror or error}); give another folder"
-            ) from error
+            why = error.strerror or error
+            raise UserError(f"--store {path} cannot be used ({why}); give another folder") from error
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{mark} is damaged ({type(error).__name__}: {error}); give another --store") from error
         changed = [line for line in differences(theirs, experiment) if not line.startswith("training.seed:")]
@@ -74,9 +73,8 @@ class Store:
 
     def count(self, sides: dict[str, list[int]]) -> str:
         """Says how many of these seeds, by side, are finished."""
-        return " and ".join(
-            f"{len(self.finished(side, seeds))} of {len(seeds)} seeds of {NAMES[side]}" for side, seeds in sides.items()
-        )
+        count = {side: len(self.finished(side, seeds)) for side, seeds in sides.items()}
+        return " and ".join(f"{count[side]} of {len(seeds)} seeds of {NAMES[side]}" for side, seeds in sides.items())
 
     def read(self, side: str, seeds: list[int]) -> list[SeedResult]:
         """Reads the results of seeds, in order.

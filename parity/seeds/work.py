@@ -44,15 +44,13 @@ def run_all(tasks: dict[str, Task], jobs: int | None, backend: str, scheduler: s
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             try:
-                messages = joblib.Parallel(n_jobs=min(jobs, len(shares)) or 1, batch_size=1, pre_dispatch="all")(
-                    call(side, share, stall, os.getpid()) for side, share in shares
-                )
+                parallel = joblib.Parallel(n_jobs=min(jobs, len(shares)) or 1, batch_size=1, pre_dispatch="all")
+                messages = parallel(call(side, share, stall, os.getpid()) for side, share in shares)
             except (UserError, KeyboardInterrupt):
                 raise
             except Exception as error:  # an engine can lose its processes in many ways
-                raise UserError(
-                    f"the {backend} workers were lost ({type(error).__name__}: {first_line(error)})"
-                ) from error
+                why = f"{type(error).__name__}: {first_line(error)}"
+                raise UserError(f"the {backend} workers were lost ({why})") from error
     return [message for message in messages if message]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-WIDTH, HEIGHT = 480, 280
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BROAD_TO_THIN = ("limit", "floor", "keras", "lab", "lightning")
@@ -75,8 +74,8 @@ class Chart:
     lines: list[Line]
     headings: list[str]
     marks: list[tuple[float, str]] = field(default_factory=list)
-    width: int = WIDTH
-    height: int = HEIGHT
+    width: int = 480
+    height: int = 280
 
     def pixel_x(self, value: float) -> float:
         """Returns the horizontal pixel of a value."""
