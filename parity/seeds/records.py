@@ -20,19 +20,12 @@ DIGITS = 7  # significant digits kept: those that float32 has
 
 @dataclass(frozen=True)
 class Record:
-    """Recorded reference points.
+    """Recorded reference points."""
 
-    Attributes:
-        experiment: what was trained; its seed does not count.
-        created: when.
-        environment: versions and machine.
-        seeds: the finished trainings; no seed twice.
-    """
-
-    experiment: Experiment
-    created: str
-    environment: dict
-    seeds: list[SeedResult]
+    experiment: Experiment  # what was trained; its seed does not count
+    created: str  # when
+    environment: dict  # versions and machine
+    seeds: list[SeedResult]  # the finished trainings; no seed twice
 
 
 def path_of(against: str, experiment: Experiment, preset: str | None) -> Path:

@@ -16,15 +16,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Store:
-    """A study's store.
+    """A study's store."""
 
-    Attributes:
-        path: its folder.
-        experiment: what is trained; its seed does not count.
-    """
-
-    path: Path
-    experiment: Experiment
+    path: Path  # its folder
+    experiment: Experiment  # what is trained; its seed does not count
 
     @classmethod
     def open(cls, path: Path, experiment: Experiment, candidate: dict) -> "Store":

@@ -52,21 +52,13 @@ class DriftFlags(flags.ExperimentFlags):
 
 @dataclass(frozen=True)
 class Contender:
-    """One Adam in Lightning, beside Keras's.
+    """One Adam in Lightning, beside Keras's."""
 
-    Attributes:
-        key: its name in `drift.json`.
-        short: its name beside a progress bar.
-        label: its name in the picture.
-        optimizer: what the experiment names.
-        style: how its line looks, also without colours.
-    """
-
-    key: str
-    short: str
-    label: str
-    optimizer: Adam | TorchAdam
-    style: dict
+    key: str  # its name in `drift.json`
+    short: str  # its name beside a progress bar
+    label: str  # its name in the picture
+    optimizer: Adam | TorchAdam  # what the experiment names
+    style: dict  # how its line looks, also without colours
 
 
 def contenders(adam: Adam) -> list[Contender]:

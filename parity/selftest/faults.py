@@ -16,19 +16,12 @@ MODELS, DATA = "parity.selftest.planted.models", "parity.selftest.planted.data"
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault.
+    """A planted fault."""
 
-    Attributes:
-        name: of the class.
-        preset: the experiment it is planted in.
-        causes: identifiers that name it rightly; none if no cause of the catalogue is its.
-        data: whether it is a data module.
-    """
-
-    name: str
-    preset: str
-    causes: tuple[str, ...]
-    data: bool = False
+    name: str  # of the class
+    preset: str  # the experiment it is planted in
+    causes: tuple[str, ...]  # identifiers that name it rightly; none if no cause of the catalogue is its
+    data: bool = False  # whether it is a data module
 
     @property
     def target(self) -> str:

@@ -12,35 +12,23 @@ BROAD_TO_THIN = ("limit", "floor", "keras", "lab", "lightning")
 
 @dataclass(frozen=True)
 class Line:
-    """A curve.
+    """A curve."""
 
-    Attributes:
-        label: what it is, for people.
-        style: the class that colours it.
-        values: (N,) its numbers; NaN is left out.
-    """
-
-    label: str
-    style: str
-    values: np.ndarray
+    label: str  # what it is, for people
+    style: str  # the class that colours it
+    values: np.ndarray  # (N,) its numbers; NaN is left out
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis.
+    """An axis."""
 
-    Attributes:
-        label: what is counted or measured.
-        low, high: its ends.
-        ticks: (value, label) of each tick.
-        log: whether it is logarithmic.
-    """
-
-    label: str
+    label: str  # what is counted or measured
+    # low, high: its ends
     low: float
     high: float
-    ticks: list[tuple[float, str]]
-    log: bool = False
+    ticks: list[tuple[float, str]]  # (value, label) of each tick
+    log: bool = False  # whether it is logarithmic
 
     def share(self, value: float) -> float:
         """Returns where a value lies, 0 at the low end and 1 at the high one."""
@@ -52,28 +40,18 @@ class Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with everything the template draws, in pixels of its own.
+    """A chart with everything the template draws, in pixels of its own."""
 
-    Attributes:
-        id: of the element.
-        title: above it.
-        description: what is to be seen, for those who do not see it.
-        x, y: the axes.
-        xs: (N,) what all lines have their values at.
-        lines: the curves, as a reader wants them.
-        marks: (x, label) of vertical lines.
-        headings: what the tooltip says above the values, for each of `xs`.
-    """
-
-    id: str
-    title: str
-    description: str
+    id: str  # of the element
+    title: str  # above it
+    description: str  # what is to be seen, for those who do not see it
+    # x, y: the axes
     x: Axis
     y: Axis
-    xs: np.ndarray
-    lines: list[Line]
-    headings: list[str]
-    marks: list[tuple[float, str]] = field(default_factory=list)
+    xs: np.ndarray  # (N,) what all lines have their values at
+    lines: list[Line]  # the curves, as a reader wants them
+    headings: list[str]  # what the tooltip says above the values, for each of `xs`
+    marks: list[tuple[float, str]] = field(default_factory=list)  # (x, label) of vertical lines
     width: int = 480
     height: int = 280
 
