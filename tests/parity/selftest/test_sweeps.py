@@ -1,11 +1,13 @@
 """What the sweeps share: bad input is refused before anything starts, and work runs side by side."""
 
+import json
 import threading
 
 import pytest
 from conftest import assert_user_error, run_python
 
 from mlp_spec.experiment import PRESETS
+from mlp_spec.support import command
 from parity import process
 from parity.ladder import climb
 from parity.process import Side
@@ -28,35 +30,46 @@ def test_bad_input_is_refused_before_anything_starts(flags, word):
     assert_user_error(run_python("-m", "parity", *flags), word)
 
 
-def test_results_come_in_the_order_of_the_items_and_several_at_once():
+def tried(items, attempt, folder, jobs=2, **options):
+    """Runs a sweep whose rows stand in a file of the folder."""
+    return sweeps.run(
+        items, attempt, lambda row, count: f"{count}: {row}", jobs, folder / "rows.json", "rows", **options
+    )
+
+
+def test_results_come_in_the_order_of_the_items_and_several_at_once(tmp_path, capsys):
     both = threading.Barrier(2, timeout=20)
 
-    def work(item):
+    def attempt(item):
         both.wait()
-        return item * 2
+        return {"number": item * 2}
 
-    assert list(sweeps.run_side_by_side(2, work, [1, 2, 3, 4])) == [2, 4, 6, 8]
+    rows = tried([1, 2, 3, 4], attempt, tmp_path)
+    assert [row["number"] for row in rows] == [2, 4, 6, 8]
+    assert json.loads((tmp_path / "rows.json").read_text()) == {"schema": 1, "rows": rows}
+    assert "3: {'number': 6}" in capsys.readouterr().out
 
 
-def test_a_caller_that_ends_early_stops_the_work():
-    stopped, started = [], threading.Event()
+def test_ctrl_c_stops_the_work_and_says_what_is_there(tmp_path):
+    all_at_work, stopped = threading.Barrier(3, timeout=20), []
 
-    def work(item):
-        if item:
-            started.set()
+    def attempt(item):
+        all_at_work.wait()
+        if item == 1:
+            raise KeyboardInterrupt
+        if item == 2:
             stopped.append(process.STOPPING.wait(20))
-        return started.wait(20) and item
+        return {"number": item}
 
-    results = sweeps.run_side_by_side(2, work, [0, 1])
-    assert next(results) == 0
-    with pytest.raises(KeyboardInterrupt):
-        results.throw(KeyboardInterrupt)
+    with pytest.raises(command.Interrupted, match="1 of 3 rows are in"):
+        tried([0, 1, 2], attempt, tmp_path, jobs=3)
     assert stopped == [True] and not process.STOPPING.is_set()
 
 
-def test_what_goes_wrong_in_one_is_raised():
+def test_what_goes_wrong_in_one_is_raised(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        list(sweeps.run_side_by_side(2, lambda item: 1 // item, [1, 0]))
+        tried([1, 0], lambda item: {"number": 1 // item}, tmp_path)
+    assert not process.STOPPING.is_set()
 
 
 def test_a_reference_is_recorded_at_the_quick_level(tmp_path, monkeypatch):
