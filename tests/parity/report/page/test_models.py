@@ -54,10 +54,12 @@ def test_first_layers_are_drawn_side_by_side_with_their_difference():
     theirs = ours.copy()
     theirs[3, 5] += 0.25
     drawn = models.first_layer(trained(ours), trained(theirs))
-    assert drawn.gap == pytest.approx(0.25) and drawn.largest == pytest.approx(max(abs(ours).max(), abs(theirs).max()))
-    assert (drawn.neurons, drawn.shown) == (40, min(40, images.MOST_TILES))
-    assert len({drawn.keras, drawn.lightning, drawn.difference}) == 3
-    assert models.first_layer(trained(ours), trained(ours)).gap == 0.0
+    assert drawn["gap"] == pytest.approx(0.25) and drawn["largest"] == pytest.approx(
+        max(abs(ours).max(), abs(theirs).max())
+    )
+    assert (drawn["neurons"], drawn["shown"]) == (40, min(40, images.MOST_TILES))
+    assert len({drawn["keras"], drawn["lightning"], drawn["difference"]}) == 3
+    assert models.first_layer(trained(ours), trained(ours))["gap"] == 0.0
 
 
 @pytest.mark.parametrize(
