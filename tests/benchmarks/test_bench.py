@@ -1,5 +1,6 @@
 """The benchmark: what a run is summarised to, how a contender is timed, and the flags that are refused."""
 
+import io
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from conftest import run_python
 
 from benchmarks import bench
 from mlp_spec.support.errors import UserError
+from parity.ladder.progress import Progress
 
 
 @pytest.mark.full
@@ -45,9 +47,12 @@ def test_a_summary_leaves_the_first_epoch_of_each_run_out():
     assert (summary["to_full_speed"], summary["peak_mb"], summary["compile_seconds"]) == (5.0, 6.0, [None, 1.0])
 
 
-def test_a_contender_that_fails_is_refused_with_its_last_lines():
-    with pytest.raises(UserError, match=r"ast ended with exit status 2; nothing was written:\n(.|\n)*no-such"):
-        bench.execute(bench.Contender("a", "ast"), ["no-such-file"], {})
+def test_a_contender_that_fails_is_refused_with_its_last_lines(monkeypatch):
+    monkeypatch.setitem(bench.CONTENDERS, "ast", bench.Contender("a", "ast"))
+    progress = Progress(io.StringIO())
+    runner = bench.Runner([], {}, progress, progress.add_row("runs", 1))
+    with pytest.raises(UserError, match=r"ast ended with exit status 2; (.|\n)*no-such(.|\n)*\nnothing was written"):
+        runner.run("ast", ["no-such-file"], "round 1")
 
 
 @pytest.mark.parametrize(
