@@ -99,9 +99,9 @@ def test_a_command_finds_its_server(arguments, kind):
 
 
 def started(code: str) -> subprocess.Popen:
-    """Starts code warm; returns when it has printed its process id, as `number`."""
+    """Starts code warm; returns when it has called `ready`, which prints its process id: `number`."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-c", HEAD + "import os, time; print(os.getpid())\n" + code],
+        [sys.executable, "-u", "-c", HEAD + "import os, time\nready = lambda: print(os.getpid())\n" + code],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=surroundings(),
     )  # fmt: skip
     process.number = int(process.stdout.readline())
@@ -121,18 +121,18 @@ def is_running(number: int) -> bool:
 
 
 def test_standard_input_arrives():
-    with started("import sys; print(sys.stdin.read().upper())") as process:
+    with started("import sys; ready(); print(sys.stdin.read().upper())") as process:
         assert process.communicate("paint", timeout=60)[0] == "PAINT\n"
 
 
 def test_a_signal_is_passed_on():
-    with started("try: time.sleep(60)\nexcept KeyboardInterrupt: print('caught')") as process:
+    with started("try: ready(); time.sleep(60)\nexcept KeyboardInterrupt: print('caught')") as process:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[0] == "caught\n" and process.returncode == 0
 
 
 def test_a_command_ends_with_whoever_asked_for_it():
-    with started("time.sleep(60)") as process:
+    with started("ready(); time.sleep(60)") as process:
         process.kill()
     assert not is_running(process.number)
 
