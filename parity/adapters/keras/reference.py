@@ -90,7 +90,11 @@ class Reference(Session):
     @cached_property
     def twin(self):
         """The same model for the noise floor: many batches in one call."""
-        return self.recorded(EXECUTION_STEPS if self.task.backend != "torch" else 1)
+        from parity.adapters.keras import record
+
+        twin = self.recorded(EXECUTION_STEPS if self.task.backend != "torch" else 1)
+        record.cut_beforehand(twin)
+        return twin
 
     def recorded(self, execution_steps: int):
         """Builds a model whose batch losses are kept."""
@@ -111,6 +115,7 @@ class Reference(Session):
         model.compile(optimizer=record.GradientRecorder(), loss=model.loss, metrics=["acc"])
         model.optimizer.build(model.trainable_variables)
         record.record_losses(model, 1)
+        record.cut_beforehand(model)
         return model
 
     def load(self, model, weights: Arrays, state: list[np.ndarray] | None = None) -> None:

@@ -19,16 +19,24 @@ draw = np.random.default_rng(0)
 images = draw.random((40 * 32, 784), dtype=np.float32)
 labels = np.eye(10, dtype=np.float32)[draw.integers(0, 10, len(images))]
 rows = []
-for recording, steps in ((False, 1), (True, 1), (True, 1 if sys.argv[1] == "torch" else 40)):
+images, labels = images[: 39 * 32 + 5], labels[: 39 * 32 + 5]  # the last batch is shorter
+many = 1 if sys.argv[1] == "torch" else 40
+for recording, steps, cut in ((False, 1, False), (True, 1, False), (True, many, False), (True, many, True)):
     model = train.build(PRESETS["bigger"])
     if recording:
         model.optimizer.build(model.trainable_variables)
         record.record_losses(model, 40)
         model.steps_per_execution = steps
-    history = model.fit(images, labels, batch_size=32, shuffle=False, verbose=0).history
+    if cut:
+        record.cut_beforehand(model)
+    test = images[:45], labels[:45]
+    history = model.fit(images, labels, batch_size=32, shuffle=False, verbose=0, validation_data=test).history
+    probabilities = np.asarray(model.predict(test[0], batch_size=20, verbose=0))
     weights = b"".join(array.tobytes() for array in tensors.read_weights(model, tensors.table_of(model)).values())
-    mean = float(record.recorded_losses(model).astype("float64").mean()) if recording else None
-    rows.append([hashlib.sha256(weights).hexdigest(), history["loss"][0], mean])
+    mean = float(np.average(record.recorded_losses(model), weights=[32] * 39 + [5])) if recording else None
+    digests = [hashlib.sha256(data).hexdigest() for data in (weights, probabilities.tobytes())]
+    curves = [history[name][0] for name in ("loss", "acc", "val_loss", "val_acc")]
+    rows.append([[digests, curves], curves[0], mean])
 
 model = train.build(PRESETS["small"])
 table = tensors.table_of(model)
@@ -60,9 +68,9 @@ def recorded(request):
 
 
 def test_recording_leaves_training_as_it_is(recorded):
-    alone, heard, together = recorded[0]
-    assert alone[0] == heard[0] == together[0]
-    for loss, mean in ((heard[1], heard[2]), (together[1], together[2])):
+    alone, heard, together, cut = recorded[0]
+    assert alone[0] == heard[0] == together[0] == cut[0]
+    for loss, mean in ((heard[1], heard[2]), (together[1], together[2]), (cut[1], cut[2])):
         assert mean == pytest.approx(loss, rel=1e-5)  # the batch losses are those that Keras averages
 
 
