@@ -52,11 +52,7 @@ def measure(options: MeasureFlags) -> None:
     whole_number("rounds_bigger", options.rounds_bigger, 1, 100)
     machine = environment.describe("keras", "tensorflow", "lightning", "torch", "numpy")
     del machine["platform"]  # the kernel's build does not matter here
-    result = {
-        "created": f"{datetime.now():%Y-%m-%d}",
-        "environment": machine,
-        "presets": {},
-    }
+    result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "presets": {}}
     with tempfile.TemporaryDirectory() as folder:
         for preset, rounds in (("small", options.rounds_small), ("bigger", options.rounds_bigger)):
             arguments = ["--preset", preset, *shared]

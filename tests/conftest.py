@@ -26,8 +26,9 @@ from warm import session as warm
 ROOT = Path(__file__).parent.parent
 PYTHON = warm.PYTHON
 QUICK = ("--dataset", "mnist-sample", "--epochs", "2")
-# Written into the environment of a process that imports torch or Lightning: this one, after the first test that does.
-LEFT_BEHIND = {"TORCHINDUCTOR_CACHE_DIR", "PYTORCH_NVML_BASED_CUDA_CHECK"}
+# Written into the environment of a process that uses torch or Lightning: this one, in a test that does.
+LEFT_BEHIND = {"TORCHINDUCTOR_CACHE_DIR", "PYTORCH_NVML_BASED_CUDA_CHECK", "PL_GLOBAL_SEED", "PL_SEED_WORKERS"}
+FOUND = frozenset(os.environ)  # at the start of the session
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ def pytest_configure(config) -> None:
         config.stash[GROUPS] = tempfile.mkstemp(prefix="groups-")[1]
     if folder and not config.getoption("numprocesses", None):
         sys.executable = str(Path(folder) / "python")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Takes back what a test has left in the environment: else the commands of all later tests start cold."""
+    for name in os.environ.keys() - FOUND:
+        if not name.startswith("PYTEST_"):
+            del os.environ[name]
 
 
 WARM = pytest.StashKey[str | None]()

@@ -76,10 +76,7 @@ class Climb:
 def judge(part: str, reference: Side, candidate: Side, asked: Experiment | None) -> list[Check]:
     """Judges one part; what could not be answered is an error of its first rung, never a pass."""
     first = own_rung(part).name
-    for side, name, needed in (
-        (reference, KERAS, (part, *NEEDED.get(part, ()))),
-        (candidate, LIGHTNING, (part,)),
-    ):
+    for side, name, needed in ((reference, KERAS, (part, *NEEDED.get(part, ()))), (candidate, LIGHTNING, (part,))):
         for one in needed:
             if one not in side.parts:
                 why, title = side.errors.get(one, "not answered"), f"{NAMES[name]} could not answer"

@@ -38,9 +38,7 @@ class Layout:
 
 
 # For every kind of layer in Keras: the kind in torch, and of each of its tensors the role, torch's name and the layout.
-LAYERS = {
-    "Dense": ("Linear", {KERNEL: ("weight", Layout((1, 0))), BIAS: ("bias", Layout((0,)))}),
-}
+LAYERS = {"Dense": ("Linear", {KERNEL: ("weight", Layout((1, 0))), BIAS: ("bias", Layout((0,)))})}
 
 
 @dataclass(frozen=True)

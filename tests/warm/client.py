@@ -19,9 +19,11 @@ import sys
 import time
 
 # Environment variables in which a command may differ from its server: those that no import reads,
-READ_LATER = r"MLP_DATA_DIR|PYTHONUNBUFFERED|COLUMNS|LINES|TORCHINDUCTOR_CACHE_DIR|PYTEST_.*|_|SHLVL|PWD|OLDPWD"
-# and those that the import of Lightning or scikit-learn has written into the environment of whoever starts it.
-LEFT_BEHIND = r"PYTORCH_NVML_BASED_CUDA_CHECK|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK"
+READ_LATER = (
+    r"MLP_DATA_DIR|PYTHONUNBUFFERED|COLUMNS|LINES|XDG_CACHE_HOME|TORCHINDUCTOR_CACHE_DIR|PYTEST_.*|_|SHLVL|(OLD)?PWD"
+)
+# and those that torch, Lightning or scikit-learn has written into the environment of whoever starts it.
+LEFT_BEHIND = r"PYTORCH_NVML_BASED_CUDA_CHECK|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK|PL_\w+|_TORCHINDUCTOR_\w+"
 MAY_DIFFER = re.compile(f"{READ_LATER}|{LEFT_BEHIND}")
 # Joblib sets these for its workers: a server of its own, with these settings, starts the commands of them all.
 THREADS = re.compile(r"[A-Z]+_(NUM|MAXIMUM)_THREADS|ENABLE_IPC")

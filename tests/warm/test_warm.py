@@ -63,7 +63,8 @@ def test_no_framework_is_in_sight_before_it_is_imported(word):
 
 def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
     settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
-    monkeypatch.setenv("COLUMNS", "33")
+    for name in ("COLUMNS", "PL_GLOBAL_SEED"):
+        monkeypatch.setenv(name, "33")
     assert client.same_surroundings(settings)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert not client.same_surroundings(settings)
@@ -157,6 +158,12 @@ def test_servers_end_with_a_session_that_was_killed_and_take_its_folder_along():
     while os.path.exists(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_what_a_test_leaves_in_the_environment_is_taken_back(turn):
+    assert "LEFT_BY_A_TEST" not in os.environ
+    os.environ["LEFT_BY_A_TEST"] = "here"
 
 
 @pytest.mark.parametrize("module", ["keras_reference.train", "lightning_mlp.train"])

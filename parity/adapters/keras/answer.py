@@ -165,9 +165,7 @@ def answer_lockstep(reference: Reference) -> records.Steps:
         losses.append(recorded_losses(model))
         report_epoch(results)
 
-    reference.fit(
-        model, results, reference.plan.epochs, after_epoch=after, before_epoch=before, order=reference.order
-    )  # fmt: skip
+    reference.fit(model, results, reference.plan.epochs, order=reference.order, before_epoch=before, after_epoch=after)
     reference.free_run = records.Steps(
         losses=np.concatenate(losses),
         curves=curves(results),

@@ -90,20 +90,18 @@ class Reference(Session):
     @cached_property
     def twin(self):
         """The same model for the noise floor: many batches in one call."""
-        from parity.adapters.keras import record
+        return self.recorded(EXECUTION_STEPS if self.task.backend != "torch" else 1, cut=True)
 
-        twin = self.recorded(EXECUTION_STEPS if self.task.backend != "torch" else 1)
-        record.cut_beforehand(twin)
-        return twin
-
-    def recorded(self, execution_steps: int):
-        """Builds a model whose batch losses are kept."""
+    def recorded(self, execution_steps: int, cut: bool = False):
+        """Builds a model whose batch losses are kept, if asked with batches that are cut beforehand."""
         from parity.adapters.keras import record
 
         model = self.build()
         model.optimizer.build(model.trainable_variables)
         record.record_losses(model, self.plan.steps(self.batch_size))
         model.steps_per_execution = min(execution_steps, self.plan.steps(self.batch_size))
+        if cut:
+            record.cut_beforehand(model)
         return model
 
     @cached_property

@@ -15,15 +15,9 @@ def table_of(model) -> Table:
     are built alike.
     """
     return [
-        Tensor(
-            path=f"{layer.name}/{variable.name}",
-            kind=type(layer).__name__,
-            role=variable.name,
-            shape=tuple(variable.shape),
-            trained=variable.trainable,
-        )
+        Tensor(f"{layer.name}/{value.name}", type(layer).__name__, value.name, tuple(value.shape), value.trainable)
         for layer in layers_with_tensors(model)
-        for variable in layer.weights
+        for value in layer.weights
     ]
 
 
@@ -34,17 +28,11 @@ def layers_with_tensors(model) -> list:
 
 def describe_layers(model) -> list[Layer]:
     """Describes the layers from the model itself."""
-    return [
-        Layer(
-            name=layer.name,
-            kind=type(layer).__name__,
-            inputs=layer.kernel.shape[0],
-            outputs=layer.kernel.shape[1],
-            activation=getattr(layer.activation, "__name__", type(layer.activation).__name__),
-            parameters=layer.count_params(),
-        )
-        for layer in layers_with_tensors(model)
-    ]
+    layers = []
+    for layer in layers_with_tensors(model):
+        activation = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+        layers.append(Layer(layer.name, type(layer).__name__, *layer.kernel.shape, activation, layer.count_params()))
+    return layers
 
 
 def variables_of(model, table: Table) -> dict:

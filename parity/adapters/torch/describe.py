@@ -25,16 +25,10 @@ def describe_layers(model: nn.Module, input_size: int) -> list[Layer]:
         matching = [name for name, function in known.items() if is_alike(function(output), after)]
         if is_last and is_alike(output, after):  # logits: the softmax is left to whoever asked
             matching = ["softmax"]
-        layers.append(
-            Layer(
-                name=names[module],
-                kind=type(module).__name__,
-                inputs=module.in_features,
-                outputs=output.shape[-1],
-                activation=matching[0] if matching else "unknown",
-                parameters=sum(value.numel() for value in module.parameters()),
-            )
-        )
+        activation = matching[0] if matching else "unknown"
+        parameters = sum(value.numel() for value in module.parameters())
+        sizes = (module.in_features, output.shape[-1])
+        layers.append(Layer(names[module], type(module).__name__, *sizes, activation, parameters))
     return layers
 
 
