@@ -248,5 +248,5 @@ def test_help_loads_nothing_heavy():
         "except SystemExit as end: print('LOADED', end.code, *(name for name in "
         "('torch', 'lightning', 'numpy', 'PIL') if name in sys.modules))"
     )
-    ended = run_python("-c", code)
+    ended = run_python("-c", code, cold=True)
     assert "--checkpoint" in ended.out and ended.out.strip().splitlines()[-1] == "LOADED 0", ended
