@@ -18,7 +18,6 @@ SECONDS: dict[str, float] = {
     "tests/test_make.py::test_make_run_without_a_network": 150,
     "tests/parity/test_main.py::test_small_has_parity": 120,
     "tests/parity/test_main.py::test_keras_on_another_backend": 110,
-    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --preset small --compile": 100,
     "tests/parity/test_main.py::test_float64": 90,
     "tests/parity/test_main.py::test_pytorchs_adam": 80,
     "tests/parity/test_main.py::test_a_users_own_keras_model": 80,
@@ -28,7 +27,9 @@ SECONDS: dict[str, float] = {
     "tests/parity/selftest/test_sweeps.py::test_ctrl_c": 60,
     "tests/parity/selftest/test_sweeps.py::test_a_planted_fault": 60,
     "tests/parity/selftest/test_sweeps.py::test_the_sound_pair": 50,
-    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity ": 50,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --level quick --reference": 50,
+    # behind the tests whose recordings they share
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --": 19,
     "tests/parity/test_main.py::test_a_candidate_is_judged_or_its_own_message_told[Hangs": 50,
     "tests/test_train.py::test_an_interrupted_run": 50,
     "tests/test_train.py::test_the_offline_sample": 40,
