@@ -38,20 +38,20 @@ def without_clipping(reference: Cases, context: Context) -> tuple[Cases, list[Ch
         if of_label.min() >= CLIP and of_label.max() <= 1 - CLIP:
             continue
         answer = answers[name]
-        dtype = answer.loss.dtype
         notes.append(note_of_clipping(name, answer.loss, true.loss, int((of_label < CLIP).sum()), context))
-        answers[name] = rounded(true, dtype, answer.probabilities)
+        answers[name] = rounded(true, answer)
         # rounding of the unclipped loss: that of the logits, of which the weights' is the larger part
         for seed, variant in enumerate(variants):
-            nudged = model.answer(nudge(case, dtype, seed), case.images, case.labels)
-            variant[name] = rounded(nudged, dtype, variant[name].probabilities)
+            nudged = model.answer(nudge(case, answer.loss.dtype, seed), case.images, case.labels)
+            variant[name] = rounded(nudged, variant[name])
     return replace(reference, answers=answers, variants=variants), notes
 
 
-def rounded(answer: Answer, dtype: np.dtype, probabilities: np.ndarray) -> Answer:
-    """Returns an exact answer in the model's precision, with the probabilities that were recorded."""
-    gradients = {path: gradient.astype(dtype) for path, gradient in answer.gradients.items()}
-    return Answer(probabilities, answer.loss.astype(dtype), gradients)
+def rounded(answer: Answer, recorded: Answer) -> Answer:
+    """Returns an exact answer in the precision and order of the recorded one, with its probabilities."""
+    dtype = recorded.loss.dtype
+    gradients = {path: answer.gradients[path].astype(dtype) for path in recorded.gradients}
+    return Answer(recorded.probabilities, answer.loss.astype(dtype), gradients)
 
 
 def note_of_clipping(case: str, loss: np.ndarray, unclipped: np.ndarray, images: int, context: Context) -> Check:
