@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, run_python
 
 FRAMEWORKS = ["torch", "torchvision", "lightning", "tensorflow", "keras", "jax"]
-HEAVY = [*FRAMEWORKS, "matplotlib", "scipy", "numpy", "jinja2"]
+HEAVY = [*FRAMEWORKS, "matplotlib", "scipy", "numpy", "jinja2", "typeguard", "importlib.metadata"]
 KERAS_SIDE = ["tensorflow", "keras", "jax", "keras_reference"]
 TORCH_SIDE = ["torch", "torchvision", "lightning", "lightning_mlp", "keras_like"]
 LAB = ["mlp_spec", "keras_reference", "lightning_mlp", "keras_like"]
