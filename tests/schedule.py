@@ -28,8 +28,10 @@ SECONDS: dict[str, float] = {
     "tests/parity/selftest/test_sweeps.py::test_a_planted_fault": 60,
     "tests/parity/selftest/test_sweeps.py::test_the_sound_pair": 50,
     "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --level quick --reference": 50,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --preset bigger --level quick": 50,
     # behind the tests whose recordings they share
-    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --": 19,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity --level quick": 19,
+    "tests/test_readme.py::test_a_command_of_the_readme_runs[python -m parity ": 50,
     "tests/parity/test_main.py::test_a_candidate_is_judged_or_its_own_message_told[Hangs": 50,
     "tests/test_train.py::test_an_interrupted_run": 50,
     "tests/test_train.py::test_the_offline_sample": 40,

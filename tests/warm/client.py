@@ -18,7 +18,8 @@ import socket
 import sys
 import time
 
-# Environment variables in which a command may differ from its server: those that no import reads,
+# Environment variables in which a command may differ from its server: those that no import reads (but for Matplotlib's
+# list of fonts, which lies in the cache),
 READ_LATER = (
     r"MLP_DATA_DIR|PYTHONUNBUFFERED|COLUMNS|LINES|XDG_CACHE_HOME|TORCHINDUCTOR_CACHE_DIR|PYTEST_.*|_|SHLVL|(OLD)?PWD"
 )

@@ -160,8 +160,13 @@ def test_servers_end_with_a_session_that_was_killed_and_take_its_folder_along():
     assert not os.path.exists(folder)
 
 
+@pytest.fixture(scope="module")
+def one_worker():
+    """Asked for by tests that must run on one worker; see `schedule`."""
+
+
 @pytest.mark.parametrize("turn", [1, 2])
-def test_what_a_test_leaves_in_the_environment_is_taken_back(turn):
+def test_what_a_test_leaves_in_the_environment_is_taken_back(turn, one_worker):
     assert "LEFT_BY_A_TEST" not in os.environ
     os.environ["LEFT_BY_A_TEST"] = "here"
 
