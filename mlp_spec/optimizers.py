@@ -10,9 +10,23 @@ from typing import ClassVar
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.values import fraction, non_negative_number, positive_number
 
+# What every hyperparameter must be, in whatever optimizer.
+CHECKS = dict.fromkeys(("learning_rate", "epsilon"), positive_number)
+CHECKS |= dict.fromkeys(("momentum", "beta_1", "beta_2", "rho"), fraction)
+CHECKS |= {"weight_decay": non_negative_number}
+
+
+class Checked:
+    """Checks its hyperparameters when it is made."""
+
+    def __post_init__(self):
+        for field in fields(self):
+            if field.name in CHECKS:
+                CHECKS[field.name](field.name, getattr(self, field.name))
+
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Checked):
     """Stochastic gradient descent with Keras's defaults (PyTorch's own default rate is .001)."""
 
     name: ClassVar[str] = "sgd"
@@ -21,14 +35,13 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self):
-        positive_number("learning_rate", self.learning_rate)
-        fraction("momentum", self.momentum)
+        super().__post_init__()
         if self.nesterov and not self.momentum:
             raise UserError("--nesterov needs --momentum above 0, for example --momentum 0.9")
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Checked):
     """Adam as Keras computes it: epsilon is added before the bias correction."""
 
     name: ClassVar[str] = "adam"
@@ -36,12 +49,6 @@ class Adam:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
-
-    def __post_init__(self):
-        positive_number("learning_rate", self.learning_rate)
-        fraction("beta_1", self.beta_1)
-        fraction("beta_2", self.beta_2)
-        positive_number("epsilon", self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,9 @@ class AdamW(Adam):
     name: ClassVar[str] = "adamw"
     weight_decay: float = 0.004
 
-    def __post_init__(self):
-        super().__post_init__()
-        non_negative_number("weight_decay", self.weight_decay)
-
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Checked):
     """RMSprop as Keras computes it: epsilon under the root (PyTorch: rate .01, rho .99, epsilon behind it)."""
 
     name: ClassVar[str] = "rmsprop"
@@ -65,12 +68,6 @@ class RMSprop:
     rho: float = 0.9
     momentum: float = 0.0
     epsilon: float = 1e-7
-
-    def __post_init__(self):
-        positive_number("learning_rate", self.learning_rate)
-        fraction("rho", self.rho)
-        fraction("momentum", self.momentum)
-        positive_number("epsilon", self.epsilon)
 
 
 @dataclass(frozen=True)

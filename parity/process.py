@@ -68,6 +68,7 @@ def ask(
         recording_path(task.output_dir, part).unlink(missing_ok=True)
 
     def on_event(event: dict) -> None:
+        """Takes an answer, or what prevented it."""
         kind, part = event["event"], event.get("part")
         if kind == "part" and part in waiting:
             waiting.remove(part)
@@ -79,6 +80,7 @@ def ask(
         follow(event)
 
     def keep(part: str) -> bool:
+        """Reads what was recorded; says whether it can be read."""
         if part == "seeds":  # its results are in the store
             return True
         try:

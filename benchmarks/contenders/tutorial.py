@@ -39,6 +39,7 @@ def make_module(experiment: Experiment):
             return self.layers(images)
 
         def training_step(self, batch, batch_idx):
+            """Returns the loss of a batch; logs it, and the accuracy."""
             images, labels = batch
             logits = self(images)
             loss = F.cross_entropy(logits, labels)

@@ -61,6 +61,7 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
     """
 
     def answer() -> None:
+        """Answers all parts."""
         path, *parts = sys.argv[1:]
         task = Task.read(path)
         task = replace(task, parts=tuple(parts) or task.parts)

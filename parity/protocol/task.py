@@ -21,9 +21,7 @@ ADAPTERS = {KERAS: "parity.adapters.keras", LIGHTNING: "parity.adapters.torch"}
 NAMES = {KERAS: "Keras", LIGHTNING: "Lightning"}
 
 # What a candidate is asked, from cause to effect.
-CANDIDATE_PARTS = (
-    "facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange",
-)  # fmt: skip
+CANDIDATE_PARTS = ("facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange")
 # The reference trains the runs of its noise floor last: what the candidate reads is recorded before, so that it need
 # not wait.
 REFERENCE_PARTS = (

@@ -115,6 +115,7 @@ def replace_gradients(model, gradients: np.ndarray) -> None:
     apply, count = optimizer.apply, len(gradients)
 
     def apply_replaced(grads, trainable_variables=None):
+        """Applies the row of this step, in place of the gradients."""
         row = ops.take(ops.convert_to_tensor(gradients), optimizer.iterations % count, axis=0)
         replaced = []
         for grad in grads:

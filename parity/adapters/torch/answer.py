@@ -103,9 +103,7 @@ def answer_metrics(candidate: Candidate) -> Means:
     binding = candidate.bind(start)
     history, recorder = History(), BatchRecorder(sums=True)
     injector = WeightInjector(binding, of_batch=lambda batch: start, of_validation=start)
-    data = candidate.build_datamodule(
-        lambda epoch: inputs.metrics_order(epoch, samples, batch_size), inputs.EVAL_BATCH
-    )  # fmt: skip
+    data = candidate.build_datamodule(lambda epoch: inputs.metrics_order(epoch, samples, batch_size), inputs.EVAL_BATCH)
     candidate.fit(binding, [injector, recorder, history], data=data, epochs=inputs.METRICS_EPOCHS)
     return Means(curves=curves(history), sums=np.array(recorder.sums), losses=recorder.all_losses())
 

@@ -27,8 +27,8 @@ def describe_layers(model: nn.Module, input_size: int) -> list[Layer]:
             matching = ["softmax"]
         activation = matching[0] if matching else "unknown"
         parameters = sum(value.numel() for value in module.parameters())
-        sizes = (module.in_features, output.shape[-1])
-        layers.append(Layer(names[module], type(module).__name__, *sizes, activation, parameters))
+        kind, inputs, outputs = type(module).__name__, module.in_features, output.shape[-1]
+        layers.append(Layer(names[module], kind, inputs, outputs, activation, parameters))
     return layers
 
 

@@ -27,9 +27,7 @@ def train_seeds(task: Task) -> None:
     digits = load_digits(task.pair.dataset, task.pair.data_dir, download)
     data = SeedData(task.pair, digits)
     versions = environment.describe(*train.PACKAGES)
-    train_all(
-        task, LIGHTNING, digits.dataset, versions, lambda seeded, alive: train_one(task, seeded, data, alive)
-    )  # fmt: skip
+    train_all(task, LIGHTNING, digits.dataset, versions, lambda seeded, alive: train_one(task, seeded, data, alive))
 
 
 def train_one(task: Task, experiment: Experiment, data: "SeedData", alive: Callable[[], None]) -> Results:

@@ -18,5 +18,5 @@ TRAPS = [
         port_code="nn.LeakyReLU()(torch.tensor([-2.0, -1.0, 1.0]))",
         keras_numbers=(-0.6, -0.3, 1.0),
         port_numbers=(-0.02, -0.01, 1.0),
-    )
+    ),
 ]

@@ -24,5 +24,5 @@ TRAPS = [
         w.grad""",
         keras_numbers=(12.0, 8.0, 6.0),
         port_numbers=(0.0, 8.0, 6.0),
-    )
+    ),
 ]
