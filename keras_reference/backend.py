@@ -48,6 +48,8 @@ def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
             # A user's ~/.keras/keras.json may say otherwise, and both decide results.
             keras.config.set_floatx(precision)
             keras.config.set_epsilon(1e-7)
+            if backend != "tensorflow":  # seeding and saving would import it, too: two frameworks in a process can hang
+                import_module("keras.src.utils.module_utils").tensorflow._available = False
             device = starters[backend](accelerator, precision)
     except ModuleNotFoundError as error:
         extra = " (pip install 'keras-lightning-parity[jax]')" if backend == "jax" else ""

@@ -52,6 +52,23 @@ def test_starting_is_quiet(keras):
     assert keras["err"] == ""
 
 
+ALONE = """
+import sys
+from keras_reference import backend
+backend.start("cpu", "float32", "torch")
+import keras
+keras.utils.set_random_seed(0)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+model.save(sys.argv[1])
+print(keras.backend.backend(), "tensorflow" in sys.modules)
+"""
+
+
+def test_keras_on_torch_leaves_tensorflow_out_also_when_it_seeds_and_saves(tmp_path):
+    ended = run_python("-c", ALONE, str(tmp_path / "model.keras"), cold=True)
+    assert ended.out.split() == ["torch", "False"], ended.err
+
+
 def test_a_gpu_that_is_not_there_is_refused(keras):
     assert keras["refusals"][0] == "--accelerator gpu: tensorflow sees no GPU here; use --accelerator cpu or auto"
 
