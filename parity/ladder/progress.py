@@ -122,6 +122,8 @@ class Progress:
                 row.text = event["part"].replace("_", " ")
             elif kind == "alive":
                 row.text = event["what"]
+            elif kind == "note":
+                self.print(f"{name}: {event['text']}")
             elif kind == "epoch":
                 row.text = epoch_line(event["epoch"] - 1, epochs, event["seconds"], event["metrics"])
             elif kind in ("part", "failed"):

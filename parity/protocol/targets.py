@@ -3,9 +3,13 @@
 import importlib
 import importlib.util
 import sys
+import time
+from functools import cache
 from pathlib import Path
 
 from mlp_spec.support.errors import UserError
+
+LONG_IMPORT = 5.0  # seconds; the frameworks are imported before
 
 
 def check(flag: str, target: str | None) -> None:
@@ -24,7 +28,7 @@ def check(flag: str, target: str | None) -> None:
 
 
 def load(target: str):
-    """Imports a target; runs the user's code.
+    """Imports a target; runs the user's code, once a process.
 
     Raises:
         UserError: the module cannot be found, or has no such name.
@@ -32,6 +36,22 @@ def load(target: str):
     """
     check("target", target)
     source, _, name = target.rpartition(":")
+    module = load_source(source)
+    if not hasattr(module, name):
+        names = ", ".join(sorted(key for key in vars(module) if not key.startswith("_"))[:20])
+        raise UserError(f"target {target}: {source} has no {name}; it has: {names or 'nothing'}")
+    return getattr(module, name)
+
+
+@cache
+def load_source(source: str):
+    """Imports a module by its name, or a file by its path; a script that trains when it is imported trains once.
+
+    Raises:
+        UserError: there is no such module.
+        Exception: whatever it raises.
+    """
+    started = time.monotonic()
     if source.endswith(".py"):
         path = Path(source).resolve()
         sys.path.insert(0, str(path.parent))  # so that it finds its neighbours
@@ -45,9 +65,11 @@ def load(target: str):
             module = importlib.import_module(source)
         except ModuleNotFoundError as error:
             if error.name and (source == error.name or source.startswith(f"{error.name}.")):
-                raise UserError(f"target {target}: there is no module {error.name}") from error
+                raise UserError(f"{source}: there is no module {error.name}") from error
             raise
-    if not hasattr(module, name):
-        names = ", ".join(sorted(key for key in vars(module) if not key.startswith("_"))[:20])
-        raise UserError(f"target {target}: {source} has no {name}; it has: {names or 'nothing'}")
-    return getattr(module, name)
+    if (seconds := time.monotonic() - started) > LONG_IMPORT:
+        from parity.protocol.task import send
+
+        advice = 'what trains or loads data stands best below if __name__ == "__main__":'
+        send("note", text=f"{source} took {seconds:.0f} s to import; {advice}")
+    return module

@@ -12,6 +12,7 @@ EVENTS = [
     {"event": "start", "dataset": "mnist-sample", "device": "cpu"},
     {"event": "begin", "part": "facts"},
     {"event": "part", "part": "facts"},
+    {"event": "note", "text": "model.py took 9 s to import"},
     {"event": "begin", "part": "lockstep"},
     {"event": "epoch", "epoch": 1, "seconds": 1.5, "metrics": {"loss": 1.0, "val_acc": 0.5}},
 ]
@@ -36,6 +37,7 @@ def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
         "a note",
         "Keras      training on mnist-sample on cpu",
         "Keras      facts",
+        "Keras: model.py took 9 s to import",
         "Keras      lockstep",
         "Keras      Epoch 1/2    1.5 s  loss 1.0000  val_acc 0.5000",
         "ladder     data: fail",

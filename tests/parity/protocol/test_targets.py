@@ -6,6 +6,7 @@ import pytest
 
 from mlp_spec.support.errors import UserError
 from parity.protocol import targets
+from parity.protocol.task import received
 
 
 @pytest.fixture
@@ -16,12 +17,33 @@ def port(tmp_path, monkeypatch):
     path = tmp_path / "own_port.py"
     path.write_text("from neighbour_of_the_port import NUMBER\nclass Mine:\n    number = NUMBER\n")
     yield path
+    targets.load_source.cache_clear()
     for name in ("own_port", "neighbour_of_the_port"):
         sys.modules.pop(name, None)
 
 
 def test_a_file_is_loaded_with_its_neighbours(port):
     assert targets.load(f"{port}:Mine").number == 7
+
+
+def test_a_script_that_trains_when_it_is_imported_trains_once(port, capsys):
+    port.write_text("print('training ...')\nclass Mine: pass\nclass Data: pass\n")
+    first, again, data = (targets.load(f"{port}:{name}") for name in ("Mine", "Mine", "Data"))
+    assert first is again and data.__module__ == first.__module__
+    assert capsys.readouterr().out == "training ...\n"
+
+
+def test_a_long_import_is_said(port, capsys, monkeypatch):
+    targets.load(f"{port}:Mine")
+    assert "to import" not in capsys.readouterr().out
+    targets.load_source.cache_clear()
+    monkeypatch.setattr(targets, "LONG_IMPORT", 0.0)
+    targets.load(f"{port}:Mine")
+    assert received(capsys.readouterr().out.strip()) == {
+        "event": "note",
+        "text": f"{port} took 0 s to import; what trains or loads data stands best below "
+        'if __name__ == "__main__":',
+    }
 
 
 def test_a_module_is_loaded_by_its_name():
@@ -33,7 +55,7 @@ def test_a_module_is_loaded_by_its_name():
     [
         ("no.such.module:Mine", "there is no module no"),
         ("parity.no_such:Mine", "there is no module parity.no_such"),
-        ("parity.protocol.targets:Mine", "parity.protocol.targets has no Mine; it has: Path, UserError, check"),
+        ("parity.protocol.targets:Mine", "parity.protocol.targets has no Mine; it has: LONG_IMPORT, Path, UserError"),
         ("nonsense", "is no target; write package.module:Name or path/to/file.py:Name"),
     ],
 )
