@@ -89,11 +89,11 @@ def ask(
             side.errors[part] = str(error)
         return part in side.parts
 
-    while waiting:
+    while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
         before = len(waiting)
         ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event)
         path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
-        if not waiting:
+        if not waiting or "facts" in side.errors:
             break
         message = ended.explain(NAMES[name], stall) or f"{NAMES[name]} ended without an answer"
         if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will

@@ -66,8 +66,12 @@ class Climb:
         return self.judgements[part]
 
     def finish(self, parts: tuple[str, ...]) -> "Climb":
-        """Judges what has not been judged of some parts, after both processes have ended; returns the climb."""
-        for part in parts:
+        """Judges what has not been judged of some parts, after both processes have ended; returns the climb.
+
+        A side that could not say its facts has nothing else to be judged: it is one error.
+        """
+        both = all("facts" in side.parts for side in (self.reference, self.candidate))
+        for part in parts if both else ("facts",):
             if part not in self.judgements:
                 self.judge(part)
         return self
@@ -195,7 +199,10 @@ def climb_both(
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
             ask(LIGHTNING, second, path, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
-            asking.result()
+            if "facts" in candidate.errors:
+                process.STOPPING.set()  # the reference need not go on
+            else:
+                asking.result()
         except BaseException:  # Ctrl-C comes here; the thread stops its process and itself
             process.STOPPING.set()
             raise

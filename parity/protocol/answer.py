@@ -77,7 +77,7 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
 
 
 def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experiment: Experiment | None) -> None:
-    """Answers a task's parts in their order; one that fails is reported, and the next ones go on.
+    """Answers a task's parts in their order; one that fails is reported, and the next ones go on, but for `facts`.
 
     Args:
         task: what is asked.
@@ -95,6 +95,8 @@ def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experi
             send("part", part=part)
         except Exception as error:  # a user's own code may fail in any way; every rung that can run still does
             send("failed", part=part, message=explain_error(error))
+            if part == "facts":  # what cannot be built or bound cannot do anything else
+                return
 
 
 def explain_error(error: Exception) -> str:

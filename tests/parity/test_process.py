@@ -218,6 +218,12 @@ def test_a_process_that_never_got_going_is_not_started_again(ask_script):
     assert script.asked == [PARTS] and side.errors == dict.fromkeys(PARTS, "Keras: there is no module keras")
 
 
+@pytest.mark.parametrize("done", [{"facts": "failed"}, {"facts": "damaged"}])
+def test_a_process_without_facts_is_not_started_again(done, ask_script):
+    side, script = ask_script((done, WELL))
+    assert script.asked == [PARTS] and list(side.errors) == ["facts"] and side.parts == {}
+
+
 def test_a_part_that_failed_and_a_damaged_recording_are_errors_of_that_part(ask_script):
     arrived = []
     done = {"facts": "part", "cases": "failed", "restarts": "damaged", "interchange": "part"}

@@ -29,13 +29,19 @@ def test_lockstep_waits_for_the_noise_floor():
 
 
 def test_what_was_never_answered_is_judged_at_the_end():
-    judged = []
-    one = Climb(judged=lambda part, _: judged.append(part))
+    judged, sides = [], sample_records.make_sides()
+    facts = [Side(parts={"facts": side.parts["facts"]}) for side in sides]
+    one = Climb(*facts, sample_records.EXPERIMENT, lambda part, _: judged.append(part))
     one.judge_answered()
-    assert judged == []
-    checks = one.finish(CANDIDATE_PARTS).checks
-    assert {check.status for check in checks} == {"error"} and len(checks) == len(CANDIDATE_PARTS)
+    assert judged == ["facts"]
+    checks = bad(one.finish(CANDIDATE_PARTS).checks)
+    assert {check.status for check in checks} == {"error"} and len(checks) == len(CANDIDATE_PARTS) - 1
     assert judged == list(CANDIDATE_PARTS)
+
+
+def test_without_facts_there_is_one_error():
+    (check,) = Climb().finish(CANDIDATE_PARTS).checks
+    assert check.status == "error" and check.id == "experiment/keras-could-not-answer"
 
 
 def test_events_are_passed_on_before_parts_are_judged():
@@ -128,6 +134,26 @@ def test_without_the_references_facts_the_candidate_is_not_asked(processes, tmp_
     assert [(check.id, check.status, check.detail) for check in one.checks] == [
         ("experiment/keras-could-not-answer", "error", "no TensorFlow")
     ]
+
+
+def test_a_candidate_without_facts_is_one_error_and_stops_the_reference(monkeypatch, tmp_path):
+    reference, _ = sample_records.make_sides()
+
+    def ask(name, task, path, stall, follow=None, arrived=None, side=None):
+        if name == LIGHTNING:
+            side.errors["facts"] = "it cannot be bound"
+            return side
+        side.parts |= reference.parts
+        arrived("interchange")
+        assert climb.process.STOPPING.wait(20), "nobody stopped the reference"
+        raise climb.process.Stopped
+
+    monkeypatch.setattr(climb, "ask", ask)
+    one = climb_both(tmp_path)
+    assert [(check.id, check.status, check.detail) for check in one.checks] == [
+        ("experiment/lightning-could-not-answer", "error", "it cannot be bound")
+    ]
+    assert not climb.process.STOPPING.is_set()
 
 
 def test_a_part_that_failed_leaves_the_others_judged(processes, tmp_path):

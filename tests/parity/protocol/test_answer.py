@@ -142,6 +142,12 @@ def test_a_part_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["facts.npz"]
 
 
+def test_without_facts_nothing_else_is_tried(tmp_path, capsys):
+    parts = {"facts": failing(UserError("it cannot be bound")), "cases": failing(AssertionError("it was tried"))}
+    answer_parts(Task(tuple(parts), str(tmp_path)), parts, 7.0, PRESETS["small"])
+    assert [(event["event"], event["part"]) for event in events(capsys)] == [("begin", "facts"), ("failed", "facts")]
+
+
 def test_a_part_without_a_record_and_an_unknown_part(tmp_path, capsys):
     answer_parts(Task(("seeds", "dreams"), str(tmp_path)), {"seeds": lambda task: None}, None, None)
     assert [event["event"] for event in events(capsys)] == ["begin", "part", "begin", "failed"]
