@@ -26,22 +26,22 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
         if theirs[path].shape[1:] != draws.shape[1:]:
             detail = f"{path} has the shape {theirs[path].shape[1:]}, not {draws.shape[1:]}"
             return [Check("draws", RUNG, "fail", None, 0, detail)]
-    scales, shapes, zeros = [], [], []
+    scales, shapes, constants = [], [], []
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):
             draws, label = weights[path].astype(np.float64), f"{side}, {path}"
             if not np.isfinite(draws).all():
                 return [Check("draws", RUNG, "fail", "not a number", 0, f"{side} drew no numbers for {path}")]
-            if described["name"] == "Zeros":
-                zeros.append((float(np.abs(draws).max()), label))
+            if (start := ours[path].ravel()[0]) == ours[path].max() == ours[path].min():  # nothing is drawn
+                constants.append((float(np.abs(draws - start).max()), f"{label}, {start:g} in Keras"))
                 continue
             law = law_of(described, draws.shape[1:])
             scales.append(scale_probability(draws.ravel(), law, ours[path], label))
             shapes.append(shape_probability(draws.ravel(), law, ours[path], label))
     checks = [worst_of("scale", scales, SCALE), worst_of("distribution", shapes, SHAPE)]
-    if zeros:
-        largest, label = max(zeros)
-        detail = f"largest bias of all draws ({label}); Keras starts them at 0"
+    if constants:
+        largest, label = max(constants)
+        detail = f"how far a tensor without draws is from its start in Keras; the farthest: {label}"
         checks.append(Check("biases", RUNG, judged(largest <= 0.0), largest, 0.0, detail))
     return checks
 

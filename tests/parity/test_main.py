@@ -197,9 +197,11 @@ import keras
 
 
 def mlp():
-    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(30, activation="relu"),
-                              keras.layers.Dense(10, activation="softmax")])
-    model.compile(optimizer=keras.optimizers.RMSprop(0.002), loss="sparse_categorical_crossentropy", metrics=["acc"])
+    dense = keras.layers.Dense
+    model = keras.Sequential([keras.Input((784,)), dense(30, activation="relu", kernel_initializer="normal"),
+                              dense(10, activation="softmax", bias_initializer="ones")])
+    optimizer = keras.optimizers.RMSprop(0.002)
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 

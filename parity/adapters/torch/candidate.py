@@ -61,7 +61,20 @@ class Candidate(Session):
         model = train.build(self.experiment, module, **({"float32_constants": False} if is_exact else {}))
         if not isinstance(model, lightning.LightningModule):
             raise TypeError(f"the candidate is a {type(model).__name__}; it must be a LightningModule")
+        if self.pair.reference and not self.pair.candidate:
+            self.initialise(model)
         return model.double() if self.experiment.training.precision == "float64" else model
+
+    def initialise(self, model) -> None:
+        """Draws our module's weights from the laws of a user's reference: its initialisers are no experiment's."""
+        from keras_like import initializers
+        from parity.adapters.torch.tensors import Binding
+
+        parameters = Binding(model, self.facts.tensors).parameters
+        for path, described in self.facts.initializers.items():
+            config = dict(described)
+            if (name := config.pop("name")) in initializers.KNOWN:
+                initializers.initialize_(parameters[path], name, **config)
 
     def build_datamodule(self, order=None, eval_batch_size: int = 1000, many: bool = False):
         """Builds the data module: ours, or the user's own, which must serve the prescribed order.

@@ -12,7 +12,7 @@ ACTIVATIONS = {"linear": lambda z: z, "relu": torch.relu, "sigmoid": torch.sigmo
 def describe_layers(model: nn.Module, input_size: int) -> list[Layer]:
     """Describes the dense layers: images run through them, and activations are told by their values.
 
-    The last activation is `softmax` if `predict_step` makes probabilities of the logits, or returns the logits.
+    The last activation is `softmax` if `predict_step` returns probabilities, log-probabilities or the logits.
     What is none of the known activations is `unknown`.
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
@@ -23,7 +23,8 @@ def describe_layers(model: nn.Module, input_size: int) -> list[Layer]:
         known = {"softmax": lambda z: z.softmax(dim=1)} if is_last else ACTIVATIONS
         after = prediction if is_last else calls[index + 1][1]
         matching = [name for name, function in known.items() if is_alike(function(output), after)]
-        if is_last and is_alike(output, after):  # logits: the softmax is left to whoever asked
+        # logits: the softmax is left to whoever asked; or log-probabilities, as NLLLoss takes them
+        if is_last and (is_alike(output, after) or is_alike(output.log_softmax(dim=1), after)):
             matching = ["softmax"]
         activation = matching[0] if matching else "unknown"
         parameters = sum(value.numel() for value in module.parameters())
