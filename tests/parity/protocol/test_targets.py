@@ -41,8 +41,7 @@ def test_a_long_import_is_said(port, capsys, monkeypatch):
     targets.load(f"{port}:Mine")
     assert received(capsys.readouterr().out.strip()) == {
         "event": "note",
-        "text": f"{port} took 0 s to import; what trains or loads data stands best below "
-        'if __name__ == "__main__":',
+        "text": f'{port} took 0 s to import; what trains or loads data stands best below if __name__ == "__main__":',
     }
 
 
