@@ -10,7 +10,7 @@ import numpy as np
 
 from mlp_spec.experiment import Experiment
 from parity.protocol.start import epoch_order
-from parity.protocol.tensors import BIAS, KERNEL, Arrays, Table
+from parity.protocol.tensors import BIASES, KERNELS, Arrays, Table
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
 VARIANTS = ("nudged", "nudged", "permuted")
@@ -46,7 +46,7 @@ class Variant:
             return weights
         generator = np.random.default_rng([seed, STREAMS["nudge"], self.number])
         return {
-            tensor.path: nudge(weights[tensor.path], generator) if tensor.role == KERNEL else weights[tensor.path]
+            tensor.path: nudge(weights[tensor.path], generator) if tensor.role in KERNELS else weights[tensor.path]
             for tensor in table
         }
 
@@ -99,7 +99,7 @@ class Plan:
 
 def initial_draws(table: Table) -> int:
     """Returns how many models are initialised, so that the smallest kernel shows 1 % of scale."""
-    smallest = min(math.prod(tensor.shape) for tensor in table if tensor.role == KERNEL)
+    smallest = min(math.prod(tensor.shape) for tensor in table if tensor.role in KERNELS)
     return max(FEWEST_DRAWS, min(MOST_DRAWS, math.ceil(INITIAL_VALUES / smallest)))
 
 
@@ -124,12 +124,12 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     generator = np.random.default_rng(STREAMS["cases"])
     images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
     roles = {tensor.path: tensor.role for tensor in table}
-    *_, last = (tensor.path for tensor in table if tensor.role == KERNEL)
+    *_, last = (tensor.path for tensor in table if tensor.role in KERNELS)
     biased = {
-        path: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if roles[path] == BIAS else array)
+        path: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if roles[path] in BIASES else array)
         for path, array in start.items()
     }
-    wide = {path: array * (8 if roles[path] == KERNEL else 1) for path, array in biased.items()}
+    wide = {path: array * (8 if roles[path] in KERNELS else 1) for path, array in biased.items()}
     # logits up to some 60: -log p beyond 30, where a clipped probability would show
     sharp = {path: array * (60 if path == last else 1) for path, array in biased.items()}
     ramp = np.linspace(-1, 1, images.size, dtype=np.float32).reshape(images.shape)
@@ -151,7 +151,7 @@ def replay_start(table: Table, start: Arrays) -> Arrays:
     weights = {}
     for tensor in table:
         array = start[tensor.path]
-        flat = array.copy().ravel() if tensor.role == KERNEL else np.full(array.size, 0.05, array.dtype)
+        flat = array.copy().ravel() if tensor.role in KERNELS else np.full(array.size, 0.05, array.dtype)
         flat[::2] = 0
         weights[tensor.path] = flat.reshape(array.shape)
     return weights

@@ -4,6 +4,7 @@ Everything that is recorded is in Keras's layout, by Keras's paths. A framework'
 arrays by it; what is behind the table (weights, gradients, moments, replay, nudging, convert) knows no layer.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from mlp_spec.support.errors import UserError
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
+KERNELS = (KERNEL, "embeddings")  # what multiplies or is looked up: drawn by a law, and moved for the noise floor
+BIASES = (BIAS, "beta")  # what is added
 
 
 @dataclass(frozen=True)
@@ -19,26 +22,56 @@ class Layout:
     """How an array lies in the two frameworks."""
 
     axes: tuple[int, ...]  # of each of torch's axes, which of Keras's it is
+    # into how many axes Keras's first one is cut before, and torch's last one merged after; (H, W, C) of a kernel
+    # behind Flatten, whose rows torch has in the order (C, H, W)
+    cut: tuple[int, ...] = ()
 
     def to_torch(self, array: np.ndarray) -> np.ndarray:
         """Turns an array as Keras holds it into torch's layout; a copy."""
-        return np.transpose(array, self.axes).copy(order="C")
+        turned = np.transpose(array.reshape(self._whole(array.shape)), self.axes)
+        return turned.reshape(self.shape_in_torch(array.shape)).copy(order="C")
 
     def to_keras(self, array: np.ndarray) -> np.ndarray:
         """Turns an array as torch holds it into Keras's layout; a copy."""
-        return np.transpose(array, self._back).copy(order="C")
+        kept = len(self.axes) - len(self.cut)  # of torch's axes, those that are not merged
+        whole = (*array.shape[:kept], *(self.cut[axis] for axis in self.axes[kept:])) if self.cut else array.shape
+        back = tuple(self.axes.index(axis) for axis in range(len(self.axes)))
+        turned = np.transpose(array.reshape(whole), back)
+        merged = (math.prod(self.cut), *turned.shape[len(self.cut) :]) if self.cut else turned.shape
+        return turned.reshape(merged).copy(order="C")
 
     def shape_in_torch(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the shape that an array of this shape in Keras has in torch."""
-        return tuple(shape[axis] for axis in self.axes)
+        whole = self._whole(shape)
+        turned = tuple(whole[axis] for axis in self.axes)
+        kept = len(turned) - len(self.cut)
+        return (*turned[:kept], math.prod(turned[kept:])) if self.cut else turned
 
-    @property
-    def _back(self) -> tuple[int, ...]:
-        return tuple(self.axes.index(axis) for axis in range(len(self.axes)))
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.cut, *shape[1:]) if self.cut else tuple(shape)
 
 
-# For every kind of layer in Keras: the kind in torch, and of each of its tensors the role, torch's name and the layout.
-LAYERS = {"Dense": ("Linear", {KERNEL: ("weight", Layout((1, 0))), BIAS: ("bias", Layout((0,)))})}
+def window(axes: int) -> dict[str, tuple[str, Layout]]:
+    """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch."""
+    return {KERNEL: ("weight", Layout((axes + 1, axes, *range(axes)))), **ADDED}
+
+
+VECTOR = Layout((0,))
+ADDED = {BIAS: ("bias", VECTOR)}
+SCALED = {"gamma": ("weight", VECTOR), "beta": ("bias", VECTOR)}
+TRACKED = {"moving_mean": ("running_mean", VECTOR), "moving_variance": ("running_var", VECTOR)}
+# For every kind of layer in Keras: the kinds in torch, and of each of its tensors the role (Keras's name for it),
+# torch's name and the layout.
+LAYERS = {
+    "Dense": (("Linear",), {KERNEL: ("weight", Layout((1, 0))), **ADDED}),
+    "Conv1D": (("Conv1d",), window(1)),
+    "Conv2D": (("Conv2d",), window(2)),
+    "Conv3D": (("Conv3d",), window(3)),
+    "Embedding": (("Embedding",), {"embeddings": ("weight", Layout((0, 1)))}),
+    "BatchNormalization": (("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), {**SCALED, **TRACKED}),
+    "LayerNormalization": (("LayerNorm",), SCALED),
+    "GroupNormalization": (("GroupNorm",), SCALED),
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +80,18 @@ class Tensor:
 
     path: str  # Keras's, without the model's own name, such as `dense_1/kernel`
     kind: str  # of its layer in Keras
-    role: str  # `kernel` or `bias`
+    role: str  # Keras's name for it in the layer, such as `kernel`, `bias`, `gamma` or `moving_mean`
     shape: tuple[int, ...]  # in Keras's layout
     trained: bool = True  # whether the optimizer updates it
-    torch_name: str | None = None  # of the parameter in the candidate; None until it is bound
+    torch_name: str | None = None  # of the parameter or buffer in the candidate; None until it is bound
+    flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
 
     @property
     def layout(self) -> Layout:
         """How it lies in the two frameworks."""
+        if self.flattened:  # (C, H, W) in torch
+            axes = len(self.flattened)
+            return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
         return LAYERS[self.kind][1][self.role][1]
 
     @property

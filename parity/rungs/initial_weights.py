@@ -68,9 +68,10 @@ def law_of(described: dict, shape: tuple[int, ...]):
     Source: `keras/src/initializers/random_initializers.py`.
     """
     name = described["name"]
-    if name in VARIANCE_SCALING and len(shape) == 2:
+    if name in VARIANCE_SCALING and len(shape) > 1:
         factor, mode, kind = VARIANCE_SCALING[name]
-        fan_in, fan_out = shape
+        *window, fan_in, fan_out = shape  # a convolution's kernel is (*window, in, out)
+        fan_in, fan_out = fan_in * math.prod(window), fan_out * math.prod(window)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
         if kind == "uniform":  # limit = sqrt(3 scale / fan)
             limit = math.sqrt(3 * factor / fan)

@@ -27,7 +27,7 @@ EVAL_BATCH = 1000
 def answer_facts(reference: Reference) -> records.Facts:
     """Describes data, layers, initialisers, versions."""
     arrays, digits = reference.arrays, reference.digits
-    layers = tensors.layers_with_tensors(reference.first)
+    layers = [layer for layer, _ in tensors.layers_with_tensors(reference.first)]
     initializers = [getattr(layer, f"{kind}_initializer") for layer in layers for kind in ("kernel", "bias")]
     return records.Facts(
         framework="keras",

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from mlp_spec.support.errors import UserError
 from parity.protocol.layers import Layer
-from parity.protocol.tensors import LAYERS, Arrays, Table, Tensor, check_fit
+from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
 
 
 def table_of(model) -> Table:
@@ -13,23 +14,63 @@ def table_of(model) -> Table:
 
     Keras numbers the names of layers through the whole process: the table is made of one model, and serves all that
     are built alike.
+
+    Raises:
+        UserError: a layer of an unknown kind has weights.
     """
     return [
-        Tensor(f"{layer.name}/{value.name}", type(layer).__name__, value.name, tuple(value.shape), value.trainable)
-        for layer in layers_with_tensors(model)
+        Tensor(path, type(layer).__name__, value.name, tuple(value.shape), value.trainable, None, flattened)
+        for layer, prefix in layers_with_tensors(model)
         for value in layer.weights
+        for path in [f"{prefix}{layer.name}/{value.name}"]
+        for flattened in [flattened_before(layer) if value.name == KERNEL else ()]
     ]
 
 
-def layers_with_tensors(model) -> list:
-    """Returns the layers of a kind that the table of layouts knows, from the input to the output."""
-    return [layer for layer in model.layers if type(layer).__name__ in LAYERS]
+def layers_with_tensors(model, prefix: str = "") -> list[tuple]:
+    """Lists the layers that have weights, those of models inside it too, each with the path it stands under.
+
+    Raises:
+        UserError: one is of a kind that the table of layouts does not know.
+    """
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            layers += layers_with_tensors(layer, f"{prefix}{layer.name}/")
+        elif layer.weights:
+            layers.append((layer, prefix))
+    if unknown := {f"{layer.name} ({type(layer).__name__})" for layer, _ in layers if not is_known(layer)}:
+        known = ", ".join(LAYERS)
+        raise UserError(f"layers with weights of an unknown kind: {', '.join(sorted(unknown))}; known are: {known}")
+    return layers
+
+
+def is_known(layer) -> bool:
+    """Says whether the table of layouts knows all of a layer's weights."""
+    _, tensors = LAYERS.get(type(layer).__name__, (None, {}))
+    return {value.name for value in layer.weights} <= tensors.keys()
+
+
+def flattened_before(layer) -> tuple[int, ...]:
+    """Returns the shape (H, W, C) that was flattened into a Dense layer's inputs; empty where nothing was.
+
+    Layers that work on each value alone may stand between: activations and the kinds of Dropout.
+    """
+    between = (keras.layers.Activation, keras.layers.Dropout, keras.layers.ReLU, keras.layers.LeakyReLU)
+    nodes = layer._inbound_nodes if type(layer).__name__ == "Dense" else []
+    while nodes and len(nodes[-1].parent_nodes) == 1:
+        node = nodes[-1].parent_nodes[0]
+        if isinstance(node.operation, keras.layers.Flatten):
+            shape = tuple(node.input_tensors[0].shape[1:])
+            return shape if len(shape) > 1 else ()
+        nodes = [node] if isinstance(node.operation, between) else []
+    return ()
 
 
 def describe_layers(model) -> list[Layer]:
     """Describes the layers from the model itself."""
     layers = []
-    for layer in layers_with_tensors(model):
+    for layer, _ in layers_with_tensors(model):
         activation = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         layers.append(Layer(layer.name, type(layer).__name__, *layer.kernel.shape, activation, layer.count_params()))
     return layers
@@ -41,7 +82,7 @@ def variables_of(model, table: Table) -> dict:
     Raises:
         ValueError: the model is not built as the one that the table was made of.
     """
-    variables = [variable for layer in layers_with_tensors(model) for variable in layer.weights]
+    variables = [variable for layer, _ in layers_with_tensors(model) for variable in layer.weights]
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [tensor.shape for tensor in table]:
         raise ValueError(f"the model has tensors of the shapes {shapes}, not {[tensor.shape for tensor in table]}")

@@ -71,7 +71,7 @@ class GradientInjector(lightning.Callback):
         """Puts one step's gradients in place."""
         row = self.rows[self.updates % len(self.rows)]
         self.updates += 1
-        for tensor in self.binding.table:
+        for tensor in (tensor for tensor in self.binding.table if tensor.trained):
             parameter = self.binding.parameters[tensor.path]
             parameter.grad = to_torch(inputs.tiled(row, tensor.shape), tensor.layout).to(parameter)
 

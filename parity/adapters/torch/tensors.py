@@ -7,14 +7,15 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, layers_of
+from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 
 class Binding:
     """Which parameters of a module hold which tensor.
 
     Args:
-        module: a LightningModule. Its layers are bound in the order of registration; if it has a method
+        module: a LightningModule. Its layers are bound by their names where they are Keras's, else kind by kind in the
+            order of registration, else by shapes that no other layer has; if it has a method
             `load_canonical`, that fills it (with arrays named `dense_0/kernel`, `dense_0/bias` ... from the input to
             the output, in Keras's layout), and its parameters are found by their values.
         table: the reference's tensors.
@@ -22,7 +23,7 @@ class Binding:
 
     Attributes:
         table: the tensors, with torch's names.
-        parameters: by path.
+        parameters: by path; the statistics of a normalisation, which are no parameters, among them.
 
     Raises:
         UserError: the module has other weights; names both tables.
@@ -32,9 +33,9 @@ class Binding:
         self.module, self.table = module, table
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
-            self.parameters = parameters_in_order(module, table)
-            if self.parameters is None or len(table) != len(trained):
-                raise UserError(describe_misfit(trained, table))
+            self.parameters = find_parameters(module, table)
+            if self.parameters.keys() != {t.path for t in table} or not covers(self.parameters, trained):
+                raise UserError(describe_misfit(module, table, self.parameters))
         if arrays is not None:
             self.load(arrays)
         if hasattr(module, "load_canonical"):
@@ -42,12 +43,12 @@ class Binding:
             for tensor in table:
                 holders = [value for value in trained.values() if is_held(value, tensor.layout, arrays[tensor.path])]
                 if len(holders) != 1:
-                    misfit = describe_misfit(trained, table)
+                    misfit = describe_misfit(module, table, self.parameters)
                     raise UserError(f"after load_canonical, {len(holders)} parameters hold {tensor.path}; {misfit}")
                 self.parameters[tensor.path] = holders[0]
-            if len(trained) != len(table):
-                raise UserError(describe_misfit(trained, table))
-        names = {id(value): name for name, value in trained.items()}
+            if not covers(self.parameters, trained):
+                raise UserError(describe_misfit(module, table, self.parameters))
+        names = {id(value): name for name, value in tensors_in(module).items()}
         self.table = [replace(tensor, torch_name=names[id(self.parameters[tensor.path])]) for tensor in table]
 
     def load(self, arrays: Arrays) -> None:
@@ -78,7 +79,7 @@ class Binding:
 
     def gradients(self) -> Arrays:
         """Copies the gradients by path; one that is missing is left out."""
-        gradients = {tensor: self.parameters[tensor.path].grad for tensor in self.table}
+        gradients = {tensor: self.parameters[tensor.path].grad for tensor in self.table if tensor.trained}
         return {t.path: to_numpy(grad, t.layout) for t, grad in gradients.items() if grad is not None}
 
     def load_moments(self, optimizers: list, moments: dict[str, Arrays], step: int, learning_rate: float) -> None:
@@ -89,7 +90,7 @@ class Binding:
         """
         for optimizer in optimizers:
             optimizer.state.clear()
-            for tensor in self.table if step else ():
+            for tensor in (tensor for tensor in self.table if step and tensor.trained):
                 parameter = self.parameters[tensor.path]
                 slots = {
                     slot: to_torch(arrays[tensor.path], tensor.layout).to(parameter)
@@ -101,21 +102,54 @@ class Binding:
                     optimizer.state[parameter] = state
 
 
-def parameters_in_order(module: nn.Module, table: Table) -> dict[str, nn.Parameter] | None:
-    """Pairs a table's layers with a module's layers of the same kind, in order; None where they do not fit."""
-    layers = layers_of(table)
-    kinds = {LAYERS[layer[0].kind][0] for layer in layers}
-    modules = [part for part in module.modules() if any(cls.__name__ in kinds for cls in type(part).__mro__)]
-    if len(modules) != len(layers):
-        return None
-    parameters = {}
-    for layer, part in zip(layers, modules, strict=True):
-        for tensor in layer:
-            parameter = getattr(part, LAYERS[tensor.kind][1][tensor.role][0])
-            if parameter is None or tuple(parameter.shape) != tensor.shape_in_torch:
-                return None
-            parameters[tensor.path] = parameter
-    return parameters
+def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Returns a module's parameters and buffers by name."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def covers(parameters: dict[str, torch.Tensor], trained: dict[str, torch.Tensor]) -> bool:
+    """Says whether all that a module trains was found, and nothing twice."""
+    found = [id(value) for value in parameters.values()]
+    return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= set(found)
+
+
+def find_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
+    """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
+
+    Trusted in this order, for each kind of layer: Keras's name, the order among layers of the kind, shapes that only
+    one layer of the kind has. Shapes must fit in any case; they alone say nothing where two layers share them.
+    """
+    found, of_kind = {}, {}
+    for layer in layers_of(table):
+        of_kind.setdefault(layer[0].kind, []).append(layer)
+    for kind, layers in of_kind.items():
+        parts = modules_of_kind(module, LAYERS[kind][0])
+        named = {name.rpartition(".")[2]: part for name, part in parts.items()}
+        in_order = list(parts.values())
+        alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
+        choices = (
+            [named.get(layer[0].path.split("/")[-2]) for layer in layers],
+            in_order if len(in_order) == len(layers) else [],
+            [fitting[0] if len(fitting) == 1 else None for fitting in alike],
+        )
+        fitting = [choice for choice in choices if choice and all(map(tensors_of, layers, choice))]
+        for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
+            found |= tensors_of(layer, part)
+    return found
+
+
+def modules_of_kind(module: nn.Module, kinds: tuple[str, ...]) -> dict[str, nn.Module]:
+    """Returns a module's parts of some kinds, or made from them, by name, in the order of registration."""
+    names = set(kinds)
+    parts = module.named_modules()
+    return {name: part for name, part in parts if names & {cls.__name__ for cls in type(part).__mro__}}
+
+
+def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.Tensor]:
+    """Returns a part's tensors by the paths of a layer's; empty where it has others, or others in shape."""
+    found = {t.path: getattr(part, LAYERS[t.kind][1][t.role][0], None) for t in layer}
+    fit = all(found[t.path] is not None and tuple(found[t.path].shape) == t.shape_in_torch for t in layer)
+    return found if fit else {}
 
 
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
@@ -159,8 +193,25 @@ def is_held(parameter: torch.Tensor, layout: Layout, array: np.ndarray) -> bool:
     return fits and np.array_equal(to_numpy(parameter, layout), array)
 
 
-def describe_misfit(parameters: dict, table: Table) -> str:
-    """Returns both tables in words."""
-    theirs = ", ".join(f"{name} {tuple(value.shape)}" for name, value in parameters.items()) or "none"
-    ours = ", ".join(f"{tensor.path} {tensor.shape_in_torch}" for tensor in table)
-    return f"the candidate's trainable parameters are: {theirs}; the experiment has (in torch's layout): {ours}"
+def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -> str:
+    """Returns both sides' tensors in one table, the unmatched ones marked.
+
+    Args:
+        module: the candidate.
+        table: the reference's tensors.
+        found: what holds them, by path, as far as it was found.
+    """
+    names = {id(value): name for name, value in tensors_in(module).items()}
+    rows = [("Keras", "in torch's layout", "candidate", "", "")]
+    for tensor in table:
+        name = names[id(found[tensor.path])] if tensor.path in found else ""
+        rows.append((tensor.path, str(tensor.shape_in_torch), name, "", "" if name else "<- unmatched"))
+    matched = {id(value) for value in found.values()}
+    rows += [
+        ("", "", name, str(tuple(value.shape)), "<- unmatched")
+        for name, value in module.named_parameters()
+        if value.requires_grad and id(value) not in matched
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join(map(str.ljust, row, (*widths, 0))).rstrip() for row in rows]
+    return "the candidate's tensors do not fit the reference's:\n" + "\n".join(f"  {line}" for line in lines)

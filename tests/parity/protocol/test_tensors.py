@@ -24,9 +24,24 @@ def test_an_array_goes_there_and_back(axes):
         assert layout.to_torch(back).tobytes() == array.tobytes()
 
 
+@pytest.mark.parametrize("flattened", [(2, 3, 4), (3, 3, 3), (5, 2), (2, 2, 2, 3)])
+def test_a_kernel_behind_flatten_goes_there_and_back(flattened):
+    rows = int(np.prod(flattened))
+    tensor = Tensor("dense/kernel", "Dense", KERNEL, (rows, 7), flattened=flattened)
+    kernel = DRAW.random((rows, 7)).astype(np.float32)
+    there = tensor.layout.to_torch(kernel)
+    assert there.shape == tensor.shape_in_torch == (7, rows) and there.flags.c_contiguous
+    assert tensor.layout.to_keras(there).tobytes() == kernel.tobytes()
+    # the same product, of (N, H, W, C) flattened and of (N, C, H, W) flattened
+    x = DRAW.random((2, *flattened)).astype(np.float32)
+    turned = np.moveaxis(x, -1, 1)
+    assert np.allclose(x.reshape(2, rows) @ kernel, turned.reshape(2, rows) @ there.T, rtol=1e-5)
+    assert not np.allclose(x.reshape(2, rows) @ kernel, turned.reshape(2, rows) @ kernel, rtol=1e-5)
+
+
 def test_what_is_turned_over_is_a_copy():
     array = np.zeros((2, 2), np.float32)
-    for layout in (Layout((0, 1)), Layout((1, 0))):
+    for layout in (Layout((0, 1)), Layout((1, 0)), Layout((1, 0), (2,))):
         layout.to_torch(array)[:] = 1
         layout.to_keras(array)[:] = 1
     assert not array.any()
@@ -68,8 +83,8 @@ def test_dense_layers_have_the_paths_of_keras():
 
 
 def test_every_kind_of_layer_has_a_layout_for_each_of_its_tensors():
-    for kind, (torch_kind, tensors) in LAYERS.items():
-        assert kind and torch_kind and tensors
+    for kind, (torch_kinds, tensors) in LAYERS.items():
+        assert kind and all(torch_kinds) and tensors and isinstance(torch_kinds, tuple)
         for role, (name, layout) in tensors.items():
             assert role and name and sorted(layout.axes) == list(range(len(layout.axes)))
 

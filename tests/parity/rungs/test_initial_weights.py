@@ -108,7 +108,12 @@ def test_a_law_has_the_spread_of_its_formula(described, std):
 
 def test_a_law_that_is_not_known_is_none():
     assert law_of({"name": "Orthogonal"}, (784, 25)) is None
-    assert law_of({"name": "GlorotUniform"}, (3, 3, 1, 8)) is None
+
+
+def test_fans_of_a_convolution_count_its_window():
+    # (3, 3, in 1, out 8): l = sqrt(6 / (9 (1 + 8))) = .272166; He's fan is 9
+    assert law_of({"name": "GlorotUniform"}, (3, 3, 1, 8)).support()[1] == pytest.approx(0.272166, rel=1e-5)
+    assert law_of({"name": "HeNormal"}, (3, 3, 1, 8)).std() == pytest.approx(math.sqrt(2 / 9), rel=1e-5)
 
 
 def test_the_widest_of_a_uniform_laws_draws_tells_its_scale():

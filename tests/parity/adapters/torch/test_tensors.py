@@ -8,7 +8,7 @@ from torch import nn
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.tensors import Binding, to_numpy, to_torch, translate_moments
-from parity.protocol.tensors import Layout, dense_table
+from parity.protocol.tensors import Layout, Tensor, dense_table
 
 TABLE = dense_table([(6, 6), (6, 3)])  # the first kernel is square
 DRAW = np.random.default_rng(0)
@@ -69,10 +69,85 @@ def test_without_arrays_the_weights_stay_as_they_are():
 )
 def test_a_module_with_other_parameters_is_refused_with_both_tables(module):
     before = [value.detach().clone() for value in module.parameters()]
-    with pytest.raises(UserError, match=r"the candidate's trainable parameters are: 0\.weight") as caught:
+    with pytest.raises(UserError, match="the candidate's tensors do not fit the reference's") as caught:
         Binding(module, TABLE, ARRAYS)
     assert all(map(torch.equal, before, module.parameters()))  # nothing has been changed
-    assert "the experiment has (in torch's layout): dense/kernel (6, 6), dense/bias (6,)" in str(caught.value)
+    rows = str(caught.value).splitlines()[2:]
+    assert [row.split()[0] for row in rows[:4]] == [tensor.path for tensor in TABLE]
+    assert any(row.endswith("<- unmatched") for row in rows)
+
+
+def test_both_sides_tensors_stand_in_one_table_with_the_unmatched_marked():
+    with pytest.raises(UserError) as caught:
+        Binding(nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 4)), TABLE)
+    assert str(caught.value).splitlines() == [
+        "the candidate's tensors do not fit the reference's:",
+        "  Keras           in torch's layout  candidate",
+        "  dense/kernel    (6, 6)             0.weight",
+        "  dense/bias      (6,)               0.bias",
+        "  dense_1/kernel  (3, 6)                                <- unmatched",
+        "  dense_1/bias    (3,)                                  <- unmatched",
+        "                                     1.weight   (4, 6)  <- unmatched",
+        "                                     1.bias     (4,)    <- unmatched",
+    ]
+
+
+class Zoo(nn.Module):
+    """Layers of several kinds, registered in another order than they run in."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(12, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.second, self.first = nn.Conv2d(4, 4, 3), nn.Conv2d(1, 4, 3)
+        self.words = nn.Embedding(9, 4)
+
+
+def table_of_zoo(*names):
+    """Keras's table of the same layers, from the input to the output."""
+    shapes = {
+        "Conv2D": [("kernel", (3, 3, 1, 4)), ("bias", (4,))],
+        "BatchNormalization": [("gamma", (4,)), ("beta", (4,)), ("moving_mean", (4,)), ("moving_variance", (4,))],
+        "Conv2D ": [("kernel", (3, 3, 4, 4)), ("bias", (4,))],
+        "Embedding": [("embeddings", (9, 4))],
+        "Dense": [("kernel", (12, 3)), ("bias", (3,))],
+    }
+    return [
+        Tensor(f"{name}/{role}", kind.strip(), role, shape, not role.startswith("moving"))
+        for name, (kind, tensors) in zip(names, shapes.items(), strict=True)
+        for role, shape in tensors
+    ]
+
+
+def test_layers_of_many_kinds_are_bound_by_names_or_by_shapes_and_statistics_are_read():
+    for names in (("first", "norm", "second", "words", "head"), ("conv2d", "bn", "conv2d_1", "embedding", "dense")):
+        module, table = Zoo(), table_of_zoo(*names)
+        arrays = {t.path: DRAW.random(t.shape, np.float32) for t in table}
+        binding = Binding(module, table, arrays)
+        assert [t.torch_name for t in binding.table] == [
+            "first.weight", "first.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var",
+            "second.weight", "second.bias", "words.weight", "head.weight", "head.bias",
+        ]  # fmt: skip
+        kernel = arrays[table[0].path]
+        assert module.first.weight[3, 0, 2, 1] == kernel[2, 1, 0, 3]
+        assert np.array_equal(module.norm.running_var.numpy(), arrays[table[5].path])
+        assert all(np.array_equal(array, arrays[path]) for path, array in binding.weights().items())
+        module.first.weight.grad = torch.ones_like(module.first.weight)
+        assert binding.gradients().keys() == {table[0].path}
+
+
+def test_layers_that_fit_each_other_are_bound_in_order_and_not_by_shape():
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    binding = Binding(module, dense_table([(3, 3), (3, 3)]))
+    assert [t.torch_name for t in binding.table] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_a_layer_without_a_partner_is_named_among_those_that_have_one():
+    table = [*table_of_zoo("a", "b", "c", "d", "e"), *dense_table([(5, 2)])]
+    with pytest.raises(UserError) as caught:
+        Binding(Zoo(), table)
+    lines = str(caught.value).splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("unmatched")][:2] == ["dense/kernel", "dense/bias"]
 
 
 def test_gradients_are_in_keras_layout_and_a_missing_one_is_left_out():
@@ -100,7 +175,7 @@ def test_a_module_that_fills_the_square_kernel_the_wrong_way_is_refused():
             super().load_canonical(arrays)
             self.first.weight.copy_(torch.from_numpy(arrays["dense_0/kernel"]))
 
-    with pytest.raises(UserError, match="after load_canonical, 0 parameters hold dense/kernel; the candidate's"):
+    with pytest.raises(UserError, match="after load_canonical, 0 parameters hold dense/kernel; the cand"):
         Binding(Turned(), TABLE, ARRAYS)
 
 

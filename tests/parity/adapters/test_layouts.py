@@ -1,0 +1,144 @@
+"""Layouts are proved: Keras's weights, moved by the table into PyTorch's layers, give Keras's outputs."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import run_python
+from torch import nn
+
+from parity.adapters.torch.tensors import Binding
+from parity.protocol.recording import from_document
+from parity.protocol.tensors import Tensor
+
+CODE = """
+import json, sys
+import numpy as np
+from keras_reference import backend
+backend.start("cpu", "float32")
+import keras
+from keras import Input, Model, Sequential, layers
+from mlp_spec.support.errors import UserError
+from parity.adapters.keras import tensors
+from parity.protocol.recording import to_document
+
+draw = np.random.default_rng(0)
+inner = Sequential([Input((6, 5, 4)), layers.Conv2D(3, (2, 3), name="deep")], name="inner")
+models = {
+    "cnn": Sequential([
+        Input((8, 7, 2)), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), inner,
+        layers.Flatten(), layers.Dropout(0.5), layers.Dense(5, "tanh"), layers.Dense(5),
+    ]),
+    "signal": Sequential([Input((9, 3)), layers.Conv1D(4, 3), layers.LayerNormalization(), layers.Flatten(),
+                          layers.Activation("relu"), layers.Dense(2, use_bias=False)]),
+    "words": Sequential([Input((4,), dtype="int32"), layers.Embedding(11, 3), layers.GlobalAveragePooling1D(),
+                         layers.Dense(2)]),
+    "volume": Sequential([Input((4, 5, 3, 2)), layers.Conv3D(3, 2), layers.GroupNormalization(3)]),
+}
+arrays, tables = {}, {}
+for name, model in models.items():
+    table = tables[name] = tensors.table_of(model)
+    weights = {t.path: draw.uniform(0.5, 1.5, t.shape).astype("float32") * draw.choice([-1, 1], t.shape if
+               t.role in ("kernel", "embeddings", "bias") else 1).astype("float32") for t in table}
+    weights = {path: abs(array) if "moving_variance" in path else array for path, array in weights.items()}
+    tensors.load_weights(model, table, weights)
+    trained = [id(variable) for variable in model.trainable_variables]
+    by_path = tensors.variables_of(model, table)
+    assert [id(by_path[path]) for path in tensors.trained_paths(table)] == trained, name
+    shape = (3, *model.input_shape[1:])
+    x = draw.integers(0, 11, shape) if name == "words" else draw.standard_normal(shape).astype("float32")
+    arrays |= {f"{name}/{path}": array for path, array in weights.items()}
+    arrays |= {f"{name}/x": x, f"{name}/y": np.asarray(model(x))}
+
+refusals = []
+for layer in (layers.LSTM(3), layers.RNN(layers.GRUCell(3)), layers.PReLU()):
+    try:
+        tensors.table_of(Sequential([Input((4, 2)), layer]))
+    except UserError as error:
+        refusals.append(str(error))
+np.savez(sys.argv[1], **arrays)
+print(json.dumps({"tables": {name: to_document(table, {}) for name, table in tables.items()}, "refusals": refusals}))
+"""
+
+
+class ChannelsLast(nn.Module):
+    """Runs a module over the last axis of its input."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Mean(nn.Module):
+    """The mean over the second axis."""
+
+    def forward(self, x):
+        return x.mean(dim=1)
+
+
+PORTS = {
+    "cnn": lambda: nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 3, (2, 3))),
+        nn.Flatten(), nn.Dropout(), nn.Linear(45, 5), nn.Tanh(), nn.Linear(5, 5),
+    ),
+    "signal": lambda: nn.Sequential(
+        nn.Conv1d(3, 4, 3), ChannelsLast(nn.LayerNorm(4, eps=1e-3)), nn.Flatten(), nn.ReLU(),
+        nn.Linear(28, 2, bias=False),
+    ),
+    "words": lambda: nn.Sequential(nn.Embedding(11, 3), Mean(), nn.Linear(3, 2)),
+    "volume": lambda: nn.Sequential(nn.Conv3d(2, 3, 2), nn.GroupNorm(3, 3, eps=1e-3)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def keras(tmp_path_factory):
+    """Keras's tables, weights, inputs and outputs."""
+    path = tmp_path_factory.mktemp("layouts") / "layouts.npz"
+    ended = run_python("-c", CODE, str(path))
+    assert ended.status == 0, ended.err
+    with np.load(path) as file:
+        return {**json.loads(ended.out.splitlines()[-1]), "arrays": dict(file)}
+
+
+def answers(keras, name, change=lambda table: table):
+    """Returns Keras's output and the port's, channels last, and the bound table."""
+    table = change(from_document(list[Tensor], keras["tables"][name], {}))
+    arrays = {tensor.path: keras["arrays"][f"{name}/{tensor.path}"] for tensor in table}
+    binding = Binding(PORTS[name]().eval(), table, arrays)
+    x = torch.from_numpy(keras["arrays"][f"{name}/x"])
+    with torch.no_grad():
+        y = binding.module(x.movedim(-1, 1) if x.ndim > 2 else x)
+    return keras["arrays"][f"{name}/y"], (y.movedim(1, -1) if y.ndim > 2 else y).numpy(), binding.table
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_keras_weights_give_keras_outputs_in_torch(name, keras):
+    ours, theirs, _ = answers(keras, name)
+    assert theirs.shape == ours.shape and np.allclose(theirs, ours, rtol=1e-5, atol=1e-5 * np.abs(ours).max())
+
+
+def test_rows_behind_flatten_left_in_keras_order_give_another_output(keras):
+    def unaware(table):
+        return [Tensor(t.path, t.kind, t.role, t.shape, t.trained) for t in table]
+
+    for name in ("cnn", "signal"):
+        ours, theirs, _ = answers(keras, name, unaware)
+        assert np.abs(theirs - ours).max() > 0.01 * np.abs(ours).max()
+
+
+def test_tables_have_paths_of_models_inside_statistics_and_what_was_flattened(keras):
+    *_, table = answers(keras, "cnn")
+    paths = [tensor.path.split("/") for tensor in table]
+    assert ["inner", "deep", "kernel"] in paths and ["inner", "deep", "bias"] in paths
+    assert [t.trained for t in table if t.kind == "BatchNormalization"] == [True, True, False, False]
+    assert [t.flattened for t in table if t.kind == "Dense" and t.role == "kernel"] == [(5, 3, 3), ()]
+    assert [t.torch_name for t in table if t.role == "moving_variance"] == ["1.running_var"]
+
+
+def test_layers_with_weights_of_an_unknown_kind_are_refused(keras):
+    for words, kind in zip(keras["refusals"], ("LSTM", "RNN", "PReLU"), strict=True):
+        assert words.startswith("layers with weights of an unknown kind: ") and f"({kind})" in words
