@@ -159,7 +159,7 @@ def candidates(tmp_path_factory):
         ("Exits", 2, "forward", "exit status 7"),
         ("Writes", 1, "forward", "wrote into the batch"),
         ("NoNumber", 1, "loss", "not a number"),
-        ("Wider", 2, "experiment", "dense/kernel (25, 784)"),
+        ("Wider", 2, "experiment", "<- unmatched"),
         ("Nowhere", 2, "experiment", "has no Nowhere"),
         ("lost", 2, "experiment", "lost() got an unexpected keyword argument"),
         ("NotAModule", 2, "experiment", "it must be a LightningModule"),
