@@ -17,9 +17,11 @@ PROG = "python -m parity"
 # of their own: `python -m parity faults`
 COMMANDS = {
     "alarms": "parity.selftest.alarms",
+    "check": "parity.check",
     "convert": "parity.convert",
     "drift": "parity.selftest.drift",
     "faults": "parity.selftest.faults",
+    "new": "parity.new",
     "render": "parity.report.render",
     "seeds": "parity.seeds.command",
     "traps": "parity.traps.command",
@@ -93,8 +95,12 @@ def main(argv: list[str] | None = None) -> int:
     return command.run(lambda: compare(options))
 
 
-def compare(options: ParityFlags) -> int:
-    """Puts both sides through the ladder and writes the reports; returns the exit status."""
+def compare(options) -> int:
+    """Puts both sides through the ladder and writes the reports; returns the exit status.
+
+    Args:
+        options: `ParityFlags`, or `parity.check.CheckFlags`.
+    """
     from mlp_spec.digits.load import SAMPLE_NOTE
     from mlp_spec.runs.folder import RunFolder
     from parity.causes.search import explain
@@ -106,7 +112,8 @@ def compare(options: ParityFlags) -> int:
     pair = options.pair()
     if options.accelerator == "gpu":
         check_gpu()
-    run = RunFolder.create(options.output_dir, f"parity-{pair.experiment.name}")
+    kind = "check" if pair.file else "parity"
+    run = RunFolder.create(options.output_dir, f"{kind}-{pair.experiment.name}")
     task = Task(
         parts=(),
         output_dir=str(run.path / KERAS),
@@ -116,7 +123,7 @@ def compare(options: ParityFlags) -> int:
         backend=options.keras_backend,
     )
     stream = sys.stderr if options.format == "json" else sys.stdout
-    note = SAMPLE_NOTE if options.dataset == "auto" else ""
+    note = SAMPLE_NOTE if pair.dataset == "auto" and not pair.file else ""
     try:
         with LadderProgress(pair.experiment.training.epochs, note, stream) as progress:
             climb = climb_both(

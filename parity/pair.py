@@ -1,16 +1,65 @@
 """What is compared: the reference, the candidate and their data."""
 
-from dataclasses import asdict, dataclass, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
 
-from mlp_spec.experiment import DataSpec, Experiment
+from mlp_spec.experiment import DataSpec, Experiment, TrainingSpec
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
+
+
+@dataclass(frozen=True)
+class UserData:
+    """The data set of a pair file, which has no other name."""
+
+    dataset: str = "the pair file's data"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the models of a pair file are trained; stands where the lab's own pair has an experiment."""
+
+    name: str  # the file's, without its ending
+    sha256: str  # of the file
+    training: TrainingSpec = field(default_factory=TrainingSpec)  # its optimizer says nothing: the models have theirs
+    said: dict = field(default_factory=dict)  # the numbers of `training` that flags gave
+    data: UserData = field(default_factory=UserData)
+
+    def to_dict(self) -> dict:
+        """Returns the settings as plain JSON values; `from_dict` is its inverse."""
+        fields = asdict(self)
+        del fields["training"]["optimizer"]
+        return {"pair_file": {"name": self.name, "sha256": self.sha256, "said": self.said}} | {
+            key: fields[key] for key in ("training", "data")
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> "Settings":
+        """Builds settings from `to_dict`'s value."""
+        return cls(**fields["pair_file"], training=TrainingSpec(**fields["training"]), data=UserData(**fields["data"]))
+
+    @property
+    def hash(self) -> str:
+        """Identifies file and settings."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def run_id(self) -> str:
+        """Names the run."""
+        return f"{self.name}-s{self.training.seed}-{self.hash}"
+
+
+def experiment_from(fields: dict) -> "Experiment | Settings":
+    """Builds an experiment, or the settings of a pair file, from its plain values."""
+    return (Settings if "pair_file" in fields else Experiment).from_dict(fields)
 
 
 @dataclass(frozen=True)
 class Pair:
     """A Keras model and the LightningModule that is to train like it."""
 
-    experiment: Experiment  # what is trained; its data set is the one that was found, see `on`
+    # what is trained; its data set is the one that was found, see `on`; of a pair file, how
+    experiment: Experiment | Settings
     dataset: str = "auto"  # `auto`, `mnist` or `mnist-sample`
     data_dir: str | None = None  # folder with MNIST's files, or None
     # a function that returns a compiled Keras model in place of the lab's, as `package.module:name` or `file.py:name`;
@@ -20,6 +69,7 @@ class Pair:
     candidate_datamodule: str | None = None  # what is put in place of our LightningDataModule, or None
     steps_per_execution: int | None = None  # of the candidate's fast path; None on its default path
     compiled: bool = False  # whether the candidate's whole steps are compiled
+    file: str | None = None  # the pair file; None for the lab's pair and what stands in place of its parts
 
     def to_dict(self) -> dict:
         """Returns the pair as plain JSON values; `from_dict` is its inverse."""
@@ -28,12 +78,12 @@ class Pair:
     @classmethod
     def from_dict(cls, fields: dict) -> "Pair":
         """Builds a pair from `to_dict`'s value."""
-        return cls(**{**fields, "experiment": Experiment.from_dict(fields["experiment"])})
+        return cls(**{**fields, "experiment": experiment_from(fields["experiment"])})
 
     def for_reference(self) -> "Pair":
         """Returns what Keras is asked: its own Adam where the experiment names an optimizer that Keras lacks."""
         optimizer = self.experiment.training.optimizer
-        if optimizer.name not in LIGHTNING_ONLY:
+        if self.file or optimizer.name not in LIGHTNING_ONLY:
             return self
         training = replace(self.experiment.training, optimizer=Adam(learning_rate=optimizer.learning_rate))
         return replace(self, experiment=replace(self.experiment, training=training))
@@ -44,7 +94,7 @@ class Pair:
         Args:
             reference_experiment: of the reference's facts, as plain values.
         """
-        experiment, asked = Experiment.from_dict(reference_experiment), self.experiment.training.optimizer
+        experiment, asked = experiment_from(reference_experiment), self.experiment.training.optimizer
         if asked.name in LIGHTNING_ONLY:
             experiment = replace(experiment, training=replace(experiment.training, optimizer=asked))
         return replace(self, experiment=experiment, dataset=experiment.data.dataset)

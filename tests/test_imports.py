@@ -14,6 +14,7 @@ TORCH_SIDE = ["torch", "torchvision", "lightning", "lightning_mlp", "keras_like"
 LAB = ["mlp_spec", "keras_reference", "lightning_mlp", "keras_like"]
 # Where parity may import a framework: these run in a worker process of that framework.
 WORKERS = ["parity.adapters.keras", "parity.adapters.torch", "parity.selftest.planted", "parity.traps.evaluate"]
+WORKERS += ["parity.template"]  # a user's file: it is copied, and never imported here
 
 
 # ---- what stands in the files, wherever in them
@@ -178,6 +179,9 @@ COPIED = {
     "keras_reference/model.py": {"keras"},
     "lightning_mlp/model.py": {"itertools", "torch", "lightning", "keras_like"},
     "keras_like/optimizers.py": {"torch"},
+    "keras_like/initializers.py": {"math", "torch"},
+    "keras_like/normalization.py": {"torch"},
+    "keras_like/padding.py": {"math", "torch"},
 }
 
 

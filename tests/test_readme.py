@@ -46,7 +46,7 @@ def build():
 
 
 def test_there_are_commands_to_test():
-    assert len([line for line in COMMANDS if line.startswith("python")]) == 19
+    assert len([line for line in COMMANDS if line.startswith("python")]) == 21
     assert {"make run", "make test"} <= set(COMMANDS)
 
 
@@ -65,7 +65,9 @@ WITH_A_MODEL = {
 ALONE = [
     line
     for line in COMMANDS
-    if line.startswith("python") and "gpu" not in line and not any(command in line for command in WITH_A_MODEL)
+    if line.startswith("python")
+    and not re.search("gpu|my_pair", line)
+    and not any(command in line for command in WITH_A_MODEL)
 ]
 
 
@@ -81,6 +83,14 @@ def test_a_command_of_the_readme_runs(line, tmp_path):
     ended = run_python(*shlex.split(line)[1:], *quick, cwd=tmp_path)
     assert ended.status == (1 if "torch-adam" in line else 0), ended
     assert any((tmp_path / "run").iterdir())
+
+
+def test_the_template_of_a_pair_file_passes_as_it_is(tmp_path):
+    new, check = (line for line in COMMANDS if "my_pair" in line)
+    assert run_python(*shlex.split(new)[1:], cwd=tmp_path).status == 0
+    ended = run_python(*shlex.split(check)[1:], cwd=tmp_path)
+    assert ended.status == 0 and "PARITY: Keras and Lightning agree on my_pair" in ended.out, ended.out
+    assert any((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.parametrize("command", WITH_A_MODEL)

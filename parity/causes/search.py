@@ -5,6 +5,7 @@ from dataclasses import replace
 from parity.causes import architecture, data, forward, gradients, initial_weights, lockstep, loss, metrics, optimizer
 from parity.causes.hypothesis import Evidence, Hypothesis
 from parity.ladder.climb import Climb
+from parity.pair import Settings
 from parity.rungs.check import Check
 
 # A cause that leaves more than a tenth of the gap is not the cause.
@@ -28,6 +29,8 @@ def explain(climb: Climb) -> list[Check]:
     Two experiments that are not the same say themselves what differs: the cause of the next failure is searched for.
     """
     checks = climb.checks
+    if isinstance(climb.asked, Settings):  # a pair file's causes are not searched for yet
+        return checks
     for index, check in enumerate(checks):
         if check.status == "fail" and check.rung != "experiment":
             part = next(part for part, judged in climb.judgements.items() if check in judged)

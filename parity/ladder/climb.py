@@ -9,8 +9,9 @@ from pathlib import Path
 from mlp_spec.experiment import Experiment
 from mlp_spec.support.errors import ProjectError
 from parity import process
+from parity.pair import Settings
 from parity.process import Follow, Side, ask
-from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, NAMES, REFERENCE_PARTS, Task
+from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, NAMES, REFERENCE_PARTS, Task, parts_of
 from parity.rungs import NEEDED, own_rung, rungs_of
 from parity.rungs.check import Check, Context
 
@@ -26,7 +27,7 @@ class Climb:
     # reference, candidate: what Keras and Lightning have answered
     reference: Side = field(default_factory=Side)
     candidate: Side = field(default_factory=Side)
-    asked: Experiment | None = None  # the experiment that was asked for
+    asked: Experiment | Settings | None = None  # what was asked for
     # called with each part that is judged, and its checks
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None
     judgements: dict[str, list[Check]] = field(default_factory=dict)  # the checks by part
@@ -77,7 +78,7 @@ class Climb:
         return self
 
 
-def judge(part: str, reference: Side, candidate: Side, asked: Experiment | None) -> list[Check]:
+def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Settings | None) -> list[Check]:
     """Judges one part; what could not be answered is an error of its first rung, never a pass."""
     first = own_rung(part).name
     for side, name, needed in ((reference, KERAS, (part, *NEEDED.get(part, ()))), (candidate, LIGHTNING, (part,))):
@@ -116,12 +117,13 @@ def record_reference(task: Task, folder: Path, stall: float) -> tuple[Side, Task
         folder: where tasks and logs are left.
         stall: how many seconds a process may be silent.
     """
-    task = replace(task, parts=REFERENCE_PARTS, pair=task.pair.for_reference())
+    task = replace(task, parts=parts_of(task.pair, REFERENCE_PARTS), pair=task.pair.for_reference())
     reference = ask(KERAS, task, task.write(folder / "keras.json"), stall)
     if "facts" not in reference.parts:
         return reference, task
     pair = task.pair.for_candidate(reference.parts["facts"].experiment)
-    return reference, replace(task, pair=pair, parts=CANDIDATE_PARTS, reference_dir=task.output_dir)
+    parts = parts_of(pair, CANDIDATE_PARTS)
+    return reference, replace(task, pair=pair, parts=parts, reference_dir=task.output_dir)
 
 
 def climb_with(reference: Side, task: Task, folder: Path, stall: float, stop_early: bool = False) -> Climb:
@@ -178,7 +180,7 @@ def climb_both(
             if part == "interchange" and "facts" in reference.parts and can_run_together(reference):
                 ready.set()
 
-        first = replace(task, parts=REFERENCE_PARTS, pair=task.pair.for_reference())
+        first = replace(task, parts=parts_of(task.pair, REFERENCE_PARTS), pair=task.pair.for_reference())
         path = first.write(folder / "keras.json")
         asking = pool.submit(ask, KERAS, first, path, stall, climb.then_judge(follow(KERAS)), arrived, reference)
         asking.add_done_callback(lambda _: ready.set())
@@ -190,7 +192,7 @@ def climb_both(
                 return climb
             second = replace(
                 task,
-                parts=CANDIDATE_PARTS,
+                parts=parts_of(task.pair, CANDIDATE_PARTS),
                 pair=task.pair.for_candidate(reference.parts["facts"].experiment),
                 accelerator=accelerator,
                 output_dir=str(folder / LIGHTNING),
@@ -209,7 +211,7 @@ def climb_both(
         finally:
             wait([asking])
             process.STOPPING.clear()
-    return climb.finish(CANDIDATE_PARTS)
+    return climb.finish(second.parts)
 
 
 def can_run_together(reference: Side) -> bool:

@@ -114,8 +114,10 @@ class Progress:
 
         def on_event(event: dict) -> None:
             """Shows one event of the process."""
+            nonlocal epochs
             kind = event["event"]
             if kind == "start":
+                epochs = event.get("epochs", epochs)
                 self.print_sample_note(event["dataset"])
                 row.text = f"training on {event['dataset']} on {event['device']}"
             elif kind == "begin":

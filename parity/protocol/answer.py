@@ -68,12 +68,27 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         if task.seeds:
             take_share(task.seeds)
         if set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}:
-            session = open_session(task)
+            session = open_pair(task, open_session)
             return answer_parts(task, import_module(f"{package}.answer").PARTS, session, session.experiment)
         module = "parity.traps.evaluate" if task.snippets else f"{package}.{'seeds' if task.seeds else 'convert'}"
         return answer_parts(task, import_module(module).PARTS, task, None)
 
     return command.run(answer)
+
+
+def open_pair(task: Task, open_session: Callable[[Task], Session]) -> Session:
+    """Opens a session; what a pair file's own code raises meanwhile is the user's to mend, and told in one line.
+
+    Raises:
+        UserError: a pair file cannot be used.
+        Exception: whatever the lab's own code raises.
+    """
+    try:
+        return open_session(task)
+    except Exception as error:
+        if not task.pair.file:
+            raise
+        raise UserError(explain_error(error)) from error
 
 
 def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experiment: Experiment | None) -> None:

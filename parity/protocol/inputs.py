@@ -40,15 +40,26 @@ class Variant:
     kind: str
     number: int  # which one, so that equal kinds differ
 
-    def weights(self, table: Table, weights: Arrays, seed: int) -> Arrays:
-        """Returns the start: kernels one unit in the last place away where the variant is `nudged`."""
+    def weights(self, table: Table, weights: Arrays, seed: int, of_all: int = 0) -> Arrays:
+        """Returns the start: kernels a unit in the last place away where the variant is `nudged`.
+
+        Args:
+            table: the tensors.
+            weights: by path.
+            seed: of the experiment.
+            of_all: if not 0, all tensors are moved, by so many units.
+        """
         if self.kind != "nudged":
             return weights
         generator = np.random.default_rng([seed, STREAMS["nudge"], self.number])
-        return {
-            tensor.path: nudge(weights[tensor.path], generator) if tensor.role in KERNELS else weights[tensor.path]
-            for tensor in table
-        }
+        moved = [tensor.path for tensor in table if of_all or tensor.role in KERNELS]
+        return {**weights, **{path: nudge(weights[path], generator, of_all or 1) for path in moved}}
+
+    def inputs(self, images: np.ndarray, seed: int, units: int) -> np.ndarray:
+        """Returns inputs some units in the last place away where the variant is `nudged`; whole numbers stay."""
+        if self.kind != "nudged" or images.dtype.kind != "f":
+            return images
+        return nudge(images, np.random.default_rng([seed, STREAMS["nudge"], self.number, 1]), units)
 
     def order(self, order: np.ndarray, batch_size: int, seed: int, epoch: int = 0) -> np.ndarray:
         """Returns the order (samples,): rows of each batch change places where the variant is `permuted`."""
@@ -64,11 +75,13 @@ def variants() -> list[Variant]:
     return [Variant(kind, number) for number, kind in enumerate(VARIANTS)]
 
 
-def nudge(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Moves every value by one unit in the last place, up or down."""
+def nudge(array: np.ndarray, generator: np.random.Generator, units: int = 1) -> np.ndarray:
+    """Moves every value by units in the last place, up or down."""
     upwards = generator.random(array.shape) < 0.5
     away = np.where(upwards, np.array(np.inf, array.dtype), np.array(-np.inf, array.dtype))
-    return np.nextafter(array, away)
+    if units == 1:
+        return np.nextafter(array, away)
+    return array + np.where(upwards, units, -units).astype(array.dtype) * np.spacing(array)
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,11 @@ def initial_draws(table: Table) -> int:
     return max(FEWEST_DRAWS, min(MOST_DRAWS, math.ceil(INITIAL_VALUES / smallest)))
 
 
+# What is drawn anew for a case "with biases", by role: from where to where.
+DRAWN = {**dict.fromkeys(BIASES, (-0.5, 0.5)), "moving_mean": (-0.5, 0.5)}
+DRAWN |= dict.fromkeys(("gamma", "moving_variance"), (0.5, 1.5))
+
+
 @dataclass(frozen=True)
 class Case:
     """One batch under one set of weights, for the rungs forward, loss and gradients."""
@@ -118,15 +136,15 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     Args:
         table: the tensors.
         start: weights by path.
-        images: (N, inputs) float32 in [0, 1]; N at least CASE_BATCH.
-        labels: (N,) int64.
+        images: (N, ...), such as (N, inputs) float32 in [0, 1]; N at least CASE_BATCH. Whole numbers stay as they are.
+        labels: (N, ...), such as (N,) int64.
     """
     generator = np.random.default_rng(STREAMS["cases"])
     images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
     roles = {tensor.path: tensor.role for tensor in table}
     *_, last = (tensor.path for tensor in table if tensor.role in KERNELS)
     biased = {
-        path: (generator.uniform(-0.5, 0.5, array.shape).astype(array.dtype) if roles[path] in BIASES else array)
+        path: generator.uniform(*DRAWN[roles[path]], array.shape).astype(array.dtype) if roles[path] in DRAWN else array
         for path, array in start.items()
     }
     wide = {path: array * (8 if roles[path] in KERNELS else 1) for path, array in biased.items()}
@@ -134,13 +152,17 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     sharp = {path: array * (60 if path == last else 1) for path, array in biased.items()}
     ramp = np.linspace(-1, 1, images.size, dtype=np.float32).reshape(images.shape)
     noise = generator.standard_normal(images.shape).astype(np.float32)
-    alike = np.full_like(labels, labels[0])
-    every_second = (np.arange(len(images)) % 2)[:, None].astype(np.float32)
-    return {
+    alike = np.broadcast_to(labels[:1], labels.shape).copy()
+    every_second = (np.arange(len(images)) % 2).reshape(-1, *[1] * (images.ndim - 1)).astype(np.float32)
+    ordinary = {
         "the start": Case(start, images, labels),
         "with biases": Case(biased, images, labels),
         "eight times the weights": Case(wide, images, labels),
         "saturated output": Case(sharp, images, labels),
+    }
+    if images.dtype.kind != "f":  # what is looked up must be there
+        return ordinary
+    return ordinary | {
         "negative and large inputs": Case(biased, ramp * 4 + noise, labels),
         "one class, empty images": Case(biased, images * every_second, alike),
     }
@@ -148,8 +170,8 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
 
 def replay_start(table: Table, start: Arrays) -> Arrays:
     """Returns the replay's start: every second weight is 0, so that its steps show with all their digits."""
-    weights = {}
-    for tensor in table:
+    weights = {tensor.path: start[tensor.path] for tensor in table if not tensor.trained}
+    for tensor in (tensor for tensor in table if tensor.trained):
         array = start[tensor.path]
         flat = array.copy().ravel() if tensor.role in KERNELS else np.full(array.size, 0.05, array.dtype)
         flat[::2] = 0

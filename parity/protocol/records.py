@@ -70,6 +70,7 @@ class Facts(Record):
     # candidate, candidate_datamodule: what stands in place of ours
     candidate: str | None = None
     candidate_datamodule: str | None = None
+    rates: list[float] = field(default_factory=list)  # of the layers that drop by chance, which are set to 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ class Run:
 
     losses: np.ndarray
     curves: Curves
+    final: Arrays = field(default_factory=dict)  # its last weights by path
 
 
 @dataclass(frozen=True, kw_only=True)

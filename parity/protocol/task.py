@@ -29,6 +29,11 @@ REFERENCE_PARTS = (
 )  # fmt: skip
 
 
+def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the parts that a pair is asked, of all; the means of a pair file's metrics are not compared."""
+    return tuple(part for part in parts if part != "metrics" or not pair.file)
+
+
 @dataclass(frozen=True)
 class SeedsTask:
     """Which seeds are trained, and where their results go."""

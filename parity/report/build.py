@@ -62,7 +62,7 @@ def describe_side(side: Side) -> dict | None:
         "device": facts.device,
         "parameters": facts.parameters,
         "layers": [vars(layer) for layer in facts.layers],
-        "history": {name: trained.curves[name].tolist() for name in CURVES},
+        "history": {name: trained.curves[name].tolist() for name in CURVES if name in trained.curves},
         "epoch_seconds": trained.epoch_seconds,
     }
 

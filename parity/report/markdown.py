@@ -57,7 +57,7 @@ def render(report: dict) -> str:
     """Renders the report."""
     histories = {name: side["history"] for name, side in report["sides"].items() if side}
     epochs = {len(curve) for history in histories.values() for curve in history.values()}
-    complete = len(histories) == 2 and len(epochs) == 1
+    complete = len(histories) == 2 and len(epochs) == 1 and all(map(set(CURVES).issubset, histories.values()))
     return render_template(
         TEMPLATE,
         report=report,

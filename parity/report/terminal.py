@@ -20,8 +20,9 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     console.print(build_table(report["checks"]))
     failed = [check for check in report["checks"] if check["status"] == "fail"]
     undecided = [check for check in report["checks"] if check["status"] == "error"]
-    for check in undecided:
-        console.print(Text(f"\n{full_name(check)}: {check['detail']}", style=COLOURS["error"] if failed else ""))
+    for detail in dict.fromkeys(check["detail"] for check in undecided):  # one error, once
+        names = ", ".join(full_name(check) for check in undecided if check["detail"] == detail)
+        console.print(Text(f"\n{names}: {detail}", style=COLOURS["error"] if failed else ""))
     # the first failure, and (where experiments differ, the next) one whose cause was searched for
     explained = failed[:1] + [check for check in failed[1:] if check["cause"]]
     if others := [full_name(check) for check in failed if check not in explained]:
@@ -30,8 +31,9 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
         console.print(Text(f"\n{full_name(check)}: {check['detail']}"))
         if check["cause"]:
             console.print(Text(describe_cause(check["cause"]), style="bold"))
+    ending = "html" if "model" in report["experiment"] else "md"
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
-    console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)
+    console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.{ending}"), soft_wrap=True)
     console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]), soft_wrap=True)
 
 

@@ -21,10 +21,11 @@ def publish(
     from parity.report.page.render import render
 
     write_json(folder / "report.json", report)
-    if all(report["sides"].values()):
-        curves.draw(report, folder / "curves.png")
     write_text(folder / "report.md", markdown.render(report))
-    write_text(folder / "report.html", render(report, keras, lightning))
+    if "model" in report["experiment"]:  # pictures are of the lab's digits
+        if all(report["sides"].values()):
+            curves.draw(report, folder / "curves.png")
+        write_text(folder / "report.html", render(report, keras, lightning))
     if form == "json":
         print((folder / "report.json").read_text(encoding="utf-8"), end="")
     else:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mlp_spec.experiment import Experiment
+from parity.pair import Settings
 from parity.protocol.records import Facts, Floor
 
 # A gap of this many times the noise floor fails. Measured on the full MNIST, two frameworks stay below one floor;
@@ -55,7 +56,12 @@ class Context:
 
     facts: Facts  # the reference's
     floor: Floor | None = None  # the runs that measure the noise floor of its free run; None where they are not needed
-    asked: Experiment | None = None  # the experiment that was asked for
+    asked: Experiment | Settings | None = None  # what was asked for
+
+    @property
+    def is_lab(self) -> bool:
+        """Says whether the lab's pair is judged; a pair file's layers, curves and outputs may be of any kind."""
+        return "model" in self.facts.experiment
 
 
 def judged(passed: bool) -> str:

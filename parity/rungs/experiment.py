@@ -1,15 +1,40 @@
 """The rung experiment: do both run the same?"""
 
-from mlp_spec.experiment import Experiment, differences
+from mlp_spec.experiment import differences
+from parity.pair import Settings, experiment_from
 from parity.protocol.records import Facts
 from parity.rungs.check import Check, Context, judged
 
 
 def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
     """Checks that both ran the same experiment, and Lightning the one that was asked for."""
-    ours, theirs = (Experiment.from_dict(facts.experiment) for facts in (reference, candidate))
+    ours, theirs = (experiment_from(facts.experiment) for facts in (reference, candidate))
+    if isinstance(ours, Settings):
+        return [*compare_batches(reference, candidate), compare_rates(reference, candidate)]
     different = [f"Keras has {text}" for text in differences(ours, theirs)]
     different += [f"asked for {text} in Lightning" for text in differences(context.asked, theirs)]
     same = not different and {reference.experiment_hash, candidate.experiment_hash} == {ours.hash}
     detail = "; ".join(different) or f"both ran {ours.run_id}"
     return [Check("same-experiment", "experiment", judged(same), len(different), 0, detail)]
+
+
+def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
+    """Checks that the user's own loader cuts batches as Keras does; it is given Keras's all the same."""
+    theirs = candidate.data["train"]
+    ours = reference.experiment["training"]["batch_size"]
+    detail = f"Keras's batches have {ours} rows, the training loader's {theirs['batch_size']}"
+    if theirs["batch_size"] != ours:
+        detail += "; BATCH_SIZE in the pair file says what Keras trains with"
+    same = theirs["batch_size"] == ours
+    checks = [Check("batch-size", "experiment", judged(same), theirs["batch_size"], ours, detail)]
+    if theirs["drop_last"] and theirs["samples"] % ours:
+        detail = f"the loader leaves out the last {theirs['samples'] % ours} rows (drop_last); Keras trains on them"
+        checks.append(Check("last-batch", "experiment", "fail", theirs["samples"] % ours, 0, detail))
+    return checks
+
+
+def compare_rates(reference: Facts, candidate: Facts) -> Check:
+    """Checks the rates of the layers that drop by chance; they are 0 while both are compared."""
+    ours, theirs = (" ".join(f"{rate:g}" for rate in facts.rates) or "none" for facts in (reference, candidate))
+    detail = f"Keras {ours}, candidate {theirs}; all are set to 0 for the rungs below: their masks are not compared"
+    return Check("rates-of-dropout", "experiment", judged(ours == theirs), theirs, ours, detail)

@@ -12,7 +12,7 @@ import numpy as np
 from mlp_spec.runs.folder import CURVES
 from parity.protocol.inputs import HORIZON
 from parity.protocol.records import Restarts, Steps
-from parity.rungs.check import MULTIPLE, ULPS, Check, Context, distance, epsilon, judged, missing
+from parity.rungs.check import MULTIPLE, ULPS, Check, Context, compare, distance, epsilon, judged, missing, worst
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"
@@ -38,6 +38,8 @@ def judge_free_run(reference: Steps, candidate: Steps, context: Context) -> list
         check = replace(check, status="info" if check.status == "pass" else check.status, detail=detail)
     steps = max(1, len(ours) // plan.epochs)
     epochs = min(plan.epochs, horizon // steps)
+    if not context.is_lab:  # a pair file's module logs what it likes
+        return [check, compare_final(reference, candidate, context), check_weights(reference, candidate)]
     return [
         check,
         *check_curves(reference, candidate, context, epochs),
@@ -178,6 +180,22 @@ def check_final(reference: Steps, candidate: Steps, context: Context, judged_epo
     limit = math.ceil(FINAL_DEVIATIONS * math.sqrt(2 * samples * p * (1 - p)))
     detail += f"; beyond the horizon, limit in images: {FINAL_DEVIATIONS} standard deviations of two independent runs"
     return Check(subject, RUNG, judged(measured <= limit), measured, limit, detail)
+
+
+def compare_final(reference: Steps, candidate: Steps, context: Context) -> Check:
+    """Checks every tensor after the free run, statistics too, against the floor of that tensor."""
+    subject, runs = "tensors-after-training", [run.final for run in context.floor.variants]
+    if context.floor.horizon_reached:
+        return Check(
+            subject, RUNG, "info", None, None, "the reference's own runs departed from each other before the end"
+        )
+    gaps = [
+        compare(path, ours, candidate.final[path], [run[path] for run in runs])
+        for path, ours in reference.final.items()
+        if path in candidate.final
+    ]
+    detail = f"each against the reference's own departure in {len(runs)} runs, 10 times"
+    return worst(subject, RUNG, gaps, detail)
 
 
 def check_weights(reference: Steps, candidate: Steps) -> Check:

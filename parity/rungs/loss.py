@@ -28,7 +28,7 @@ def judge(reference: Cases, candidate: Cases, context: Context) -> list[Check]:
 
 def without_clipping(reference: Cases, context: Context) -> tuple[Cases, list[Check]]:
     """Returns the reference's answers with what its backend clips replaced by the unclipped, and a note for each."""
-    if context.facts.backend == "tensorflow":
+    if context.facts.backend == "tensorflow" or not context.is_lab:
         return reference, []
     answers, variants, notes = dict(reference.answers), [dict(variant) for variant in reference.variants], []
     model = numpy_mlp.Model(context.facts.experiment["model"]["activation"])

@@ -89,7 +89,7 @@ def sweep(options: FaultFlags) -> int:
             progress.print(f"recording Keras's {preset} ...")
             references[preset] = sweeps.record(PRESETS[preset], data_folder, options, folder / f"reference-{preset}")
             if errors := references[preset][0].errors:
-                raise UserError("the reference could not be recorded: " + "; ".join(errors.values()))
+                raise UserError("the reference could not be recorded: " + "; ".join(dict.fromkeys(errors.values())))
 
     rows = sweeps.run(
         faults,

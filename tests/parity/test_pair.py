@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from mlp_spec.experiment import PRESETS, DataSpec
+from mlp_spec.experiment import PRESETS, DataSpec, TrainingSpec
 from mlp_spec.optimizers import Adam, TorchAdam
-from parity.pair import Pair
+from parity.pair import Pair, Settings, UserData
 
 BIGGER = PRESETS["bigger"]
 TORCH = replace(BIGGER, training=replace(BIGGER.training, optimizer=TorchAdam(learning_rate=0.002)))
@@ -19,10 +19,20 @@ TORCH = replace(BIGGER, training=replace(BIGGER.training, optimizer=TorchAdam(le
         Pair(PRESETS["small"]),
         Pair(BIGGER, "mnist", "/folder with/größe", "ref.py:build", "port:Mine", "port:Data", 100, compiled=True),
         Pair(TORCH),
+        Pair(Settings("mine", "0" * 64, TrainingSpec(epochs=7, precision="float64"), {"epochs": 7}), file="mine.py"),
+        Pair(Settings("mine", "1" * 64, data=UserData("rows")), file="mine.py"),
     ],
 )
 def test_a_pair_is_plain_json_and_comes_back(pair):
     assert Pair.from_dict(json.loads(json.dumps(pair.to_dict()))) == pair
+
+
+def test_a_pair_files_settings_are_told_by_file_and_numbers():
+    one = Settings("mine", "0" * 64)
+    assert one.run_id == f"mine-s0-{one.hash}" and "optimizer" not in one.to_dict()["training"]
+    assert len({one.hash, Settings("mine", "1" * 64).hash, replace(one, training=TrainingSpec(seed=1)).hash}) == 3
+    asked = Pair(one, file="mine.py").for_candidate(replace(one, training=TrainingSpec(batch_size=7)).to_dict())
+    assert asked.experiment.training.batch_size == 7 and asked.for_reference() == asked
 
 
 def test_a_pair_with_an_unknown_field_is_refused():

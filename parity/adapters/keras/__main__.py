@@ -4,6 +4,17 @@ import sys
 
 from parity.adapters.keras.reference import Reference
 from parity.protocol.answer import main
+from parity.protocol.task import Task
+
+
+def open_session(task: Task) -> Reference:
+    """Returns the side of the lab's pair, or of a pair file."""
+    if not task.pair.file:
+        return Reference(task)
+    from parity.adapters.keras.user import UserReference
+
+    return UserReference(task)
+
 
 if __name__ == "__main__":
-    sys.exit(main("parity.adapters.keras", Reference))
+    sys.exit(main("parity.adapters.keras", open_session))

@@ -4,6 +4,7 @@ Everything is measured through `model.fit` and `model.predict`, on the model tha
 part is measured once as it is, and again for every variant that differs in rounding only.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gr
 from parity.adapters.keras.reference import Reference
 from parity.adapters.keras.tensors import load_weights, read_moments, read_state, read_weights, trained_paths
 from parity.protocol import inputs, records
-from parity.protocol.answer import describe_batches, fingerprint, report_epoch, shorten, stack
+from parity.protocol.answer import describe_batches, report_epoch, shorten, stack
 from parity.protocol.inputs import Case
 from parity.protocol.task import send
 from parity.protocol.tensors import Arrays
@@ -26,9 +27,11 @@ EVAL_BATCH = 1000
 
 def answer_facts(reference: Reference) -> records.Facts:
     """Describes data, layers, initialisers, versions."""
-    arrays, digits = reference.arrays, reference.digits
-    layers = [layer for layer, _ in tensors.layers_with_tensors(reference.first)]
-    initializers = [getattr(layer, f"{kind}_initializer") for layer in layers for kind in ("kernel", "bias")]
+    initializers = [
+        getattr(layer, f"{value.name}_initializer")
+        for layer, _ in tensors.layers_with_tensors(reference.first)
+        for value in layer.weights
+    ]
     return records.Facts(
         framework="keras",
         backend=reference.task.backend,
@@ -36,20 +39,18 @@ def answer_facts(reference: Reference) -> records.Facts:
         device=reference.device,
         environment=environment.describe("keras", reference.task.backend, "numpy"),
         experiment=reference.experiment.to_dict(),
-        data={
-            "train": fingerprint(arrays.x_train, digits.train_labels),
-            "test": fingerprint(arrays.x_test, digits.test_labels),
-        },
-        data_source=digits.source,
+        data=reference.describe_data(),
+        data_source=reference.source,
         plan=reference.plan,
-        layers=tensors.describe_layers(reference.first),
-        parameters=reference.first.count_params(),
+        layers=reference.describe_layers(),
+        parameters=sum(math.prod(tensor.shape) for tensor in reference.table if tensor.trained),
         initializers={
             tensor.path: tensors.describe_initializer(initializer)
             for tensor, initializer in zip(reference.table, initializers, strict=True)
         },
         tensors=reference.table,
         start=reference.start,
+        rates=reference.rates,
     )
 
 
@@ -61,16 +62,14 @@ def answer_initial_weights(reference: Reference) -> records.Draws:
 
 def answer_cases(reference: Reference) -> records.Cases:
     """Answers every case, and every case again as each variant has it."""
-    images = reference.arrays.x_train[: inputs.CASE_BATCH]
-    labels = reference.digits.train_labels[: len(images)].astype(np.int64)
-    cases = inputs.cases(reference.table, reference.start, images, labels)
+    cases = inputs.cases(reference.table, reference.start, *reference.case_batch())
     answers, variants = {}, [{} for _ in inputs.variants()]
     for name, case in cases.items():
         answers[name] = answer_case(reference, case)
         for variant, varied in zip(inputs.variants(), variants, strict=True):
             order = variant.order(np.arange(len(case.images)), len(case.images), reference.seed)
-            weights = reference.varied(variant, case.weights)
-            answer = answer_case(reference, Case(weights, case.images[order], case.labels[order]))
+            weights, images = reference.varied(variant, case.weights), reference.varied_inputs(variant, case.images)
+            answer = answer_case(reference, Case(weights, images[order], case.labels[order]))
             varied[name] = replace(answer, probabilities=answer.probabilities[np.argsort(order)])
     return records.Cases(answers=answers, cases=cases, variants=variants)
 
@@ -79,13 +78,11 @@ def answer_case(reference: Reference, case: Case) -> records.Answer:
     """Puts one batch through `predict` and `fit`."""
     model, size = reference.recorder, len(case.images)
     load_weights(model, reference.table, case.weights)
-    indices = reference.arrays.y_train.ndim == 1
-    classes = reference.experiment.model.num_classes
-    labels = case.labels if indices else np.eye(classes, dtype=np.float32)[case.labels]
-    probabilities = model.predict(case.images, batch_size=size, verbose=0)
+    labels = reference.targets(case.labels)
+    probabilities = reference.output_of(model.predict(case.images, batch_size=size, verbose=0))
     model.fit(case.images, labels, batch_size=size, shuffle=False, verbose=0)
     gradients = dict(zip(trained_paths(reference.table), model.optimizer.gradients(), strict=True))
-    return records.Answer(np.asarray(probabilities), recorded_losses(model), gradients)
+    return records.Answer(probabilities, recorded_losses(model), gradients)
 
 
 def answer_optimizer(reference: Reference) -> records.Replay:
@@ -112,9 +109,15 @@ def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
     """Replays from a start: by path, (REPLAY_STEPS, values + 1)."""
     reference.load(model, start)
     steps = []
-    after_batch = AfterBatch(lambda: steps.append(shorten(read_weights(model, reference.table))))
-    images, labels = (array[: inputs.REPLAY_STEPS] for array in (reference.arrays.x_train, reference.arrays.y_train))
-    model.fit(images, labels, batch_size=1, shuffle=False, verbose=0, callbacks=[after_batch])
+    trained = trained_paths(reference.table)
+
+    def keep() -> None:
+        weights = read_weights(model, reference.table)
+        steps.append(shorten({path: weights[path] for path in trained}))
+
+    rows = np.arange(inputs.REPLAY_STEPS) % len(reference.arrays.x_train)
+    images, labels = reference.arrays.x_train[rows], reference.arrays.y_train[rows]
+    model.fit(images, labels, batch_size=1, shuffle=False, verbose=0, callbacks=[AfterBatch(keep)])
     return stack(steps)
 
 
@@ -171,19 +174,11 @@ def answer_lockstep(reference: Reference) -> records.Steps:
         curves=curves(results),
         final=read_weights(model, table),
         snapshots=snapshots,
-        batches=[first_batches(reference, epoch) for epoch in range(reference.plan.epochs)],
+        batches=[kept for epoch in range(reference.plan.epochs) if (kept := reference.first_batches(epoch))],
         epoch_seconds=results.epoch_seconds,
         startup_seconds=results.startup_seconds,
     )
     return reference.free_run
-
-
-def first_batches(reference: Reference, epoch: int) -> records.Batches:
-    """Keeps the pixels of the first batches of an epoch: causes are searched for with them."""
-    steps = inputs.SIMULATED_STEPS if epoch == 0 else inputs.SIMULATED_RESTART
-    rows = reference.order(epoch)[: steps * reference.batch_size]
-    images, labels = reference.digits.train_images, reference.digits.train_labels
-    return records.Batches(images[rows].reshape(len(rows), -1), labels[rows])
 
 
 def answer_floor(reference: Reference) -> records.Floor:
@@ -202,7 +197,7 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
         )  # fmt: skip
         losses.append(recorded_losses(reference.twin))
         send("alive", what=f"noise floor, run {variant.number + 1}, epoch {epoch + 1}")
-        run = records.Run(np.concatenate(losses), curves(results))
+        run = records.Run(np.concatenate(losses), curves(results), read_weights(reference.twin, reference.table))
         if has_departed(run, reference):
             break
     return run
@@ -229,7 +224,7 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
 
     def before(epoch: int) -> None:
         weights = reference.trained.snapshots[epoch].weights
-        varied = variant.weights(reference.table, weights, reference.seed + epoch)
+        varied = reference.varied(variant, weights, reference.seed + epoch)
         reference.load(twin, varied, reference.states[epoch])
 
     def after(results: Results) -> None:
@@ -245,16 +240,15 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
 
 def answer_interchange(reference: Reference) -> records.Predictions:
     """Predicts the test images with the trained weights."""
-    final, digits = reference.trained.final, reference.digits
+    final = reference.trained.final
 
     def predict(weights: Arrays) -> np.ndarray:
         load_weights(reference.model, reference.table, weights)
-        return np.asarray(reference.model.predict(reference.arrays.x_test, batch_size=EVAL_BATCH, verbose=0))
+        return reference.output_of(reference.model.predict(reference.arrays.x_test, batch_size=EVAL_BATCH, verbose=0))
 
     return records.Predictions(
         weights=final,
-        labels=digits.test_labels.astype(np.int64),
-        images=digits.test_images.reshape(len(digits.test_labels), -1),  # to be looked at in reports
+        **reference.pictures(),
         probabilities=predict(final),
         variants=[
             predict(reference.varied(variant, final)) for variant in inputs.variants() if variant.kind == "nudged"

@@ -8,8 +8,8 @@ import numpy as np
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
-from parity.protocol.answer import Session
-from parity.protocol.records import Steps
+from parity.protocol.answer import Session, fingerprint
+from parity.protocol.records import Batches, Steps
 from parity.protocol.start import initial_weights
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
@@ -30,6 +30,8 @@ class Reference(Session):
         table: its tensors.
         start: the common start by path.
         plan: how much is trained.
+        source: where the data came from.
+        rates: of the layers that drop by chance, which are set to 0.
         free_run: what was recorded of the free run, and `states`: the optimizer's variables before each of its epochs.
     """
 
@@ -55,6 +57,7 @@ class Reference(Session):
         self.plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
         self.states: list[list[np.ndarray]] = []
         self.free_run: Steps | None = None
+        self.source, self.rates = self.digits.source, []
         send("start", device=self.device, dataset=self.digits.dataset)
 
     @property
@@ -110,7 +113,7 @@ class Reference(Session):
         from parity.adapters.keras import record
 
         model = self.build()
-        model.compile(optimizer=record.GradientRecorder(), loss=model.loss, metrics=["acc"])
+        model.compile(record.GradientRecorder(), model.loss, metrics=["acc"], jit_compile=model.jit_compile)
         model.optimizer.build(model.trainable_variables)
         record.record_losses(model, 1)
         record.cut_beforehand(model)
@@ -121,13 +124,49 @@ class Reference(Session):
         from parity.adapters.keras import tensors
 
         tensors.load_weights(model, self.table, weights)
-        if state is None:  # everything from 0, except the learning rate
-            rate = model.optimizer.learning_rate
-            state = [
-                value if variable is rate else np.zeros_like(value)
-                for variable, value in zip(model.optimizer.variables, tensors.read_state(model), strict=True)
-            ]
+        if state is None:  # that of an optimizer that has not stepped: the first load comes before
+            state = vars(model).setdefault("untrained_state", tensors.read_state(model))
         tensors.load_state(model, state)
+
+    def describe_data(self) -> dict[str, dict]:
+        """Describes the arrays of both splits."""
+        arrays, digits = self.arrays, self.digits
+        return {
+            "train": fingerprint(arrays.x_train, digits.train_labels),
+            "test": fingerprint(arrays.x_test, digits.test_labels),
+        }
+
+    def describe_layers(self) -> list:
+        """Describes the dense layers."""
+        from parity.adapters.keras import tensors
+
+        return tensors.describe_layers(self.first)
+
+    def case_batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the images (CASE_BATCH, 784) and labels (CASE_BATCH,) that the cases are made of."""
+        images = self.arrays.x_train[: inputs.CASE_BATCH]
+        return images, self.digits.train_labels[: len(images)].astype(np.int64)
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """Returns class indices as `fit` takes them."""
+        return labels if self.arrays.y_train.ndim == 1 else np.eye(10, dtype=np.float32)[labels]
+
+    def first_batches(self, epoch: int) -> Batches | None:
+        """Keeps the pixels of the first batches of an epoch: causes are searched for with them."""
+        steps = inputs.SIMULATED_STEPS if epoch == 0 else inputs.SIMULATED_RESTART
+        rows = self.order(epoch)[: steps * self.batch_size]
+        images, labels = self.digits.train_images, self.digits.train_labels
+        return Batches(images[rows].reshape(len(rows), -1), labels[rows])
+
+    def output_of(self, prediction) -> np.ndarray:
+        """Returns what the model predicted as it is compared: probabilities."""
+        return np.asarray(prediction)
+
+    def pictures(self) -> dict:
+        """Returns what was predicted, to be looked at in reports: test images (N, 784) uint8 and labels (N,)."""
+        digits = self.digits
+        images = digits.test_images.reshape(len(digits.test_labels), -1)
+        return {"labels": digits.test_labels.astype(np.int64), "images": images}
 
     def order(self, epoch: int) -> np.ndarray:
         """Returns the prescribed order of an epoch."""
@@ -140,9 +179,13 @@ class Reference(Session):
             return order
         return lambda epoch: variant.order(order(epoch), self.batch_size, self.seed, epoch)
 
-    def varied(self, variant: inputs.Variant, weights: Arrays) -> Arrays:
+    def varied(self, variant: inputs.Variant, weights: Arrays, seed: int | None = None) -> Arrays:
         """Returns weights by path as a variant has them."""
-        return variant.weights(self.table, weights, self.seed)
+        return variant.weights(self.table, weights, self.seed if seed is None else seed)
+
+    def varied_inputs(self, variant: inputs.Variant, images: np.ndarray) -> np.ndarray:
+        """Returns a case's inputs as a variant has them: pixels stay as they are."""
+        return images
 
     def fit(self, model, results: Results, epochs: int, arrays=None, **options) -> None:
         """Trains by the lab's `fit` up to a number of epochs; see `keras_reference.train.fit`."""

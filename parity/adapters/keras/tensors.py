@@ -8,6 +8,12 @@ from mlp_spec.support.errors import UserError
 from parity.protocol.layers import Layer
 from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
 
+# Layers that drop or add by chance.
+CHANCE = (
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout,
+    keras.layers.GaussianDropout, keras.layers.GaussianNoise,
+)  # fmt: skip
+
 
 def table_of(model) -> Table:
     """Lists the tensors of a built model, from the input to the output.
@@ -67,10 +73,28 @@ def flattened_before(layer) -> tuple[int, ...]:
     return ()
 
 
+def leaves_of(model) -> list:
+    """Returns all layers, those of models inside it in their places."""
+    return [
+        leaf for layer in model.layers for leaf in (leaves_of(layer) if isinstance(layer, keras.Model) else [layer])
+    ]
+
+
+def without_chance(model) -> list[float]:
+    """Sets the rates of the layers that drop or add by chance to 0; returns what they were, in order."""
+    rates = []
+    for layer in leaves_of(model):
+        for name in ("rate", "stddev"):
+            if isinstance(layer, CHANCE) and getattr(layer, name, None) is not None:
+                rates.append(float(getattr(layer, name)))
+                setattr(layer, name, 0.0)
+    return rates
+
+
 def describe_layers(model) -> list[Layer]:
     """Describes the layers from the model itself."""
     layers = []
-    for layer, _ in layers_with_tensors(model):
+    for layer in (layer for layer, _ in layers_with_tensors(model) if type(layer).__name__ == "Dense"):
         activation = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         layers.append(Layer(layer.name, type(layer).__name__, *layer.kernel.shape, activation, layer.count_params()))
     return layers

@@ -4,6 +4,17 @@ import sys
 
 from parity.adapters.torch.candidate import Candidate
 from parity.protocol.answer import main
+from parity.protocol.task import Task
+
+
+def open_session(task: Task) -> Candidate:
+    """Returns the side of the lab's pair, or of a pair file."""
+    if not task.pair.file:
+        return Candidate(task)
+    from parity.adapters.torch.user import UserCandidate
+
+    return UserCandidate(task)
+
 
 if __name__ == "__main__":
-    sys.exit(main("parity.adapters.torch", Candidate))
+    sys.exit(main("parity.adapters.torch", open_session))

@@ -5,12 +5,10 @@ training command, or with what a user puts in their places. What to answer comes
 """
 
 import numpy as np
-import torch
 
 from lightning_mlp import train
 from lightning_mlp.history import History
 from mlp_spec.runs import environment
-from parity.adapters.torch import describe
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.describe import optimizers_in
 from parity.adapters.torch.record import BatchRecorder, GradientInjector, GradientRecorder, WeightInjector
@@ -23,8 +21,7 @@ from parity.protocol.task import read_record, recording_path
 
 def answer_facts(candidate: Candidate) -> Facts:
     """Describes data, layers, versions."""
-    samples = candidate.samples
-    data = candidate.prepared_datamodule(order=lambda epoch: np.arange(samples))
+    data = candidate.describe_data()
     binding = candidate.bind(candidate.facts.start)
     model = binding.module
     return Facts(
@@ -33,16 +30,14 @@ def answer_facts(candidate: Candidate) -> Facts:
         device=candidate.device,
         environment=environment.describe(*train.PACKAGES),
         experiment=candidate.experiment.to_dict(),
-        data={
-            "train": describe.describe_loader(data.train_dataloader()),
-            "test": describe.describe_loader(data.val_dataloader()),
-        },
-        layers=describe.describe_layers(model, candidate.experiment.model.input_size),
+        data=data,
+        layers=candidate.describe_layers(model),
         parameters=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
         tensors=binding.table,
         start=binding.weights(),
         candidate=candidate.pair.candidate,
         candidate_datamodule=candidate.pair.candidate_datamodule,
+        rates=candidate.rates,
     )
 
 
@@ -63,16 +58,16 @@ def answer_initial_weights(candidate: Candidate) -> Draws:
 
 def answer_cases(candidate: Candidate) -> Cases:
     """Answers every case of the reference: probabilities, loss and gradients."""
-    cases = candidate.task.reference("cases").cases
-    dtype = torch.float64 if candidate.experiment.training.precision == "float64" else torch.float32
+    reference = candidate.task.reference("cases")
+    cases = reference.cases
     weights = [case.weights for case in cases.values()]
-    images = [torch.from_numpy(case.images).to(dtype) for case in cases.values()]
-    labels = [torch.from_numpy(case.labels) for case in cases.values()]
+    images = [candidate.input_of(case.images) for case in cases.values()]
+    batches = [candidate.batch_of(case.images, case.labels) for case in cases.values()]
     binding = candidate.bind(weights[0])
+    candidate.find_output(binding, reference)
     recorder = GradientRecorder(binding, unchanged=True)
     injector = WeightInjector(binding, of_batch=lambda batch: weights[batch])
-    loader = load_as_they_are(list(zip(images, labels, strict=True)))
-    candidate.fit(binding, [injector, recorder], loader=loader, limit_val_batches=0)
+    candidate.fit(binding, [injector, recorder], loader=load_as_they_are(batches), limit_val_batches=0)
     answers = {
         name: Answer(
             probabilities=candidate.predict(binding, weights[number], [images[number]]),
@@ -90,9 +85,8 @@ def answer_optimizer(candidate: Candidate) -> Replay:
     steps = len(reference.gradients)
     binding = candidate.bind(reference.start)
     injector = GradientInjector(binding, reference.gradients)
-    # the pixels do not matter: every step's gradients are replaced
-    data = candidate.build_datamodule(order=lambda epoch: np.arange(steps * candidate.batch_size) % 1000)
-    candidate.fit(binding, [injector], data=data, limit_train_batches=steps, limit_val_batches=0)
+    # every step's gradients are replaced
+    candidate.fit(binding, [injector], **candidate.replayed(steps), limit_val_batches=0)
     kinds = [type(optimizer).__name__ for optimizer in optimizers_in(candidate.build().configure_optimizers())]
     return Replay(weights=stack(injector.weights), optimizers=kinds, updates=injector.updates)
 
@@ -138,8 +132,9 @@ def answer_restarts(candidate: Candidate) -> Restarts:
 def answer_interchange(candidate: Candidate) -> Predictions:
     """Predicts the test images with the reference's trained weights, and with its own."""
     weights = candidate.task.reference("interchange").weights
-    images = [batch[0] for batch in candidate.prepared_datamodule().val_dataloader()]
+    images = list(candidate.validation_inputs())
     binding = candidate.bind(weights)
+    candidate.find_output(binding, candidate.task.reference("cases"))
     probabilities, own = candidate.predict(binding, weights, images), None
     if recording_path(candidate.task.output_dir, "lockstep").exists():
         own = candidate.predict(binding, read_record(candidate.task.output_dir, "lockstep").final, images)

@@ -23,6 +23,7 @@ class Candidate(Session):
 
     Attributes:
         device: `cpu` or `gpu`.
+        rates: of the layers that drop by chance, which are set to 0.
     """
 
     def __init__(self, task: Task):
@@ -31,7 +32,7 @@ class Candidate(Session):
 
         train.keep_compiled_code()
         super().__init__(task)
-        self.device = devices.choose(task.accelerator)
+        self.device, self.rates = devices.choose(task.accelerator), []
         train.quieten()
         train.use_threads(self.device, self.experiment)
         send("start", device=self.device, dataset=self.experiment.data.dataset)
@@ -108,6 +109,59 @@ class Candidate(Session):
         datamodule.setup("fit")
         return datamodule
 
+    def describe_data(self) -> dict[str, dict]:
+        """Describes all that the data module serves, of both splits."""
+        from parity.adapters.torch import describe
+
+        samples = self.samples
+        data = self.prepared_datamodule(order=lambda epoch: np.arange(samples))
+        loaders = {"train": data.train_dataloader(), "test": data.val_dataloader()}
+        return {split: describe.describe_loader(loader) for split, loader in loaders.items()}
+
+    def describe_layers(self, model) -> list:
+        """Describes the dense layers."""
+        from parity.adapters.torch import describe
+
+        return describe.describe_layers(model, self.experiment.model.input_size)
+
+    def input_of(self, images: np.ndarray):
+        """Turns images into what the module predicts."""
+        import torch
+
+        return torch.from_numpy(images).to(getattr(torch, self.experiment.training.precision))
+
+    def batch_of(self, images: np.ndarray, labels: np.ndarray) -> tuple:
+        """Makes a training batch."""
+        import torch
+
+        return self.input_of(images), torch.from_numpy(labels)
+
+    def replayed(self, steps: int) -> dict:
+        """Returns what `fit` trains on where only the number of steps counts: the pixels do not matter."""
+        order = np.arange(steps * self.batch_size) % 1000
+        return {"data": self.build_datamodule(order=lambda epoch: order), "limit_train_batches": steps}
+
+    def epochs(self, orders, epochs: int) -> dict:
+        """Returns what `fit` trains on: an epoch's rows in their order."""
+        return {"data": self.build_datamodule(orders, many=True), "epochs": epochs}
+
+    def rate_of(self, trainer) -> float:
+        """Returns the learning rate that Keras's moments were made with."""
+        return self.experiment.training.optimizer.learning_rate
+
+    def reporters(self) -> tuple:
+        """Returns what keeps curves and seconds of every epoch, and the callbacks that fill it and report."""
+        from lightning_mlp.history import History
+        from parity.adapters.torch.record import EpochReporter
+
+        history = History()
+        reporter = EpochReporter(history, lambda curves, seconds: report_epoch(Results(curves, seconds)))
+        return history, [history, reporter]
+
+    def validation_inputs(self) -> list:
+        """Returns the test images in batches."""
+        return [batch[0] for batch in self.prepared_datamodule().val_dataloader()]
+
     def bind(self, arrays: Arrays, seed: int | None = None):
         """Builds a module that holds the given weights, and says where it holds them."""
         from parity.adapters.torch.tensors import Binding
@@ -122,6 +176,9 @@ class Candidate(Session):
         trainer = train.make_trainer(experiment, self.device, callbacks, **options)
         trainer.fit(binding.module, train_dataloaders=loader, datamodule=data)
         binding.module.to("cpu")
+
+    def find_output(self, binding, reference) -> None:
+        """Finds what the module's output is; that of the lab is told in `predict`."""
 
     def predict(self, binding, weights: Arrays, images: list) -> np.ndarray:
         """Predicts batches by the Trainer; logits become probabilities.
@@ -154,23 +211,22 @@ class Candidate(Session):
         Returns:
             the module's binding, its history, and the batch losses (steps,).
         """
-        from lightning_mlp.history import History
-        from parity.adapters.torch.record import BatchRecorder, EpochReporter, WeightInjector
+        from parity.adapters.torch.record import BatchRecorder, WeightInjector
 
         plan = self.facts.plan
         binding = self.bind(self.facts.start)
-        history, recorder = History(), BatchRecorder()
+        recorder = BatchRecorder()
 
         def restart(trainer) -> None:
             snapshot = snapshots[trainer.current_epoch]
             binding.load(snapshot.weights)
-            rate = self.experiment.training.optimizer.learning_rate
+            rate = self.rate_of(trainer)
             binding.load_moments(trainer.optimizers, snapshot.moments, snapshot.step, rate)
 
         injector = WeightInjector(binding, of_epoch=restart if snapshots else None)
-        reporter = EpochReporter(history, lambda curves, seconds: report_epoch(Results(curves, seconds)))
-        data = self.build_datamodule(lambda epoch: plan.order(self.seed, epoch, self.samples), many=True)
-        self.fit(binding, [injector, recorder, history, reporter], data=data, epochs=plan.epochs)
+        history, reporters = self.reporters()
+        trained = self.epochs(lambda epoch: plan.order(self.seed, epoch, self.samples), plan.epochs)
+        self.fit(binding, [injector, recorder, *reporters], **trained)
         return binding, history, recorder.all_losses()
 
 

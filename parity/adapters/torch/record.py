@@ -77,7 +77,10 @@ class GradientInjector(lightning.Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         """Keeps the weights after the step."""
-        self.weights.append(shorten(self.binding.weights()))
+        weights = self.binding.weights()
+        self.weights.append(
+            shorten({tensor.path: weights[tensor.path] for tensor in self.binding.table if tensor.trained})
+        )
 
 
 class BatchRecorder(lightning.Callback):
@@ -98,7 +101,7 @@ class BatchRecorder(lightning.Callback):
             for pair in map(take_apart, batches_in(batch)):
                 self.sums.append(describe_batch(*(tensor.cpu().numpy() for tensor in pair)))
         if self.unchanged:
-            self.before = [tensor.clone() for tensor in take_apart(batch)]
+            self.before = [tensor.clone() for tensor in tensors_in(batch)]
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         """Keeps the loss, or the losses of a block of batches.
@@ -111,7 +114,7 @@ class BatchRecorder(lightning.Callback):
         if not isinstance(loss, torch.Tensor) or loss.numel() != expected:
             raise UserError(f"training_step returned {type(outputs).__name__}, and no loss of one number")
         self.losses += loss.detach().reshape(-1)
-        if self.unchanged and not all(map(torch.equal, self.before, take_apart(batch))):
+        if self.unchanged and not all(map(torch.equal, self.before, tensors_in(batch))):
             raise UserError("training_step wrote into the batch it was given")
 
     def all_losses(self) -> np.ndarray:
@@ -145,6 +148,12 @@ def take_apart(batch) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(x, torch.Tensor) for x in batch):
         raise UserError(f"a batch must be a pair of tensors, images and labels, not {type(batch).__name__}")
     return batch[0], batch[1]
+
+
+def tensors_in(batch) -> list[torch.Tensor]:
+    """Returns a batch's tensors, of whatever kind it is."""
+    parts = batch.values() if isinstance(batch, dict) else batch
+    return [part for part in parts if isinstance(part, torch.Tensor)]
 
 
 class EpochReporter(lightning.Callback):

@@ -25,6 +25,15 @@ def render(progress: Progress, width: int = 80) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
+def test_a_side_may_say_how_many_epochs_it_trains():
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        on_event = progress.follow("Keras", 1)
+        on_event({**EVENTS[0], "epochs": 12})
+        on_event(EVENTS[-1])
+    assert "Epoch  1/12" in stream.getvalue()
+
+
 def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
     stream = io.StringIO()
     with LadderProgress(2, "a note", stream) as progress:

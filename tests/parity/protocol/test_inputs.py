@@ -36,6 +36,17 @@ def test_a_nudged_start_moves_every_kernel_and_no_bias():
     assert Variant("nudged", 0).order(np.arange(9), 4, seed=0).tolist() == list(range(9))
 
 
+def test_all_tensors_and_inputs_move_by_units_where_that_is_asked():
+    variant, start = Variant("nudged", 0), {tensor.path: np.ones(tensor.shape, np.float64) for tensor in TABLE}
+    moved = variant.weights(TABLE, start, 0, of_all=64)
+    for path, array in moved.items():
+        assert np.array_equal(np.abs(array - start[path]), np.full(array.shape, 64 * 2.0**-52)), path
+    images = np.ones((3, 4), np.float32)
+    assert np.all(np.abs(variant.inputs(images, 0, 2) - images) > 0)
+    whole = np.ones((3, 4), np.int64)
+    assert variant.inputs(whole, 0, 2) is whole and Variant("permuted", 2).inputs(images, 0, 2) is images
+
+
 def test_a_permuted_order_exchanges_rows_within_their_batch():
     order = np.random.default_rng(0).permutation(100)
     moved = Variant("permuted", 2).order(order, 32, seed=0, epoch=3)
@@ -112,6 +123,15 @@ def test_cases_have_what_their_names_say():
 
 
 # ---- the replay
+
+
+def test_cases_of_images_and_of_whole_numbers():
+    images, labels = np.random.default_rng(0).random((32, 4, 4, 2)).astype(np.float32), np.zeros((32, 3))
+    start = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in TABLE}
+    drawn = inputs.cases(TABLE, start, images, labels)["one class, empty images"]
+    assert drawn.images.shape == images.shape and not drawn.images[::2].any() and drawn.images[1::2].any()
+    names = inputs.cases(TABLE, start, np.ones((32, 5), np.int64), labels)
+    assert list(names) == ["the start", "with biases", "eight times the weights", "saturated output"]
 
 
 def test_the_replays_start_shows_every_digit_of_a_step():

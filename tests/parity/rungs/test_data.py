@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sample_records import LABELS, PIXELS, make_context, make_facts, make_means
 
+from parity.pair import Settings
 from parity.protocol.answer import fingerprint
+from parity.rungs.check import Context
 from parity.rungs.data import compare_split, judge_arrays, judge_batches
 
 MEANS = make_means()
@@ -71,3 +73,39 @@ def change(column: int) -> np.ndarray:
 def test_other_batches_fail(sums, words):
     (check,) = judge_batches(MEANS[0], replace(MEANS[1], sums=sums), make_context())
     assert check.status == "fail" and words in check.detail
+
+
+# ---- of a pair file
+
+
+SETTINGS = Settings("mine", "0" * 64)
+FOUND = {"samples": 400, "compared": 400, "different": 0, "largest": 0.0, "forms": ["flattened", "as they are"],
+         "random": False}  # fmt: skip
+
+
+def judge_rows(**found):
+    """Judges a pair file's training rows."""
+    ours = make_facts(experiment=SETTINGS)
+    data = {"train": {**FOUND, **found}, "test": {**FOUND, "samples": 100}}
+    theirs = make_facts("lightning", experiment=SETTINGS, data=data)
+    first, second = judge_arrays(ours, theirs, Context(ours, asked=SETTINGS))
+    assert (second.id, second.status) == ("data/test-rows", "pass")
+    return first
+
+
+def test_a_users_rows_pass_where_none_differs():
+    check = judge_rows()
+    assert (check.id, check.status) == ("data/train-rows", "pass") and "400 of 400 rows compared" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "words"),
+    [
+        ({"different": 3, "largest": 0.25}, "fail", "the largest difference of a value is 0.25"),
+        ({"samples": 390}, "fail", "Keras has 400 rows, the loader 390"),
+        ({"random": True, "different": 400}, "error", "a random transform"),
+    ],
+)
+def test_a_users_rows_that_differ_fail_and_random_ones_cannot_be_judged(found, status, words):
+    check = judge_rows(**found)
+    assert check.status == status and words in check.detail

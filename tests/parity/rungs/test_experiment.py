@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from sample_records import EXPERIMENT, make_context, make_experiment, make_facts
 
+from mlp_spec.experiment import TrainingSpec
+from parity.pair import Settings
 from parity.rungs.check import Context
 from parity.rungs.experiment import judge
 
@@ -28,3 +30,34 @@ def test_a_hash_that_is_not_the_experiments_fails():
     stale = replace(make_facts("lightning"), experiment_hash="0" * 12)
     (check,) = judge(make_facts(), stale, make_context())
     assert check.status == "fail"
+
+
+# ---- of a pair file
+
+
+SETTINGS = Settings("mine", "0" * 64, TrainingSpec(batch_size=25))
+FOUND = {"samples": 110, "compared": 110, "different": 0, "largest": 0.0, "forms": ["flattened", "as they are"],
+         "batch_size": 25, "drop_last": False, "random": False}  # fmt: skip
+
+
+def judge_pair(rates=(0.5, 0.1), **found):
+    """Judges a pair file's facts, with something else found in the loader; returns the checks by subject."""
+    ours = make_facts(experiment=SETTINGS, rates=[0.5, 0.1])
+    theirs = make_facts("lightning", experiment=SETTINGS, rates=list(rates), data={"train": {**FOUND, **found}})
+    return {check.subject: check for check in judge(ours, theirs, Context(ours, asked=SETTINGS))}
+
+
+def test_a_pair_with_the_same_batches_and_rates_passes():
+    checks = judge_pair()
+    assert {check.status for check in checks.values()} == {"pass"} and set(checks) == {"batch-size", "rates-of-dropout"}
+    assert {check.status for check in judge_pair(drop_last=True, samples=100).values()} == {"pass"}  # nothing is left
+
+
+def test_other_batches_and_rates_fail():
+    check = judge_pair(batch_size=32)["batch-size"]
+    assert check.status == "fail" and "BATCH_SIZE in the pair file" in check.detail
+    check = judge_pair(drop_last=True)["last-batch"]
+    assert (check.status, check.measured) == ("fail", 10)
+    check = judge_pair(rates=(0.5, 0.2))["rates-of-dropout"]
+    assert check.status == "fail" and "Keras 0.5 0.1, candidate 0.5 0.2" in check.detail
+    assert judge_pair(rates=())["rates-of-dropout"].status == "fail"

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sample_records import SOUND, make_cases, make_context
+from sample_records import SOUND, make_cases, make_context, make_facts
 
-from parity.rungs.gradients import judge
+from parity.pair import Settings
+from parity.rungs.check import Context, Gap
+from parity.rungs.gradients import judge, with_floors_of_layers
 
 REFERENCE, CANDIDATE = make_cases(), make_cases(SOUND)
 
@@ -50,3 +52,28 @@ def test_a_layer_without_gradients_fails():
 def test_a_case_that_was_not_answered_fails():
     (check,) = judge(REFERENCE, replace(CANDIDATE, answers={}), make_context())
     assert check.status == "fail" and "the start is missing" in check.detail
+
+
+# ---- of a pair file
+
+
+def test_a_gradient_that_is_rounding_alone_is_judged_by_its_layer():
+    # of a bias before a batch normalisation: 0 in theory, 1e-9 and -3e-8 in practice, and its own floor is 4e-16
+    gaps = {
+        "conv/bias": Gap("conv/bias", 3e-8, 4e-16),
+        "conv/kernel": Gap("conv/kernel", 1e-7, 1e-7),
+        "dense/bias": Gap("dense/bias", 3e-8, 4e-16),
+        "dense/kernel": "dense/kernel has the shape (1,), not (2,)",
+    }
+    ratios = [gap if isinstance(gap, str) else gap.ratio for gap in with_floors_of_layers(gaps)]
+    assert ratios[0] == pytest.approx(0.03) and ratios[1] == pytest.approx(0.1) and ratios[2] > 1e6
+    assert ratios[3] == gaps["dense/kernel"]
+
+
+def test_the_labs_gradients_are_judged_each_by_its_own_floor():
+    (lab,) = judge(REFERENCE, CANDIDATE, make_context())
+    facts = make_facts(experiment=Settings("mine", "0" * 64))
+    (pair,) = judge(REFERENCE, CANDIDATE, Context(facts))
+    limits = [{gap["where"]: gap["limit"] for gap in check.more["all"]} for check in (lab, pair)]
+    assert pair.status == "pass" and limits[0].keys() == limits[1].keys()
+    assert all(limits[1][where] >= limit for where, limit in limits[0].items()) and limits[0] != limits[1]

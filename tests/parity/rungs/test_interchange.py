@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sample_records import make_context, make_sides
+from sample_records import make_context, make_facts, make_sides
 
+from parity.pair import Settings
 from parity.protocol.records import Floor
+from parity.rungs.check import Context
 from parity.rungs.interchange import check_classes, judge
 
 REFERENCE, CANDIDATE = (side.parts["interchange"] for side in make_sides())
@@ -73,3 +75,11 @@ def test_equally_likely_classes_are_a_tie():
     both = check_classes("x", ours, theirs, 1e-6)
     assert (both.status, both.measured) == ("fail", 1)
     assert check_classes("x", ours[:1], theirs[:1], None).status == "fail"
+
+
+def test_a_pairs_outputs_are_judged_and_need_be_no_classes():
+    facts = make_facts(experiment=Settings("mine", "0" * 64))
+    (check,) = judge_changed(Context(facts)).values()
+    assert (check.id, check.status) == ("interchange/probabilities-keras-weights", "pass")
+    other = CANDIDATE.probabilities + np.float32(1e-4)
+    assert failed(judge_changed(Context(facts), probabilities=other)) == ["probabilities-keras-weights"]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sample_records import EXPERIMENT, PLAN, make_context, make_sides
 
-from parity.protocol.inputs import HORIZON
+from parity.pair import Settings
+from parity.protocol.inputs import HORIZON, nudge
 from parity.protocol.records import Floor, Restarts, Run
 from parity.rungs import lockstep
-from parity.rungs.check import MULTIPLE
+from parity.rungs.check import MULTIPLE, Context
 from parity.rungs.lockstep import horizon_of, judge_free_run, judge_restarts, running_floor
 
 REFERENCE, CANDIDATE = (side.parts for side in make_sides(EXPERIMENT))
@@ -189,3 +190,40 @@ def test_steps_beyond_every_epochs_own_horizon_are_an_error():
     wide = [losses + np.float32(1) for losses in REFERENCE["restarts"].variants]
     (check,) = judge_restarts(replace(REFERENCE["restarts"], variants=wide), CANDIDATE["restarts"], CONTEXT)
     assert check.status == "error" and "0 of 120 restarted steps can be judged" in check.detail
+
+
+# ---- of a pair file
+
+
+PAIR_FACTS = replace(REFERENCE["facts"], experiment=Settings("mine", "0" * 64).to_dict())
+FINAL = REFERENCE["lockstep"].final
+
+
+def make_pair_context(horizon_reached=False):
+    """Makes a context whose runs end a few units in the last place away from each other."""
+    generator = np.random.default_rng(0)
+    finals = [{path: nudge(array, generator, 8) for path, array in FINAL.items()} for _ in range(2)]
+    runs = [Run(run.losses, {}, final) for run, final in zip(REFERENCE["floor"].variants, finals, strict=False)]
+    return Context(PAIR_FACTS, Floor(variants=runs, horizon_reached=horizon_reached))
+
+
+def test_a_pairs_tensors_are_judged_each_by_its_own_floor():
+    checks = judge_run(make_pair_context(), curves={})
+    assert list(checks) == ["batch-loss-free-run", "tensors-after-training", "trained-weights"]
+    assert {check.status for check in checks.values()} == {"pass"}
+    for path in FINAL:
+        final = {**FINAL, path: FINAL[path] * np.float32(1 + 1e-4)}
+        check = judge_run(make_pair_context(), curves={}, final=final)["tensors-after-training"]
+        assert check.status == "fail" and path in check.detail
+    final = {**FINAL, "dense/bias": FINAL["dense/bias"] * np.nan}
+    assert judge_run(make_pair_context(), curves={}, final=final)["tensors-after-training"].status == "fail"
+
+
+def test_tensors_of_runs_that_have_departed_are_not_judged():
+    check = judge_run(make_pair_context(horizon_reached=True), curves={})["tensors-after-training"]
+    assert check.status == "info" and "departed" in check.detail
+
+
+def test_the_labs_curves_are_judged_also_where_they_were_not_recorded():
+    curves = {"val_acc": CANDIDATE["lockstep"].curves["val_acc"]}
+    assert failed(judge_run(curves=curves)) == ["curve-loss", "curve-acc", "curve-val_loss"]

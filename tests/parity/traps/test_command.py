@@ -67,8 +67,9 @@ def test_a_snippet_that_fails_is_a_users_error_that_names_it():
 
 def test_a_framework_that_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(command, "TIMEOUT_SECONDS", 0.01)
+    slow = replace(next(iter(TRAPS.values())), port_code="import time\ntime.sleep(60)\n[1.0]")
     with pytest.raises(UserError, match=r"Lightning was silent for 0.01 s and was stopped"):
-        command.compute_examples("port", [])
+        command.compute_examples("port", [slow])
 
 
 def test_the_command_writes_the_page(tmp_path):

@@ -1,0 +1,192 @@
+"""The reference of a pair file: a user's own Keras model, trained on a user's own arrays."""
+
+import math
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_reference import data
+from mlp_spec.support.errors import UserError
+from parity.adapters.keras import tensors
+from parity.adapters.keras.reference import Reference
+from parity.protocol import inputs
+from parity.protocol.answer import Session
+from parity.protocol.pair_file import PairFile
+from parity.protocol.task import Task, send
+from parity.protocol.tensors import Arrays
+from parity.protocol.user_data import SPLITS, describe_arrays
+
+KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
+FLOAT64_UNITS = 64  # the root of some 4,000 terms
+FIT = ("batch_size", "epochs", "verbose", "shuffle")
+
+
+class UserReference(Reference):
+    """The reference's side of the ladder, of a pair file; see `Reference`.
+
+    Layers that drop or add by chance are set to do nothing, on both sides: two frameworks cannot draw alike. What they
+    were set to is kept as `rates`.
+    """
+
+    metrics = ("acc",)
+
+    def __init__(self, task: Task):
+        from keras_reference import backend
+
+        Session.__init__(self, task)
+        self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
+        self.file = PairFile(task.pair.file)
+        self.arrays = check_data(self.file.call("keras_data"), task.pair.file)
+        self.pair = replace(task.pair, experiment=self.settings())
+        self.models, self.rates = weakref.WeakSet(), []
+        self.first = self.build()
+        self.build()  # it must be another one
+        self.check_batch()
+        self.table = tensors.table_of(self.first)
+        self.start = tensors.read_weights(self.first, self.table)
+        plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
+        # fewer steps cannot be judged: small data sets are trained on for longer
+        epochs = math.ceil(inputs.QUICK_STEPS / plan.steps(self.batch_size))
+        self.plan = replace(plan, epochs=max(plan.epochs, epochs))
+        self.states, self.free_run, self.source = [], None, "keras_data()"
+        for name in (name for names in SPLITS.values() for name in names):
+            np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
+        send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
+
+    def settings(self):
+        """Returns how much is trained: by the flags, else as the file says, else as Keras does."""
+        asked, fit = self.experiment, self.file.options("keras_fit", FIT)
+        said = {
+            "epochs": asked.said.get("epochs") or self.file.constant("EPOCHS") or fit.get("epochs", 1),
+            "batch_size": self.file.constant("BATCH_SIZE") or fit.get("batch_size") or KERAS_BATCH_SIZE,
+        }
+        return replace(asked, training=replace(asked.training, **said))
+
+    def build(self, seed: int | None = None):
+        """Has the file build its model.
+
+        Raises:
+            UserError: it returned no compiled model, or the same one again.
+        """
+        keras.utils.set_random_seed(self.seed if seed is None else seed)
+        model = self.file.call("keras_model")
+        what = f"{self.pair.file}: keras_model() returned"
+        if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
+            raise UserError(f"{what} {type(model).__name__}; it must return a compiled keras.Model")
+        if model in self.models:
+            raise UserError(f"{what} the same model again; it must build a new one each time")
+        if not model.built:
+            model(self.arrays.x_train[:1])
+        if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
+            raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
+        self.models.add(model)
+        self.rates = tensors.without_chance(model)
+        model.compile(model.optimizer, model.loss, metrics=list(self.metrics), jit_compile=model.jit_compile)
+        return model
+
+    def check_batch(self) -> None:
+        """Checks that the data fit the model: some rows go through, and labels are classes.
+
+        Raises:
+            UserError: the model's output is not a number, or a label is no class.
+        """
+        output, file = np.asarray(self.first.predict(self.arrays.x_train[:2], verbose=0)), self.pair.file
+        if not np.isfinite(output).all():
+            raise UserError(f"{file}: the model's output for the first rows of keras_data() is not a number")
+        loss = self.first.loss
+        if "sparse" in (loss if isinstance(loss, str) else getattr(loss, "name", "")).lower():
+            labels = np.concatenate([self.arrays.y_train.ravel(), self.arrays.y_test.ravel()])
+            low, high, classes = labels.min(), labels.max(), output.shape[-1]
+            if low < 0 or high >= classes:
+                raise UserError(
+                    f"{file}: labels go from {low:g} to {high:g}; the model has the classes 0 to {classes - 1}"
+                )
+
+    def describe_data(self) -> dict[str, dict]:
+        """Describes both splits."""
+        return {
+            split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) for split, (x, y) in SPLITS.items()
+        }
+
+    def describe_layers(self) -> list:
+        """Describes nothing: its tensors say what a model of any kind is made of."""
+        return []
+
+    def case_batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the rows that the cases are made of: inputs and targets."""
+        rows = np.arange(inputs.CASE_BATCH) % len(self.arrays.x_train)
+        return self.arrays.x_train[rows], self.arrays.y_train[rows]
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """Returns targets as `fit` takes them."""
+        return labels
+
+    def first_batches(self, epoch: int):
+        """Keeps nothing: causes are not searched for yet."""
+
+    def output_of(self, prediction) -> np.ndarray:
+        """Returns what the model predicted as it is compared: logits as probabilities, anything else as it is.
+
+        A port may predict logits, log-probabilities or probabilities in place of Keras's; what one is made of all
+        three is the probabilities. Whether Keras predicts logits, its loss says.
+        """
+        config = self.first.loss.get_config() if hasattr(self.first.loss, "get_config") else {}
+        if not config.get("from_logits"):
+            return np.asarray(prediction)
+        turn = keras.ops.sigmoid if "Binary" in type(self.first.loss).__name__ else keras.ops.softmax
+        return keras.ops.convert_to_numpy(turn(prediction))
+
+    def varied(self, variant: inputs.Variant, weights: Arrays, seed: int | None = None) -> Arrays:
+        """Returns weights as a variant has them: all tensors move, so that layers that see zeros round anew, too."""
+        return variant.weights(self.table, weights, self.seed if seed is None else seed, self.units)
+
+    def varied_inputs(self, variant: inputs.Variant, images: np.ndarray) -> np.ndarray:
+        """Returns a case's inputs as a variant has them."""
+        return variant.inputs(images, self.seed, self.units)
+
+    @property
+    def units(self) -> int:
+        """By how many units in the last place a nudged run starts away.
+
+        float32 is summed in a wider type, float64 is not: a sum over the rows and places of a batch, one after the
+        other, loses the root of their number.
+        """
+        return 1 if self.experiment.training.precision == "float32" else FLOAT64_UNITS
+
+    def pictures(self) -> dict:
+        """Returns what was predicted, for a report's pictures: nothing."""
+        return {}
+
+
+def check_data(given, path: str) -> data.Arrays:
+    """Returns what `keras_data()` gave as arrays.
+
+    Raises:
+        UserError: it is something else than ((x_train, y_train), (x_val, y_val)), or holds what cannot be trained on.
+    """
+    what = f"{path}: keras_data()"
+    try:
+        (x_train, y_train), (x_test, y_test) = given
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what} must return (x_train, y_train), (x_val, y_val)") from error
+    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    for name, value in arrays.items():
+        if isinstance(value, dict | tuple | list) or not hasattr(value, "__array__"):
+            kind = type(value).__name__
+            raise UserError(f"{what}: {name} is a {kind}; one input and one target can be compared, each an array")
+        array = arrays[name] = np.asarray(value)
+        if not array.ndim or not len(array):
+            raise UserError(f"{what}: {name} is empty")
+        if array.dtype.kind not in "fiub":
+            raise UserError(f"{what}: {name} is of {array.dtype}; it must hold numbers")
+        if array.dtype.kind == "f":
+            if not np.isfinite(array).all():
+                raise UserError(f"{what}: {name} holds what is not a number (NaN or infinite)")
+            arrays[name] = array.astype(keras.config.floatx())
+    for x, y in SPLITS.values():
+        if len(arrays[x]) != len(arrays[y]):
+            raise UserError(f"{what}: {x} has {len(arrays[x]):,} rows and {y} has {len(arrays[y]):,}")
+    return data.Arrays(**arrays)

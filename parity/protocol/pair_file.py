@@ -1,0 +1,110 @@
+"""Pair files: a Keras model, the LightningModule that replaces it, and the data of both, as a user has them.
+
+A pair file is Python: functions without arguments that import their framework inside, and a few constants. It is read
+before anything starts, and run in each framework's process alone.
+"""
+
+import ast
+import hashlib
+from pathlib import Path
+
+from mlp_spec.support.errors import UserError
+from parity.protocol import targets
+
+FUNCTIONS = ("keras_model", "keras_data", "lightning_module", "lightning_data")
+OPTIONAL = ("keras_fit", "lightning_trainer", "lightning_output")
+CONSTANTS = {"EPOCHS": int, "BATCH_SIZE": int}
+
+
+def check(path: str) -> str:
+    """Checks that a file is a pair file, without running any of it; returns its SHA-256.
+
+    Raises:
+        UserError: there is no such file, it is no Python, or a function is missing.
+    """
+    if not path.endswith(".py") or not Path(path).is_file():
+        raise UserError(f"there is no pair file {path}; give the path of a Python file")
+    source = Path(path).read_bytes()
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}") from error
+    names = names_in(tree)
+    if "*" not in names:  # what `from ... import *` brings is seen when the file is run
+        check_functions(path, names)
+    return hashlib.sha256(source).hexdigest()
+
+
+def check_functions(path: str, names: set[str]) -> None:
+    """Checks that a pair file's names have all functions.
+
+    Raises:
+        UserError: one is missing.
+    """
+    if missing := [name for name in FUNCTIONS if name not in names]:
+        needed = ", ".join(f"{name}()" for name in FUNCTIONS)
+        raise UserError(f"{path} has no {', '.join(f'{name}()' for name in missing)}; a pair file has {needed}")
+
+
+def names_in(tree: ast.Module) -> set[str]:
+    """Returns the names that a module defines at its top: functions, imported names, and what is assigned."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+class PairFile:
+    """A pair file that was run.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: a function is missing, or a constant is of another kind.
+        Exception: whatever the file raises when it is imported.
+    """
+
+    def __init__(self, path: str):
+        self.path, self.module = path, targets.load_source(path)
+        check_functions(path, set(vars(self.module)))
+        for name, kind in CONSTANTS.items():
+            value = getattr(self.module, name, None)
+            if value is not None and (type(value) is not kind or value < 1):
+                raise UserError(f"{path}: {name} is {value!r}; it must be a whole number of at least 1")
+
+    def constant(self, name: str):
+        """Returns a constant of `CONSTANTS`; None where the file has none."""
+        return getattr(self.module, name, None)
+
+    def call(self, name: str, *arguments):
+        """Calls a function of the file.
+
+        Raises:
+            UserError: it returned nothing.
+            Exception: whatever it raises.
+        """
+        value = getattr(self.module, name)(*arguments)
+        if value is None:
+            raise UserError(f"{self.path}: {name}() returned nothing")
+        return value
+
+    def options(self, name: str, allowed: tuple[str, ...]) -> dict:
+        """Returns the keyword arguments that an optional function gives; empty where the file has none.
+
+        Raises:
+            UserError: it returned no dictionary, or an argument that is not replayed here.
+        """
+        function = getattr(self.module, name, None)
+        given = function() if function else {}
+        if not isinstance(given, dict):
+            raise UserError(f"{self.path}: {name}() returned {type(given).__name__}; it must return a dictionary")
+        if extra := sorted(given.keys() - set(allowed)):
+            must = f"which cannot be compared; allowed: {', '.join(allowed)}"
+            raise UserError(f"{self.path}: {name}() returned {', '.join(extra)}, {must}")
+        return given

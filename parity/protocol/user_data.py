@@ -1,0 +1,84 @@
+"""A user's data on both sides: how Keras's rows become the other framework's batches, found from the values."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# The splits, and what their inputs and targets are called.
+SPLITS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
+
+# How an input (N, ...) of Keras's may lie in PyTorch's batches.
+INPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as they are": lambda x: x,
+    "channels first": lambda x: np.moveaxis(x, -1, 1),
+    "flattened": lambda x: x.reshape(len(x), -1),
+    "channels first, flattened": lambda x: np.moveaxis(x, -1, 1).reshape(len(x), -1),
+    "with a channel axis": lambda x: x[:, None],
+    "without the last axis": lambda x: x[..., 0],
+}
+# How a target may: one-hot rows or class indices, a column or a row of numbers.
+TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as they are": lambda y: y,
+    "class indices of one-hot rows": lambda y: y.argmax(axis=-1),
+    "without the last axis": lambda y: y[..., 0],
+    "as a column": lambda y: y[:, None],
+}
+CLOSE = 4 * np.finfo(np.float32).eps  # of the largest value: rounding of another order of operations
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one side's arrays become the other's."""
+
+    name: str  # of `INPUTS` or `TARGETS`
+    gap: float  # the largest difference of a value, relative to the largest value
+
+
+def find_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) -> Form | None:
+    """Returns the form in which Keras's rows are nearest to the candidate's; None where no shape fits.
+
+    Args:
+        forms: `INPUTS` or `TARGETS`.
+        ours: Keras's rows, (N, ...).
+        theirs: the candidate's, (N, ...).
+    """
+    found = []
+    for name, turn in forms.items():
+        try:
+            turned = turn(ours)
+        except (IndexError, ValueError):  # too few axes
+            continue
+        if turned.shape == theirs.shape:
+            found.append(Form(name, difference(turned, theirs)))
+    return min(found, key=lambda form: form.gap, default=None)
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Returns the largest difference of two arrays, relative to the largest value; infinite where one has no number."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    gap = float(np.abs(ours - theirs).max(initial=0.0))
+    return gap / (float(np.abs(ours).max(initial=0.0)) or 1.0) if np.isfinite(gap) else np.inf
+
+
+def describe_arrays(x: np.ndarray, y: np.ndarray) -> dict:
+    """Describes what a model is trained on.
+
+    Args:
+        x: inputs, (N, ...).
+        y: targets, (N, ...).
+    """
+    return {
+        "samples": len(x),
+        **{
+            f"{name}_{key}": value
+            for name, array in (("input", x), ("target", y))
+            for key, value in {
+                "shape": list(array.shape[1:]),
+                "dtype": str(array.dtype),
+                "range": [float(array.min()), float(array.max())],
+                "sha256": hashlib.sha256(np.ascontiguousarray(array)).hexdigest(),
+            }.items()
+        },
+    }

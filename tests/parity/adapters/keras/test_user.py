@@ -1,0 +1,138 @@
+"""A user's Keras model and arrays: what is taken, how much is trained, and what is refused in one sentence."""
+
+import json
+
+import pytest
+import sample_pairs
+from conftest import run_python
+
+SCRIPT = """
+import json, sys, warnings
+from pathlib import Path
+import numpy as np
+from mlp_spec.experiment import TrainingSpec
+from mlp_spec.support.errors import UserError
+from parity.adapters.keras.user import UserReference, check_data
+from parity.pair import Pair, Settings
+from parity.protocol.answer import open_pair
+from parity.protocol.task import Task
+
+folder = Path(sys.argv[1])
+
+
+def opened(name, text, level="quick", said={}):
+    path = folder / f"{name}.py"
+    path.write_text(text)
+    training = TrainingSpec(epochs=said.get("epochs", 1))
+    pair = Pair(Settings(name, "0" * 64, training, said), file=str(path))
+    try:
+        return open_pair(Task((), str(folder), pair, level=level), UserReference)
+    except UserError as error:
+        return str(error)
+
+
+texts = json.loads(sys.argv[2])
+answers = {"refusals": {name: opened(f"refused{number}", text) for number, (name, text) in enumerate(texts.items())}}
+plain = texts["plain"] if "plain" in texts else None
+whole = json.loads(sys.argv[3])
+reference = opened("whole", whole["honest"])
+answers["honest"] = {
+    "batch": reference.batch_size, "epochs": reference.experiment.training.epochs, "plan": vars(reference.plan),
+    "rates": reference.rates, "now": [layer.rate for layer in reference.first.layers if hasattr(layer, "rate")],
+    "statistics": [tensor.path.split("/")[1] for tensor in reference.table if not tensor.trained],
+    "start": [float(abs(array).max()) for path, array in reference.start.items() if "kernel" in path],
+    "saved": np.load(folder / "x_train.npy").shape, "units": reference.units,
+    "rows": float(reference.output_of(np.zeros((2, 10), "float32")).sum()),
+    "seeds": [bool((np.array(reference.build(0).weights[0]) == np.array(reference.build(seed).weights[0])).all())
+              for seed in (0, 1)],
+}
+more = "BATCH_SIZE = 50\\ndef keras_fit(): return {'epochs': 9, 'batch_size': 7}\\n"
+full = opened("long", whole["honest"] + more, "full")
+answers["full"] = {"batch": full.batch_size, "epochs": full.experiment.training.epochs, "plan": vars(full.plan)}
+flagged = opened("flagged", whole["words"], "full", {"epochs": 11})
+answers["flagged"] = {"batch": flagged.batch_size, "plan": vars(flagged.plan)}
+answers["as it is"] = float(flagged.output_of(np.full((1, 1), 0.25)).item())
+print(json.dumps(answers))
+"""
+
+MODEL = (
+    "def keras_model():\n    import keras\n    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+)
+COMPILED = MODEL + "    model.compile('sgd', 'sparse_categorical_crossentropy')\n    return model\n"
+DATA = (
+    "import numpy as np\n"
+    "x, y = np.ones((40, 4), 'float32'), np.zeros(40, 'int64')\n"
+    "def keras_data(): return (x, y), (x[:9], y[:9])\n"
+)
+REST = "lightning_module = lightning_data = lambda: None\n"
+
+
+def with_data(text: str) -> str:
+    """Returns a pair file whose data are changed by a line."""
+    return f"{DATA}{text}\n{COMPILED}{REST}"
+
+
+REFUSED = {
+    "uncompiled": (DATA + MODEL + "    return model\n" + REST, "keras_model() returned Sequential; it must return"),
+    "number": (DATA + "def keras_model(): return 3\n" + REST, "keras_model() returned int; it must return a compiled"),
+    "same": (
+        DATA + COMPILED + "one = []\nmake = keras_model\ndef keras_model():\n    one or one.append(make())\n"
+        "    return one[0]\n" + REST,
+        "keras_model() returned the same model again",
+    ),
+    "raises": (DATA + "def keras_model(): raise OSError('an empty shelf')\n" + REST, "OSError: an empty shelf (ref"),
+    "none": (DATA + "def keras_model(): pass\n" + REST, "keras_model() returned nothing"),
+    "unknown": (
+        DATA.replace("(40, 4)", "(40, 4, 2)") + "def keras_model():\n    import keras\n"
+        "    model = keras.Sequential([keras.Input((4, 2)), keras.layers.LSTM(3)])\n    model.compile('sgd', 'mse')\n"
+        "    return model\n" + REST,
+        "layers with weights of an unknown kind: ",
+    ),
+    "pair": (with_data("def keras_data(): return x, y"), "must return (x_train, y_train), (x_val, y_val)"),
+    "dictionary": (with_data("def keras_data(): return ({'a': x}, y), (x, y)"), "x_train is a dict; one input and one"),
+    "empty": (with_data("def keras_data(): return (x[:0], y[:0]), (x, y)"), "x_train is empty"),
+    "rows": (with_data("def keras_data(): return (x, y), (x, y[:-1])"), "x_test has 40 rows and y_test has 39"),
+    "nan": (with_data("x[3, 1] = np.nan"), "x_train holds what is not a number"),
+    "words": (with_data("x = x.astype(str)"), "x_train is of <U32; it must hold numbers"),
+    "labels": (with_data("y[7] = 3"), "labels go from 0 to 3; the model has the classes 0 to 2"),
+    "negative": (with_data("y[7] = -1"), "labels go from -1 to 0; the model has the classes 0 to 2"),
+    "shape": (with_data("x = x[:, :3]"), "incompatible"),
+    "fit": (with_data("def keras_fit(): return {'class_weight': {}}"), "keras_fit() returned class_weight, which"),
+    "constant": (with_data("EPOCHS = 0"), "EPOCHS is 0; it must be a whole number"),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What one process of Keras says of all pair files."""
+    texts = {name: text for name, (text, _) in REFUSED.items()}
+    folder = tmp_path_factory.mktemp("user")
+    ended = run_python("-c", SCRIPT, str(folder), json.dumps(texts), json.dumps(sample_pairs.PAIRS))
+    assert ended.status == 0, ended.err
+    return json.loads(ended.out.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_compared_is_refused_with_one_sentence(name, answers):
+    assert REFUSED[name][1] in answers["refusals"][name]
+
+
+def test_a_model_is_taken_with_its_statistics_and_without_its_chance(answers):
+    honest = answers["honest"]
+    assert honest["rates"] == [0.3] and honest["now"] == [0.0]
+    assert honest["statistics"] == ["moving_mean", "moving_variance"]
+    assert len(honest["start"]) == 3 and all(0 < largest < 1 for largest in honest["start"]) and honest["units"] == 1
+    assert honest["saved"] == [800, 8, 8, 1] and honest["seeds"] == [True, False]
+
+
+def test_logits_are_compared_as_probabilities_and_anything_else_as_it_is(answers):
+    assert answers["honest"]["rows"] == pytest.approx(2.0) and answers["as it is"] == 0.25
+
+
+def test_how_much_is_trained_is_said_by_flags_by_the_file_or_by_keras(answers):
+    # 800 rows in batches of 32: 2 epochs of 25 steps are too few to judge, 7 are not
+    assert (answers["honest"]["batch"], answers["honest"]["epochs"]) == (32, 2)
+    assert answers["honest"]["plan"] == {"epochs": 7, "samples": 800}
+    assert (answers["full"]["batch"], answers["full"]["epochs"]) == (50, 2)
+    assert answers["full"]["plan"] == {"epochs": 10, "samples": 800}
+    assert answers["flagged"] == {"batch": 25, "plan": {"epochs": 11, "samples": 1000}}

@@ -1,0 +1,213 @@
+"""A user's LightningModule and loaders: what is found in them, what is fed, and what is refused in one sentence."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sample_pairs
+import torch
+from sample_records import make_facts
+from torch import nn
+
+from mlp_spec.experiment import TrainingSpec
+from mlp_spec.support.errors import UserError
+from parity.adapters.torch import user
+from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.user import Epochs, UserCandidate, package_of, without_chance
+from parity.pair import Pair, Settings
+from parity.protocol import targets
+from parity.protocol.answer import open_pair
+from parity.protocol.inputs import Case, Plan
+from parity.protocol.records import Answer, Cases
+from parity.protocol.task import Task, write_record
+from parity.protocol.tensors import dense_table
+
+DRAW = np.random.default_rng(0)
+X, Y = DRAW.random((50, 4, 4, 2)).astype(np.float32), DRAW.integers(0, 3, 50)
+START = "keras_model = keras_data = lambda: None\nimport numpy as np\n"
+MODULE = """
+def lightning_module():
+    import lightning
+    from torch import nn
+
+    class Port(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Flatten(), nn.Dropout(0.4), nn.Linear(32, 3))
+
+        def forward(self, x):
+            return self.net(x)
+
+    return Port()
+"""
+LOADERS = """
+def lightning_data():
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    x, y = (torch.from_numpy(np.load(f"{FOLDER}/{name}.npy")) for name in ("x_train", "y_train"))
+    rows = TensorDataset(x.movedim(-1, 1), y)
+    return DataLoader(rows, batch_size=8, shuffle=True, drop_last=True), DataLoader(rows, batch_size=8)
+"""
+
+
+@pytest.fixture
+def candidate(tmp_path):
+    """Opens a pair file; returns the candidate."""
+
+    def opened(text, level="full"):
+        for name, array in {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}.items():
+            np.save(tmp_path / f"{name}.npy", array)
+        path = tmp_path / "own_pair.py"
+        path.write_text(f"{START}FOLDER = {str(tmp_path)!r}\n{text}")
+        settings = Settings("own_pair", "0" * 64, TrainingSpec(batch_size=8, epochs=2))
+        facts = make_facts(experiment=settings, plan=Plan(2, 50))
+        write_record(tmp_path, "facts", facts)
+        task = Task((), str(tmp_path), Pair(settings, file=str(path)), level=level, reference_dir=str(tmp_path))
+        targets.load_source.cache_clear()
+        return open_pair(task, UserCandidate)
+
+    threads = torch.get_num_threads()
+    yield opened
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
+
+
+def test_the_form_of_batches_is_found_and_keras_rows_are_served_in_it(candidate):
+    one = candidate(MODULE + LOADERS)
+    assert [form.name for form in one.forms] == ["channels first", "as they are"] and one.rates == [0.4]
+    x, y = one.batch_of(X[:5], Y[:5])
+    assert torch.equal(x, torch.from_numpy(X[:5]).movedim(-1, 1)) and y.tolist() == Y[:5].tolist()
+    batches = list(one.batches(np.arange(49, -1, -1)))
+    assert [len(batch[1]) for batch in batches] == [8] * 6 + [2] and batches[0][1][0] == Y[49]
+    assert sum(len(batch) for batch in one.validation_inputs()) == 50
+
+
+def test_the_users_rows_are_compared_with_keras_rows(candidate):
+    found = candidate(MODULE + LOADERS).describe_data()["train"]
+    assert (found["compared"], found["different"], found["batch_size"], found["drop_last"]) == (50, 0, 8, True)
+    assert found["forms"] == ["channels first", "as they are"] and not found["random"]
+    scaled = candidate(MODULE + LOADERS.replace("TensorDataset(x", "TensorDataset(2 * x")).describe_data()["train"]
+    assert scaled["different"] == 50 and 0.5 < scaled["largest"] < 1
+    shifted = candidate(MODULE + LOADERS.replace("-1, 1), y)", "-1, 1), y.roll(1))")).describe_data()["test"]
+    assert 10 < shifted["different"] < 50
+
+
+def test_a_random_transform_is_seen(candidate):
+    noisy = LOADERS.replace(
+        "    return Data", "    collate = torch.utils.data.default_collate\n    return Data"
+    ).replace("shuffle=True", "collate_fn=lambda rows: [collate(rows)[0] + torch.rand(1) / 9, collate(rows)[1]]")
+    assert candidate(MODULE + noisy).describe_data()["train"]["random"]
+
+
+def test_a_batch_may_be_a_dictionary(candidate):
+    rows = LOADERS.replace(
+        "TensorDataset(x.movedim(-1, 1), y)", "[{'image': a.flatten(), 'label': b} for a, b in zip(x, y)]"
+    )
+    one = candidate(MODULE + rows)
+    batch = one.batch_of(X[:3], Y[:3])
+    assert list(batch) == ["image", "label"] and batch["image"].shape == (3, 32)
+    assert one.forms[0].name == "flattened"
+
+
+def changed(before: str, after: str) -> str:
+    """Returns a pair file whose loaders are changed in one place."""
+    assert before in LOADERS
+    return MODULE + LOADERS.replace(before, after)
+
+
+REFUSED = {
+    "number": ("lightning_module = lambda: 3" + LOADERS, r"lightning_module\(\) returned int; it must return a Lightn"),
+    "raises": ("def lightning_module(): return nothing" + LOADERS, r"NameError: name 'nothing' is not defined \(own_p"),
+    "same": (MODULE + "port = lightning_module()\nlightning_module = lambda: port" + LOADERS, "the same module again"),
+    "no loaders": (MODULE + "lightning_data = lambda: 3\n", r"lightning_data\(\) returned int; it must return a Light"),
+    "lists": (MODULE + "lightning_data = lambda: [[1], [2]]\n", "list has no rows that can be asked for by their numb"),
+    "empty": (changed("DataLoader(rows, batch_size=8)", "DataLoader([])"), "a data set is empty"),
+    "inputs alone": (changed("x.movedim(-1, 1), y", "x"), "a batch is a list; one input and one target, both tensors"),
+    "shapes": (
+        changed("x.movedim(-1, 1)", "x[:, :3]"),
+        r"x_train has rows of \(4, 4, 2\) in keras_data\(\) and of \(3, 4, 2\) in lightning_data\(\)",
+    ),
+    "trainer": (MODULE + LOADERS + "lightning_trainer = lambda: {'precision': 16}\n", "precision, which cannot be"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_compared_is_refused_with_one_sentence(text, words, candidate):
+    with pytest.raises(UserError, match=words):
+        candidate(text)
+
+
+# ---- the output
+
+
+LOGITS = torch.from_numpy(DRAW.standard_normal((32, 3)).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (lambda logits: logits, "logits"),
+        (lambda logits: logits.log_softmax(dim=1), "log-probabilities"),
+        (lambda logits: logits.softmax(dim=1), "what Keras predicts"),
+    ],
+)
+def test_the_form_of_the_output_is_found(given, name, candidate, monkeypatch):
+    one = candidate(MODULE + LOADERS)
+    monkeypatch.setattr(one.file.module, "lightning_output", lambda module, batch: given(LOGITS), raising=False)
+    table = dense_table([(32, 3)])
+    weights = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in table}
+    answer = Answer(LOGITS.softmax(dim=1).numpy(), np.zeros(1), {})
+    reference = Cases(answers={"the start": answer}, cases={"the start": Case(weights, X[:32], Y[:32])})
+    binding = Binding(one.build(), table)
+    one.find_output(binding, reference)
+    assert one.output == name
+    predicted = one.predict(binding, weights, [one.input_of(X[:32])])
+    assert np.allclose(predicted, answer.probabilities, atol=1e-6)
+
+
+def test_an_output_of_another_shape_is_refused(candidate):
+    one = candidate(MODULE + LOADERS)
+    table = dense_table([(32, 3)])
+    weights = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in table}
+    reference = SimpleNamespace(
+        cases={"the start": Case(weights, X[:32], Y[:32])},
+        answers={"the start": Answer(np.zeros((32, 4), np.float32), np.zeros(1), {})},
+    )
+    with pytest.raises(UserError, match=r"the module's output has the shape \(32, 3\), Keras's has \(32, 4\)"):
+        one.find_output(Binding(one.build(), table), reference)
+
+
+# ---- parts
+
+
+def test_every_pass_of_a_loader_is_the_epoch_that_the_trainer_is_in(candidate):
+    loader = Epochs(candidate(MODULE + LOADERS), lambda epoch: np.arange(10) + epoch)
+    loader.module = SimpleNamespace(trainer=SimpleNamespace(current_epoch=3))
+    assert len(loader) == 2
+    passed = iter(loader)  # made early, as Lightning does
+    loader.module.trainer.current_epoch = 4
+    assert next(passed)[1].tolist() == Y[4:12].tolist()
+
+
+def test_a_module_tells_the_package_that_it_derives_from():
+    import lightning
+
+    class Port(lightning.LightningModule):
+        pass
+
+    old = type("LightningModule", (), {"__module__": "pytorch_lightning.core.module"})
+    assert package_of(Port()) is lightning.pytorch and package_of(nn.Linear(1, 1)) is None
+    assert package_of(type("Port", (old,), {})()).__name__ == "pytorch_lightning"
+
+
+def test_dropout_is_silenced_and_its_rates_are_kept():
+    module = nn.Sequential(nn.Dropout(0.25), nn.Sequential(nn.Dropout2d(0.5), nn.AlphaDropout(0.125)))
+    assert without_chance(module) == [0.25, 0.5, 0.125]
+    assert torch.equal(module.train()(torch.ones(1, 2, 3, 3)), torch.ones(1, 2, 3, 3))
+
+
+def test_the_sample_pairs_are_files_that_can_be_read():
+    for text in sample_pairs.PAIRS.values():
+        compile(text, "pair", "exec")
+    assert set(user.OUTPUTS) == {"what Keras predicts", "logits", "a logit", "log-probabilities"}

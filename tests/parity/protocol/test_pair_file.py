@@ -1,0 +1,83 @@
+"""A pair file is read without running it, run once, and refused with one sentence where it is none."""
+
+import sys
+
+import pytest
+
+from mlp_spec.support.errors import UserError
+from parity.protocol import pair_file, targets
+from parity.protocol.pair_file import PairFile
+
+WHOLE = "def keras_model(): pass\nfrom somewhere import keras_data\nlightning_module = lightning_data = lambda: 3\n"
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a pair file; returns its path."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def written(text):
+        path = tmp_path / "own_pair.py"
+        path.write_text(text)
+        return str(path)
+
+    yield written
+    targets.load_source.cache_clear()
+    sys.modules.pop("own_pair", None)
+
+
+def test_functions_may_be_defined_imported_or_assigned_and_nothing_is_run(write):
+    first, other = pair_file.check(write(WHOLE)), pair_file.check(write(WHOLE + "raise OSError\n"))
+    assert len(first) == 64 and first != other
+
+
+def test_what_a_star_brings_is_seen_when_the_file_is_run(write):
+    path = write("from math import *\n")
+    pair_file.check(path)
+    with pytest.raises(UserError, match=r"has no keras_model\(\), keras_data\(\)"):
+        PairFile(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (WHOLE.replace("keras_model", "model"), r"has no keras_model\(\); a pair file has keras_model\(\), keras_data"),
+        ("def f(:\n", "own_pair.py, line 1: invalid syntax"),
+    ],
+)
+def test_what_is_no_pair_file_is_refused(text, words, write):
+    with pytest.raises(UserError, match=words):
+        pair_file.check(write(text))
+
+
+@pytest.mark.parametrize("path", ["no/such.py", "README.md", "tests"])
+def test_a_path_that_is_no_python_file_is_refused(path):
+    with pytest.raises(UserError, match=f"there is no pair file {path}"):
+        pair_file.check(path)
+
+
+RUN = "keras_model = keras_data = lightning_module = lightning_data = lambda: None\n"
+
+
+@pytest.mark.parametrize("value", ["0", "2.0", "'3'", "True"])
+def test_a_constant_must_be_a_whole_number(value, write):
+    with pytest.raises(UserError, match=r"EPOCHS is .*; it must be a whole number of at least 1"):
+        PairFile(write(f"{RUN}EPOCHS = {value}\n"))
+
+
+def test_functions_are_called_and_constants_read(write):
+    file = PairFile(write(RUN + "BATCH_SIZE = 7\ndef lightning_output(module, batch): return module + batch\n"))
+    assert file.constant("BATCH_SIZE") == 7 and file.constant("EPOCHS") is None
+    assert file.call("lightning_output", 1, 2) == 3
+    with pytest.raises(UserError, match=r"keras_model\(\) returned nothing"):
+        file.call("keras_model")
+
+
+def test_options_are_a_dictionary_of_what_can_be_compared(write):
+    file = PairFile(write(RUN + "keras_fit = lambda: {'epochs': 3}\nlightning_trainer = lambda: [1]\n"))
+    assert file.options("keras_fit", ("epochs",)) == {"epochs": 3}
+    assert file.options("no_such", ("epochs",)) == {}
+    with pytest.raises(UserError, match=r"keras_fit\(\) returned epochs, which cannot be compared; allowed: verbose"):
+        file.options("keras_fit", ("verbose",))
+    with pytest.raises(UserError, match=r"lightning_trainer\(\) returned list; it must return a dictionary"):
+        file.options("lightning_trainer", ())

@@ -1,0 +1,113 @@
+"""`python -m parity check`: honest ports pass, on other backends and in both precisions, and naive ones fail."""
+
+import json
+
+import pytest
+import sample_pairs
+from conftest import assert_user_error, run_python
+
+from parity.check import CheckFlags
+
+
+def check(folder, name, *flags):
+    """Checks one of the sample pairs at the quick level; returns how it ended and its report."""
+    path = folder / f"{name}.py"
+    path.write_text(sample_pairs.PAIRS[name])
+    flags = ("--level", "quick", *flags, "--output-dir", folder / "run")
+    ended = run_python("-m", "parity", "check", path, *flags)
+    return ended, json.loads((folder / "run" / "report.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("honest", ()),
+        ("honest", ("--precision", "float64", "--seed", "3")),
+        ("honest", ("--keras-backend", "jax")),
+        ("regression", ("--precision", "float64")),
+        ("words", ()),
+        ("turned", ()),
+        ("words", ("--keras-backend", "jax", "--precision", "float64")),
+    ],
+)
+def test_an_honest_port_has_parity(name, flags, tmp_path):
+    ended, report = check(tmp_path, name, *flags)
+    assert ended.status == 0, ended.out
+    assert report["verdict"] == "pass" and ended.out.splitlines()[-1].startswith("PARITY: Keras and Lightning agree")
+    rungs = dict.fromkeys(check["rung"] for check in report["checks"])
+    assert list(rungs) == [
+        "experiment", "data", "architecture", "initial weights", "forward", "loss", "gradients", "optimizer",
+        "lockstep", "speed", "interchange",
+    ]  # fmt: skip
+    for one in report["checks"]:
+        if "largest_ratio_to_floor" in one:
+            assert one["largest_ratio_to_floor"] < 3 and one["judged_steps"] >= 160, one
+    assert report["experiment"]["pair_file"]["name"] == name
+    assert (tmp_path / "run" / "report.md").exists()
+
+
+def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):
+    ended, report = check(tmp_path, "naive")
+    assert ended.status == 1, ended.out
+    status = {one["id"]: one["status"] for one in report["checks"]}
+    assert status["data/train-rows"] == status["architecture/parameters"] == "pass"
+    assert "module's output is log-probabilities" in ended.out
+    failed = {name for name, value in status.items() if value == "fail"}
+    assert failed >= {
+        "experiment/rates-of-dropout", "initial-weights/scale", "forward/probabilities", "loss/batch-loss",
+        "gradients/gradients", "optimizer/weights-after-every-step", "lockstep/tensors-after-training",
+    }  # fmt: skip
+    # epsilon: a thousandth in place of a hundred-thousandth
+    forward = next(one for one in report["checks"] if one["id"] == "forward/probabilities")
+    assert forward["measured"] > 50 * forward["limit"]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "others"),
+    [
+        ("bessel", "lockstep/tensors-after-training", set()),
+        ("clipped", "optimizer/weights-after-every-step", {"lockstep/batch-loss-restarted-epochs"}),
+    ],
+)
+def test_one_difference_fails_on_its_rung(name, first, others, tmp_path):
+    ended, report = check(tmp_path, name)
+    failed = [one["id"] for one in report["checks"] if one["status"] == "fail"]
+    assert ended.status == 1 and failed[0] == first and others <= set(failed), failed
+    assert bool(others) == (len(failed) > 1)
+
+
+def test_a_side_that_fails_is_told_once(tmp_path):
+    path = tmp_path / "late.py"
+    module = sample_pairs.HONEST.replace("F.cross_entropy(self(batch[0]), batch[1])", "self.no_such(batch)")
+    path.write_text(sample_pairs.DIGITS + module)
+    ended = run_python("-m", "parity", "check", path, "--level", "quick", "--output-dir", tmp_path / "run")
+    assert ended.status == 2 and ended.out.count("no attribute 'no_such' (late.py, line") == 1, ended.out
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "words"),
+    [
+        ("def keras_model(): pass\n", [], "has no keras_data(), lightning_module(), lightning_data(); a pair file has"),
+        ("def keras_model(:\n", [], "bad.py, line 1: invalid syntax"),
+        (None, [], "there is no pair file"),
+        (sample_pairs.WORDS, ["--epochs", "0"], "epochs is 0"),
+        (sample_pairs.WORDS, ["--seed", "-1"], "seed is -1"),
+        (sample_pairs.WORDS, ["--stall-timeout", "0"], "--stall-timeout is 0"),
+        (sample_pairs.WORDS, ["--output-dir", "/proc/no/such"], "/proc/no/such"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(text, flags, words, tmp_path):
+    path = tmp_path / "bad.py"
+    if text is not None:
+        path.write_text(text)
+    assert_user_error(run_python("-m", "parity", "check", path, *flags), words)
+
+
+def test_a_pair_is_the_file_and_what_flags_said(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(sample_pairs.WORDS)
+    pair = CheckFlags(str(path), epochs=7, precision="float64").pair()
+    assert pair.file == str(path) and pair.experiment.name == "mine" and pair.experiment.said == {"epochs": 7}
+    assert (pair.experiment.training.epochs, pair.experiment.training.precision) == (7, "float64")
+    path.write_text(sample_pairs.WORDS + "\n")
+    assert CheckFlags(str(path), epochs=7, precision="float64").pair().experiment.hash != pair.experiment.hash
