@@ -119,11 +119,13 @@ def record_reference(task: Task, folder: Path, stall: float) -> tuple[Side, Task
     """
     task = replace(task, parts=parts_of(task.pair, REFERENCE_PARTS), pair=task.pair.for_reference())
     reference = ask(KERAS, task, task.write(folder / "keras.json"), stall)
-    if "facts" not in reference.parts:
-        return reference, task
+    return reference, candidates_task(task, reference) if "facts" in reference.parts else task
+
+
+def candidates_task(task: Task, reference: Side) -> Task:
+    """Returns what a candidate is asked after its reference: the same, on the data set that the reference found."""
     pair = task.pair.for_candidate(reference.parts["facts"].experiment)
-    parts = parts_of(pair, CANDIDATE_PARTS)
-    return reference, replace(task, pair=pair, parts=parts, reference_dir=task.output_dir)
+    return replace(task, pair=pair, parts=parts_of(pair, CANDIDATE_PARTS), reference_dir=task.output_dir)
 
 
 def climb_with(reference: Side, task: Task, folder: Path, stall: float, stop_early: bool = False) -> Climb:
@@ -190,14 +192,8 @@ def climb_both(
                 asking.result()
                 climb.judge("facts")
                 return climb
-            second = replace(
-                task,
-                parts=parts_of(task.pair, CANDIDATE_PARTS),
-                pair=task.pair.for_candidate(reference.parts["facts"].experiment),
-                accelerator=accelerator,
-                output_dir=str(folder / LIGHTNING),
-                reference_dir=task.output_dir,
-            )
+            second = candidates_task(task, reference)
+            second = replace(second, accelerator=accelerator, output_dir=str(folder / LIGHTNING))
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
             ask(LIGHTNING, second, path, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
