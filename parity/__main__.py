@@ -131,6 +131,9 @@ def compare(options) -> int:
             )
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
+    finally:
+        for path in (run.path / KERAS).glob("*.npy"):  # a user's rows crossed in them; the report needs none
+            path.unlink()
     report = build.build(climb, explain(climb), options.level, datetime.now())
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     return build.EXIT_STATUS[report["verdict"]]

@@ -120,7 +120,7 @@ class UserCandidate(Candidate):
         module = binding.module.eval()
         function = getattr(self.file.module, "lightning_output", None)
         with torch.no_grad():
-            outputs = [function(module, batch) if function else module(batch) for batch in images]
+            outputs = [function(module, self.around(part)) if function else module(part) for part in images]
         module.train()
         output = torch.cat([output.detach().cpu() for output in outputs])
         return OUTPUTS[self.output](output).numpy() if self.output else output.numpy()
@@ -280,7 +280,14 @@ class UserCandidate(Candidate):
 
     def batch_of(self, images: np.ndarray, labels: np.ndarray):
         """Makes a batch of Keras's rows, of the kind that the user's loader serves."""
-        parts = [self.turned(images, INPUTS, 0), self.turned(labels, TARGETS, 1)]
+        return self.packed([self.turned(images, INPUTS, 0), self.turned(labels, TARGETS, 1)])
+
+    def around(self, inputs: torch.Tensor):
+        """Makes a batch of inputs for `lightning_output()`; its targets say nothing."""
+        return self.packed([inputs, self.turned(self.arrays["y_train"][np.zeros(len(inputs), int)], TARGETS, 1)])
+
+    def packed(self, parts: list[torch.Tensor]):
+        """Packs inputs and targets as the user's loader does."""
         if isinstance(self.batch, dict):
             return dict(zip(self.batch, parts, strict=True))
         return type(self.batch)(parts) if type(self.batch) in (tuple, list) else tuple(parts)

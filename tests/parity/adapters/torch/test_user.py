@@ -154,7 +154,13 @@ LOGITS = torch.from_numpy(DRAW.standard_normal((32, 3)).astype(np.float32))
 )
 def test_the_form_of_the_output_is_found(given, name, candidate, monkeypatch):
     one = candidate(MODULE + LOADERS)
-    monkeypatch.setattr(one.file.module, "lightning_output", lambda module, batch: given(LOGITS), raising=False)
+
+    def output(module, batch):
+        inputs, targets = batch
+        assert inputs.shape == (32, 2, 4, 4) and targets.shape == (32,)
+        return given(LOGITS)
+
+    monkeypatch.setattr(one.file.module, "lightning_output", output, raising=False)
     table = dense_table([(32, 3)])
     weights = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in table}
     answer = Answer(LOGITS.softmax(dim=1).numpy(), np.zeros(1), {})
