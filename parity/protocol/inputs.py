@@ -11,6 +11,7 @@ import numpy as np
 from mlp_spec.experiment import Experiment
 from parity.protocol.start import epoch_order
 from parity.protocol.tensors import BIASES, KERNELS, Arrays, Table
+from parity.protocol.user_data import columns_of, in_columns
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
 VARIANTS = ("nudged", "nudged", "permuted")
@@ -57,9 +58,10 @@ class Variant:
 
     def inputs(self, images: np.ndarray, seed: int, units: int) -> np.ndarray:
         """Returns inputs some units in the last place away where the variant is `nudged`; whole numbers stay."""
-        if self.kind != "nudged" or images.dtype.kind != "f":
+        if self.kind != "nudged":
             return images
-        return nudge(images, np.random.default_rng([seed, STREAMS["nudge"], self.number, 1]), units)
+        generator = np.random.default_rng([seed, STREAMS["nudge"], self.number, 1])
+        return in_columns(lambda one: nudge(one, generator, units) if one.dtype.kind == "f" else one, images)
 
     def order(self, order: np.ndarray, batch_size: int, seed: int, epoch: int = 0) -> np.ndarray:
         """Returns the order (samples,): rows of each batch change places where the variant is `permuted`."""
@@ -136,7 +138,8 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     Args:
         table: the tensors.
         start: weights by path.
-        images: (N, ...), such as (N, inputs) float32 in [0, 1]; N at least CASE_BATCH. Whole numbers stay as they are.
+        images: (N, ...), such as (N, inputs) float32 in [0, 1], or several inputs in one (`user_data.joined`); N at
+            least CASE_BATCH. Whole numbers stay as they are.
         labels: (N, ...), such as (N,) int64.
     """
     generator = np.random.default_rng(STREAMS["cases"])
@@ -150,21 +153,31 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     wide = {path: array * (8 if roles[path] in KERNELS else 1) for path, array in biased.items()}
     # logits up to some 60: -log p beyond 30, where a clipped probability would show
     sharp = {path: array * (60 if path == last else 1) for path, array in biased.items()}
-    ramp = np.linspace(-1, 1, images.size, dtype=np.float32).reshape(images.shape)
-    noise = generator.standard_normal(images.shape).astype(np.float32)
+
+    def large(array: np.ndarray) -> np.ndarray:
+        """Returns a ramp with noise in place of fractions; what is looked up must be there."""
+        if array.dtype.kind != "f":
+            return array
+        ramp = np.linspace(-1, 1, array.size, dtype=np.float32).reshape(array.shape)
+        return ramp * 4 + generator.standard_normal(array.shape).astype(np.float32)
+
+    def every_second(array: np.ndarray) -> np.ndarray:
+        """Returns zeros in place of every second row's fractions."""
+        kept = (np.arange(len(array)) % 2).reshape(-1, *[1] * (array.ndim - 1)).astype(np.float32)
+        return array * kept if array.dtype.kind == "f" else array
+
     alike = np.broadcast_to(labels[:1], labels.shape).copy()
-    every_second = (np.arange(len(images)) % 2).reshape(-1, *[1] * (images.ndim - 1)).astype(np.float32)
     ordinary = {
         "the start": Case(start, images, labels),
         "with biases": Case(biased, images, labels),
         "eight times the weights": Case(wide, images, labels),
         "saturated output": Case(sharp, images, labels),
     }
-    if images.dtype.kind != "f":  # what is looked up must be there
+    if all(array.dtype.kind != "f" for array in columns_of(images).values()):
         return ordinary
     return ordinary | {
-        "negative and large inputs": Case(biased, ramp * 4 + noise, labels),
-        "one class, empty images": Case(biased, images * every_second, alike),
+        "negative and large inputs": Case(biased, in_columns(large, images), labels),
+        "one class, empty images": Case(biased, in_columns(every_second, images), alike),
     }
 
 

@@ -25,6 +25,8 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "without the last axis": lambda y: y[..., 0],
     "as a column": lambda y: y[:, None],
 }
+# Of an array that holds several: the target's field, and that of the rows' weights.
+TARGET, WEIGHT = "target", "weight"
 CLOSE = 4 * np.finfo(np.float32).eps  # of the largest value: rounding of another order of operations
 
 
@@ -62,18 +64,43 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return gap / (float(np.abs(ours).max(initial=0.0)) or 1.0) if np.isfinite(gap) else np.inf
 
 
+def joined(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns several arrays of as many rows as one, with a field for each: rows are taken, kept and sent alike.
+
+    Args:
+        columns: by name, (N, ...) each.
+    """
+    rows = np.empty(len(next(iter(columns.values()))), [(name, a.dtype, a.shape[1:]) for name, a in columns.items()])
+    for name, array in columns.items():
+        rows[name] = array
+    return rows
+
+
+def columns_of(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the arrays that rows are made of, by name; one that is no `joined` array has no name."""
+    return {name: rows[name] for name in rows.dtype.names} if rows.dtype.names else {"": rows}
+
+
+def in_columns(change: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Changes every array that rows are made of."""
+    if not rows.dtype.names:
+        return change(rows)
+    return joined({name: change(np.ascontiguousarray(array)) for name, array in columns_of(rows).items()})
+
+
 def describe_arrays(x: np.ndarray, y: np.ndarray) -> dict:
     """Describes what a model is trained on.
 
     Args:
-        x: inputs, (N, ...).
-        y: targets, (N, ...).
+        x: inputs, (N, ...), one or several.
+        y: targets, (N, ...), with the rows' weights or without.
     """
     return {
         "samples": len(x),
         **{
-            f"{name}_{key}": value
-            for name, array in (("input", x), ("target", y))
+            f"{' '.join(filter(None, (kind, name)))}_{key}": value
+            for kind, rows in (("input", x), ("target", y))
+            for name, array in columns_of(rows).items()
             for key, value in {
                 "shape": list(array.shape[1:]),
                 "dtype": str(array.dtype),

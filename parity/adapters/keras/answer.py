@@ -79,8 +79,9 @@ def answer_case(reference: Reference, case: Case) -> records.Answer:
     model, size = reference.recorder, len(case.images)
     load_weights(model, reference.table, case.weights)
     labels = reference.targets(case.labels)
-    probabilities = reference.output_of(model.predict(case.images, batch_size=size, verbose=0))
-    model.fit(case.images, labels, batch_size=size, shuffle=False, verbose=0)
+    images = reference.packed(case.images)
+    probabilities = reference.output_of(model.predict(images, batch_size=size, verbose=0))
+    model.fit(**reference.rows_for_fit(case.images, labels), batch_size=size, shuffle=False, verbose=0)
     gradients = dict(zip(trained_paths(reference.table), model.optimizer.gradients(), strict=True))
     return records.Answer(probabilities, recorded_losses(model), gradients)
 
@@ -117,7 +118,8 @@ def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
 
     rows = np.arange(inputs.REPLAY_STEPS) % len(reference.arrays.x_train)
     images, labels = reference.arrays.x_train[rows], reference.arrays.y_train[rows]
-    model.fit(images, labels, batch_size=1, shuffle=False, verbose=0, callbacks=[AfterBatch(keep)])
+    given = reference.rows_for_fit(images, labels)
+    model.fit(**given, batch_size=1, shuffle=False, verbose=0, callbacks=[AfterBatch(keep)])
     return stack(steps)
 
 
@@ -244,7 +246,8 @@ def answer_interchange(reference: Reference) -> records.Predictions:
 
     def predict(weights: Arrays) -> np.ndarray:
         load_weights(reference.model, reference.table, weights)
-        return reference.output_of(reference.model.predict(reference.arrays.x_test, batch_size=EVAL_BATCH, verbose=0))
+        images = reference.packed(reference.arrays.x_test)
+        return reference.output_of(reference.model.predict(images, batch_size=EVAL_BATCH, verbose=0))
 
     return records.Predictions(
         weights=final,

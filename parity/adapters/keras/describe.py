@@ -26,7 +26,9 @@ def build(target: str):
     check(model, f"--reference {target}")
     loss_name(model)
     # what it reports beside its loss, and under which names, is its own matter: none, `accuracy` or another metric
-    model.compile(model.optimizer, model.loss, metrics=["acc"], jit_compile=model.jit_compile)
+    weights = (model.get_compile_config() or {}).get("loss_weights")
+    kept = {"loss_weights": weights, "jit_compile": model.jit_compile}
+    model.compile(model.optimizer, model.loss, metrics=["acc"], **kept)
     return model
 
 

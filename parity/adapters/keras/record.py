@@ -1,10 +1,14 @@
 """Records what happens inside Keras's own `fit`, without changing what is trained."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import ops
 
 from parity.protocol import inputs
+
+TRACE = "loss_trace"
 
 
 class LossTrace(keras.metrics.Metric):
@@ -17,7 +21,7 @@ class LossTrace(keras.metrics.Metric):
     """
 
     def __init__(self, steps: int):
-        super().__init__(name="loss_trace", dtype=keras.config.floatx())
+        super().__init__(name=TRACE, dtype=keras.config.floatx())
         self.losses = self.add_variable((steps,), "zeros", name="losses")
         self.count = self.add_variable((), "zeros", name="count", dtype="int32")
 
@@ -64,7 +68,8 @@ def cut_beforehand(model) -> None:
     """Makes `fit` and `predict` cut their arrays into batches beforehand: the same bits, sooner. On TensorFlow only.
 
     Args:
-        model: its `fit` is then called with arrays, `batch_size`, and no shuffle; its `predict` with images alone.
+        model: its `fit` is then called with arrays, nested or not, `batch_size`, and no shuffle; its `predict` with
+            inputs alone.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -72,17 +77,25 @@ def cut_beforehand(model) -> None:
 
     fit, predict = model.fit, model.predict
 
-    def batches(arrays, size: int) -> Dataset:
-        arrays = [array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array for array in arrays]
-        whole = len(arrays[0]) // size * size
-        cut = Dataset.from_tensor_slices(tuple(array[:whole].reshape(-1, size, *array.shape[1:]) for array in arrays))
-        rest = Dataset.from_tensors(tuple(array[whole:] for array in arrays))
-        return cut.concatenate(rest) if whole < len(arrays[0]) else cut
+    def batches(arrays: tuple, size: int) -> Dataset:
+        rows = len(keras.tree.flatten(arrays)[0])
+        whole = rows // size * size
 
-    def fit_batches(x, y, batch_size, shuffle, validation_data=None, validation_batch_size=None, **options):
+        def of_all(change: Callable[[np.ndarray], np.ndarray]) -> tuple:
+            precise = keras.config.floatx()
+            return keras.tree.map_structure(lambda a: change(a.astype(precise) if a.dtype.kind == "f" else a), arrays)
+
+        cut = Dataset.from_tensor_slices(of_all(lambda array: array[:whole].reshape(-1, size, *array.shape[1:])))
+        rest = Dataset.from_tensors(of_all(lambda array: array[whole:]))
+        return cut.concatenate(rest) if whole < rows else cut
+
+    def fit_batches(
+        x, y, batch_size, shuffle, sample_weight=None, validation_data=None, validation_batch_size=None, **options
+    ):
         if validation_data:
             options["validation_data"] = batches(validation_data, validation_batch_size or batch_size)
-        return fit(batches((x, y), batch_size), shuffle=shuffle, **options)
+        weights = () if sample_weight is None else (sample_weight,)
+        return fit(batches((x, y, *weights), batch_size), shuffle=shuffle, **options)
 
     model.fit = fit_batches
     model.predict = lambda x, batch_size, **options: predict(batches((x,), batch_size), **options)

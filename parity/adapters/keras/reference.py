@@ -113,7 +113,7 @@ class Reference(Session):
         from parity.adapters.keras import record
 
         model = self.build()
-        model.compile(record.GradientRecorder(), model.loss, metrics=["acc"], jit_compile=model.jit_compile)
+        model.optimizer = record.GradientRecorder()
         model.optimizer.build(model.trainable_variables)
         record.record_losses(model, 1)
         record.cut_beforehand(model)
@@ -150,6 +150,14 @@ class Reference(Session):
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Returns class indices as `fit` takes them."""
         return labels if self.arrays.y_train.ndim == 1 else np.eye(10, dtype=np.float32)[labels]
+
+    def packed(self, images: np.ndarray):
+        """Returns inputs as the model takes them."""
+        return images
+
+    def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
+        """Returns what `fit` is given of some rows."""
+        return {"x": images, "y": labels}
 
     def first_batches(self, epoch: int) -> Batches | None:
         """Keeps the pixels of the first batches of an epoch: causes are searched for with them."""

@@ -2,26 +2,31 @@
 
 import math
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_reference import data
+from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import tensors
+from parity.adapters.keras import rows, tensors
+from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
-from parity.protocol.user_data import SPLITS, describe_arrays
+from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, describe_arrays
 
 KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
-FIT = ("batch_size", "epochs", "verbose", "shuffle")
+FIT = (
+    "batch_size", "epochs", "verbose", "shuffle", "validation_split", "validation_batch_size", "class_weight",
+    "sample_weight",
+)  # fmt: skip
 
 
 class UserReference(Reference):
@@ -31,15 +36,15 @@ class UserReference(Reference):
     were set to is kept as `rates`.
     """
 
-    metrics = ("acc",)
-
     def __init__(self, task: Task):
         from keras_reference import backend
 
         Session.__init__(self, task)
         self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
         self.file = PairFile(task.pair.file)
-        self.arrays = check_data(self.file.call("keras_data"), task.pair.file)
+        self.fit_options = self.file.options("keras_fit", FIT)
+        self.rows = rows.read(self.file.call("keras_data"), self.fit_options, task.pair.file)
+        self.arrays = self.rows.arrays
         self.pair = replace(task.pair, experiment=self.settings())
         self.models, self.rates = weakref.WeakSet(), []
         self.first = self.build()
@@ -58,10 +63,13 @@ class UserReference(Reference):
 
     def settings(self):
         """Returns how much is trained: by the flags, else as the file says, else as Keras does."""
-        asked, fit = self.experiment, self.file.options("keras_fit", FIT)
+        asked, fit = self.experiment, self.fit_options
         said = {
             "epochs": asked.said.get("epochs") or self.file.constant("EPOCHS") or fit.get("epochs", 1),
-            "batch_size": self.file.constant("BATCH_SIZE") or fit.get("batch_size") or KERAS_BATCH_SIZE,
+            "batch_size": self.file.constant("BATCH_SIZE")
+            or fit.get("batch_size")
+            or self.rows.batch_size
+            or KERAS_BATCH_SIZE,
         }
         return replace(asked, training=replace(asked.training, **said))
 
@@ -79,12 +87,11 @@ class UserReference(Reference):
         if model in self.models:
             raise UserError(f"{what} the same model again; it must build a new one each time")
         if not model.built:
-            model(self.arrays.x_train[:1])
+            model(self.packed(self.arrays.x_train[:1]))
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
             raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
         self.models.add(model)
         self.rates = tensors.without_chance(model)
-        model.compile(model.optimizer, model.loss, metrics=list(self.metrics), jit_compile=model.jit_compile)
         return model
 
     def check_batch(self) -> None:
@@ -93,12 +100,13 @@ class UserReference(Reference):
         Raises:
             UserError: the model's output is not a number, or a label is no class.
         """
-        output, file = np.asarray(self.first.predict(self.arrays.x_train[:2], verbose=0)), self.pair.file
+        output, file = np.asarray(self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0)), self.pair.file
         if not np.isfinite(output).all():
             raise UserError(f"{file}: the model's output for the first rows of keras_data() is not a number")
         loss = self.first.loss
         if "sparse" in (loss if isinstance(loss, str) else getattr(loss, "name", "")).lower():
-            labels = np.concatenate([self.arrays.y_train.ravel(), self.arrays.y_test.ravel()])
+            both = (self.arrays.y_train, self.arrays.y_test)
+            labels = np.concatenate([(y[TARGET] if y.dtype.names else y).ravel() for y in both])
             low, high, classes = labels.min(), labels.max(), output.shape[-1]
             if low < 0 or high >= classes:
                 raise UserError(
@@ -123,6 +131,55 @@ class UserReference(Reference):
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Returns targets as `fit` takes them."""
         return labels
+
+    def packed(self, images: np.ndarray):
+        """Returns inputs as the model takes them: an array, a dictionary or a tuple."""
+        return self.rows.pack(images)
+
+    def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
+        """Returns what `fit` is given of some rows: inputs, targets, and what they weigh."""
+        target, weight = (labels[TARGET], labels[WEIGHT]) if labels.dtype.names else (labels, None)
+        given = {"x": self.packed(images), "y": target, "sample_weight": weight}
+        return given | {"class_weight": self.fit_options.get("class_weight")}
+
+    def fit(
+        self,
+        model,
+        results: Results,
+        epochs: int,
+        arrays=None,
+        order: Callable[[int], np.ndarray] | None = None,
+        before_epoch: Callable[[int], None] = lambda epoch: None,
+        after_epoch: Callable[[Results], None] = lambda results: None,
+        **options,
+    ) -> None:
+        """Trains up to a number of epochs, one `fit` call an epoch, as the lab's `fit` does.
+
+        Args:
+            model, results, epochs: what is trained, what is finished, and up to where.
+            arrays: the data, unless the user's whole rows.
+            order: from an epoch to its rows.
+            before_epoch, after_epoch: called with the epoch's number, and with the results so far.
+            options: further keyword arguments of Keras's `fit`.
+        """  # fmt: skip
+        from keras_reference.callbacks import EpochTimer
+
+        arrays, timer, size = arrays or self.arrays, EpochTimer(), self.batch_size
+        validation = self.rows_for_fit(arrays.x_test, arrays.y_test)
+        validation = tuple(validation[name] for name in ("x", "y", "sample_weight") if validation[name] is not None)
+        for epoch in range(len(results.epoch_seconds), epochs):
+            before_epoch(epoch)
+            taken = order(epoch)
+            history = model.fit(
+                **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
+                **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
+                **{"validation_data": validation, "callbacks": [timer], **options},
+            ).history
+            curves = {name: values[0] for name, values in history.items() if not name.endswith(TRACE)}
+            past = results.history if epoch else {}
+            results.history = {name: [*past.get(name, []), float(value)] for name, value in curves.items()}
+            results.epoch_seconds.append(timer.seconds)
+            after_epoch(results)
 
     def first_batches(self, epoch: int):
         """Keeps nothing: causes are not searched for yet."""
@@ -159,34 +216,3 @@ class UserReference(Reference):
     def pictures(self) -> dict:
         """Returns what was predicted, for a report's pictures: nothing."""
         return {}
-
-
-def check_data(given, path: str) -> data.Arrays:
-    """Returns what `keras_data()` gave as arrays.
-
-    Raises:
-        UserError: it is something else than ((x_train, y_train), (x_val, y_val)), or holds what cannot be trained on.
-    """
-    what = f"{path}: keras_data()"
-    try:
-        (x_train, y_train), (x_test, y_test) = given
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{what} must return (x_train, y_train), (x_val, y_val)") from error
-    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
-    for name, value in arrays.items():
-        if isinstance(value, dict | tuple | list) or not hasattr(value, "__array__"):
-            kind = type(value).__name__
-            raise UserError(f"{what}: {name} is a {kind}; one input and one target can be compared, each an array")
-        array = arrays[name] = np.asarray(value)
-        if not array.ndim or not len(array):
-            raise UserError(f"{what}: {name} is empty")
-        if array.dtype.kind not in "fiub":
-            raise UserError(f"{what}: {name} is of {array.dtype}; it must hold numbers")
-        if array.dtype.kind == "f":
-            if not np.isfinite(array).all():
-                raise UserError(f"{what}: {name} holds what is not a number (NaN or infinite)")
-            arrays[name] = array.astype(keras.config.floatx())
-    for x, y in SPLITS.values():
-        if len(arrays[x]) != len(arrays[y]):
-            raise UserError(f"{what}: {x} has {len(arrays[x]):,} rows and {y} has {len(arrays[y]):,}")
-    return data.Arrays(**arrays)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras.user import UserReference, check_data
+from parity.adapters.keras.user import UserReference
 from parity.pair import Pair, Settings
 from parity.protocol.answer import open_pair
 from parity.protocol.task import Task
@@ -89,7 +89,7 @@ REFUSED = {
         "layers with weights of an unknown kind: ",
     ),
     "pair": (with_data("def keras_data(): return x, y"), "must return (x_train, y_train), (x_val, y_val)"),
-    "dictionary": (with_data("def keras_data(): return ({'a': x}, y), (x, y)"), "x_train is a dict; one input and one"),
+    "two targets": (with_data("def keras_data(): return (x, [y, y]), (x, y)"), "y_train is or holds a list; arrays of"),
     "empty": (with_data("def keras_data(): return (x[:0], y[:0]), (x, y)"), "x_train is empty"),
     "rows": (with_data("def keras_data(): return (x, y), (x, y[:-1])"), "x_test has 40 rows and y_test has 39"),
     "nan": (with_data("x[3, 1] = np.nan"), "x_train holds what is not a number"),
@@ -97,7 +97,7 @@ REFUSED = {
     "labels": (with_data("y[7] = 3"), "labels go from 0 to 3; the model has the classes 0 to 2"),
     "negative": (with_data("y[7] = -1"), "labels go from -1 to 0; the model has the classes 0 to 2"),
     "shape": (with_data("x = x[:, :3]"), "incompatible"),
-    "fit": (with_data("def keras_fit(): return {'class_weight': {}}"), "keras_fit() returned class_weight, which"),
+    "fit": (with_data("def keras_fit(): return {'callbacks': []}"), "keras_fit() returned callbacks, which"),
     "constant": (with_data("EPOCHS = 0"), "EPOCHS is 0; it must be a whole number"),
 }
 

@@ -1,0 +1,188 @@
+"""What `keras_data()` gives, as arrays: whatever `fit` takes, that ends."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import keras
+import numpy as np
+
+from keras_reference import data
+from mlp_spec.support.errors import UserError
+from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, joined
+
+MOST_BATCHES = 10_000_000  # a data set that says no length and has more has no end
+FORMS = "(x_train, y_train), (x_val, y_val), a third element being the rows' weights; or two data sets"
+WHOLE = "(x, y) where keras_fit() has a validation_split"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A user's rows, on Keras's side."""
+
+    arrays: data.Arrays  # several inputs in one array, and so a target with its weights: `user_data.joined`
+    pack: Callable[[np.ndarray], object]  # makes of some rows' inputs what the model takes
+    batch_size: int | None = None  # of a data set's first batch; None of arrays
+    random: bool = False  # whether another pass gives other values
+
+
+def read(given: object, fit: dict, path: str) -> Rows:
+    """Reads what `keras_data()` gave.
+
+    Args:
+        given: see `FORMS` and `WHOLE`; data sets are a finite tf.data.Dataset, or a keras.utils.PyDataset.
+        fit: what `keras_fit()` gave; its `validation_split` takes the last rows, and `sample_weight` is one a row.
+        path: the pair file's.
+
+    Raises:
+        UserError: it is something else, or holds what cannot be trained on.
+    """
+    what = f"{path}: keras_data()"
+    try:
+        parts = [given] if fit.get("validation_split") else list(given)
+        (train, *rest), is_whole = parts, len(parts) == 1
+        if len(rest) != (0 if is_whole else 1):
+            raise ValueError
+        passes = [read_part(part, what) for part in (train, *rest)]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what} must return {FORMS}; or {WHOLE}") from error
+    random = any(part.is_random() for part in passes)
+    columns = [part.columns(fit.get("sample_weight") if not index else None) for index, part in enumerate(passes)]
+    if is_whole:
+        columns = split_last(columns[0], fit["validation_split"])
+    checked = {}
+    for (x, y), (inputs, targets) in zip(SPLITS.values(), columns, strict=True):
+        sides = [
+            {name: check_array(array, side, what) for name, array in given.items()}
+            for side, given in ((x, inputs), (y, targets))
+        ]
+        counts = [{len(array) for array in arrays.values()} for arrays in sides]
+        if len(counts[0] | counts[1]) != 1:
+            ours, theirs = (" or ".join(f"{count:,}" for count in sorted(one)) for one in counts)
+            raise UserError(f"{what}: {x} has {ours} rows and {y} has {theirs}")
+        checked[x], checked[y] = map(joined_or_alone, sides)
+    return Rows(data.Arrays(**checked), passes[0].pack, passes[0].batch_size, random)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split as it was given."""
+
+    x: object
+    y: object
+    weight: object
+    batch_size: int | None = None
+    again: Callable[[], "Part"] | None = None  # reads a data set once more; None of arrays
+
+    def columns(self, weight: object = None) -> tuple[dict, dict]:
+        """Returns the inputs and the target with its weights, by name."""
+        weight = self.weight if weight is None else weight
+        inputs = self.x if isinstance(self.x, dict) else {"": self.x}
+        if isinstance(self.x, tuple | list):
+            inputs = {f"input {number}": array for number, array in enumerate(self.x, 1)}
+        return inputs, {"": self.y} if weight is None else {TARGET: self.y, WEIGHT: weight}
+
+    @property
+    def pack(self) -> Callable[[np.ndarray], object]:
+        """Makes of some rows' inputs what the model takes."""
+        kind = type(self.x) if isinstance(self.x, dict | tuple | list) else None
+
+        def packed(rows: np.ndarray) -> object:
+            if kind is None:
+                return rows
+            columns = {name: np.ascontiguousarray(array) for name, array in columns_of(rows).items()}
+            if not rows.dtype.names:  # one input in a dictionary or a tuple
+                columns = dict.fromkeys(self.columns()[0], rows)
+            return columns if issubclass(kind, dict) else tuple(columns.values())
+
+        return packed
+
+    def is_random(self) -> bool:
+        """Says whether a data set gives other values in another pass; their order does not count."""
+        if self.again is None:
+            return False
+        ours, theirs = (one.columns()[0] for one in (self, self.again()))
+        sums = [[np.asarray(part[name], np.float64).sum() for name in ours] for part in (ours, theirs)]
+        return not np.allclose(*sums, rtol=1e-9, atol=0)
+
+
+def read_part(given: object, what: str) -> Part:
+    """Reads one split: a tuple of arrays, or a data set, whose batches are put together.
+
+    Raises:
+        UserError: the data set has no end.
+        ValueError: it is neither.
+    """
+    if isinstance(given, keras.utils.PyDataset):
+        if given.num_batches is None:
+            raise UserError(f"{what}: a {type(given).__name__} has no end; give one with a length")
+        return read_batches(lambda: (given[number] for number in range(given.num_batches)), what)
+    if hasattr(given, "element_spec"):
+        if given.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+            raise UserError(f"{what}: a tf.data.Dataset has no end; leave out repeat(), or use take()")
+        return read_batches(lambda: iter(given), what)
+    x, y, *weight = given
+    if len(weight) > 1:
+        raise ValueError
+    return Part(x, y, *(weight or [None]))
+
+
+def read_batches(batches: Callable[[], Iterator], what: str) -> Part:
+    """Puts a data set's batches together.
+
+    Raises:
+        UserError: there are none, or no end of them.
+    """
+    parts = [Part(x, y, *(weight or [None])) for x, y, *weight in islice(batches(), MOST_BATCHES)]
+    if not parts:
+        raise UserError(f"{what}: a data set is empty")
+    if len(parts) == MOST_BATCHES:
+        raise UserError(f"{what}: a data set has more than {MOST_BATCHES:,} batches")
+    first = parts[0]
+    kind = type(first.x) if isinstance(first.x, dict | tuple | list) else None
+    columns = [part.columns() for part in parts]
+    inputs, targets = (
+        {name: np.concatenate([np.asarray(c[side][name]) for c in columns]) for name in columns[0][side]}
+        for side in (0, 1)
+    )
+    x = inputs[""] if kind is None else inputs if issubclass(kind, dict) else tuple(inputs.values())
+    size = len(np.asarray(first.y))
+    return Part(x, targets.get(TARGET, targets.get("")), targets.get(WEIGHT), size, lambda: read_batches(batches, what))
+
+
+def split_last(columns: tuple[dict, dict], fraction: float) -> list[tuple[dict, dict]]:
+    """Cuts the last rows off for validation, as `fit` does, before any shuffling."""
+    rows = len(np.asarray(columns[1].get(TARGET, columns[1].get(""))))
+    kept = math.floor(rows * (1 - fraction))
+    return [
+        tuple({name: np.asarray(a)[part] for name, a in side.items()} for side in columns)
+        for part in (slice(kept), slice(kept, None))
+    ]
+
+
+def check_array(value: object, name: str, what: str) -> np.ndarray:
+    """Returns an array of numbers, floating ones in the precision that Keras has.
+
+    Raises:
+        UserError: it is something else, or empty, or holds what is not a number.
+    """
+    if isinstance(value, dict | tuple | list) or not hasattr(value, "__array__"):
+        kind = type(value).__name__
+        must = "arrays of inputs, one, or several in a dictionary or tuple; and one array of targets"
+        raise UserError(f"{what}: {name} is or holds a {kind}; {must} can be compared")
+    array = np.asarray(value)
+    if not array.ndim or not len(array):
+        raise UserError(f"{what}: {name} is empty")
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"{what}: {name} is of {array.dtype}; it must hold numbers")
+    if array.dtype.kind != "f":
+        return array
+    if not np.isfinite(array).all():
+        raise UserError(f"{what}: {name} holds what is not a number (NaN or infinite)")
+    return array.astype(keras.config.floatx())
+
+
+def joined_or_alone(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns one array as it is, and several as one."""
+    return joined(columns) if len(columns) > 1 else next(iter(columns.values()))

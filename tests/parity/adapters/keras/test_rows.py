@@ -1,0 +1,119 @@
+"""What `keras_data()` may give: arrays, several inputs, weights of rows, data sets; and what is refused."""
+
+import json
+
+import pytest
+from conftest import run_python
+
+SCRIPT = """
+import json
+import keras, numpy as np, tensorflow as tf
+from mlp_spec.support.errors import UserError
+from parity.adapters.keras import rows
+from parity.protocol.user_data import columns_of
+
+x, y = np.arange(80.0).reshape(20, 4), np.arange(20) % 3
+w = np.linspace(0, 1, 20)
+two = {"a": x, "b": y}
+pairs = tf.data.Dataset.from_tensor_slices((two, y, w)).batch(8)
+noise = tf.data.Dataset.from_tensor_slices((x, y)).map(lambda a, b: (a + tf.random.uniform([4], dtype="float64"), b))
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    num_batches = property(lambda self: self.count)
+
+    def __getitem__(self, number):
+        return x[number * 5 : number * 5 + 5], y[number * 5 : number * 5 + 5]
+
+
+def described(given, **fit):
+    try:
+        found = rows.read(given, fit, "own.py")
+    except UserError as error:
+        return str(error)
+    arrays = found.arrays
+    packed = found.pack(arrays.x_train[:2])
+    return {
+        "x": {name: [str(a.dtype), *a.shape] for name, a in columns_of(arrays.x_train).items()},
+        "y": {name: float(a.sum()) for name, a in columns_of(arrays.y_train).items()},
+        "rows": [len(arrays.x_train), len(arrays.x_test)], "batch": found.batch_size, "random": found.random,
+        "packed": sorted(packed) if isinstance(packed, dict) else type(packed).__name__,
+    }
+
+
+print(json.dumps({
+    "arrays": described(((x, y), (x[:9], y[:9]))),
+    "dictionary": described(((two, y), (two, y))),
+    "one in a dictionary": described((({"a": x}, y), ({"a": x}, y))),
+    "tuple": described((((x, y), y), ((x, y), y))),
+    "weights": described(((x, y, w), (x, y))),
+    "weights of fit": described(((x, y), (x, y)), sample_weight=w),
+    "split": described((x, y), validation_split=0.25),
+    "data set": described((pairs, pairs)),
+    "shuffled": described((pairs.shuffle(9), pairs)),
+    "random": described((noise.batch(5), noise.batch(5))),
+    "batches": described((Batches(4), Batches(1))),
+    "endless": described((pairs.repeat(), pairs)),
+    "endless batches": described((Batches(None), Batches(1))),
+    "nothing": described((pairs.take(0), pairs)),
+    "uneven": described((({"a": x, "b": y[1:]}, y), (x, y))),
+    "number": described(3),
+    "four": described(((x, y, w, w), (x, y))),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What one process of Keras says of all of them."""
+    ended = run_python("-c", SCRIPT)
+    assert ended.status == 0, ended.err
+    return json.loads(ended.out.splitlines()[-1])
+
+
+def test_arrays_are_taken_as_they_are_in_the_precision_that_keras_has(answers):
+    assert answers["arrays"] == {
+        "x": {"": ["float32", 20, 4]}, "y": {"": 19.0}, "rows": [20, 9], "batch": None, "random": False,
+        "packed": "ndarray",
+    }  # fmt: skip
+
+
+def test_several_inputs_stay_what_they_were(answers):
+    assert answers["dictionary"]["x"] == {"a": ["float32", 20, 4], "b": ["int64", 20]}
+    assert answers["dictionary"]["packed"] == ["a", "b"] and answers["one in a dictionary"]["packed"] == ["a"]
+    assert list(answers["tuple"]["x"]) == ["input 1", "input 2"] and answers["tuple"]["packed"] == "tuple"
+
+
+@pytest.mark.parametrize("name", ["weights", "weights of fit", "data set"])
+def test_weights_of_rows_stand_beside_the_target(name, answers):
+    assert answers[name]["y"] == {"target": 19.0, "weight": pytest.approx(10.0)}
+
+
+def test_validation_takes_the_last_rows(answers):
+    assert answers["split"]["rows"] == [15, 5] and answers["split"]["y"] == {"": 15.0}
+
+
+def test_data_sets_are_read_whole(answers):
+    assert answers["data set"]["x"] == {"a": ["float32", 20, 4], "b": ["int64", 20]}
+    assert answers["data set"]["batch"] == 8 and answers["batches"]["batch"] == 5
+    assert answers["batches"]["rows"] == [20, 5]
+    assert not answers["shuffled"]["random"] and answers["random"]["random"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("endless", "a tf.data.Dataset has no end; leave out repeat()"),
+        ("endless batches", "a Batches has no end"),
+        ("nothing", "a data set is empty"),
+        ("uneven", "x_train has 19 or 20 rows and y_train has 20"),
+        ("number", "own.py: keras_data() must return (x_train, y_train), (x_val, y_val), a third element being"),
+        ("four", "must return (x_train, y_train), (x_val, y_val)"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_with_one_sentence(name, words, answers):
+    assert words in answers[name]
