@@ -239,6 +239,86 @@ def lightning_data():
     return Data()
 """
 
+# Two inputs by name in a finite tf.data.Dataset, weights of classes; a loader whose rows have no numbers.
+TWO = """
+def rows():
+    import numpy as np
+
+    draw = np.random.default_rng(2)
+    codes, sizes = draw.integers(0, 20, (600, 3)), draw.random((600, 4)).astype("float32")
+    labels = (codes.sum(1) + 10 * sizes.sum(1) > 50).astype("int64")
+    return codes, sizes, labels
+
+
+def keras_data():
+    import tensorflow as tf
+
+    codes, sizes, labels = rows()
+    whole = tf.data.Dataset.from_tensor_slices(({"codes": codes, "sizes": sizes}, labels)).batch(20)
+    return whole.take(25), whole.skip(25)
+
+
+def keras_fit():
+    return {"class_weight": {0: 0.5, 1: 2.0}}
+
+
+def keras_model():
+    import keras
+    from keras import layers
+
+    codes, sizes = keras.Input((3,), dtype="int32", name="codes"), keras.Input((4,), name="sizes")
+    x = layers.Concatenate()([layers.Flatten()(layers.Embedding(20, 4)(codes)), sizes])
+    x = layers.Dense(8, activation="relu")(x)
+    model = keras.Model({"codes": codes, "sizes": sizes}, layers.Dense(2, activation="softmax")(x))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", loss_weights=[2.0])
+    return model
+
+
+def lightning_module():
+    import lightning
+    import torch
+    import torch.nn.functional as F
+    from keras_like import initializers
+    from keras_like.optimizers import KerasSGD
+    from torch import nn
+
+    class Port(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.codes, self.hidden, self.out = nn.Embedding(20, 4), nn.Linear(16, 8), nn.Linear(8, 2)
+            initializers.random_uniform_(self.codes.weight)
+            for layer in (self.hidden, self.out):
+                initializers.glorot_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+        def forward(self, sizes, codes):
+            return self.out(F.relu(self.hidden(torch.cat([self.codes(codes).flatten(1), sizes], 1))))
+
+        def training_step(self, batch, batch_idx):
+            sizes, codes, labels = batch
+            weights = torch.tensor([0.5, 2.0])[labels]
+            return 2 * (weights * F.cross_entropy(self(sizes, codes), labels, reduction="none")).mean()
+
+        def configure_optimizers(self):
+            return KerasSGD(self.parameters(), 0.1)
+
+    return Port()
+
+
+def lightning_data():
+    import torch
+    from torch.utils.data import DataLoader, IterableDataset
+
+    class Rows(IterableDataset):
+        def __init__(self, part):
+            self.rows = list(zip(*(torch.from_numpy(array[part]) for array in rows())))
+
+        def __iter__(self):
+            return ((sizes, codes, label) for codes, sizes, label in self.rows[::-1])
+
+    return DataLoader(Rows(slice(500)), batch_size=20), DataLoader(Rows(slice(500, None)), batch_size=20)
+"""
+
 
 def changed(before: str, after: str) -> str:
     """Returns the honest port with one line changed."""
@@ -251,6 +331,7 @@ PAIRS = {
     "naive": DIGITS + NAIVE,
     "regression": REGRESSION,
     "words": WORDS,
+    "two": TWO,
     # flattens (H, W, C), as Keras does
     "turned": changed("self.net(x)", "self.net[5:](self.net[:4](x).movedim(1, -1).flatten(1))"),
     # keeps the unbiased variance

@@ -57,6 +57,27 @@ def find_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) 
     return min(found, key=lambda form: form.gap, default=None)
 
 
+def find_form_of_any(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) -> Form | None:
+    """Returns the form in which most of the candidate's rows are among Keras's, in whatever order; None as above.
+
+    Args:
+        forms: `INPUTS` or `TARGETS`.
+        ours: all of Keras's rows, (N, ...).
+        theirs: some of the candidate's, (n, ...).
+    """
+    found = []
+    for name, turn in forms.items():
+        try:
+            turned = turn(ours)
+        except (IndexError, ValueError):  # too few axes
+            continue
+        if turned.shape[1:] == theirs.shape[1:]:
+            known = {row.tobytes() for row in np.ascontiguousarray(turned, np.float32)}
+            missing = sum(row.tobytes() not in known for row in np.ascontiguousarray(theirs, np.float32))
+            found.append(Form(name, missing / len(theirs)))
+    return min(found, key=lambda form: form.gap, default=None)
+
+
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Returns the largest difference of two arrays, relative to the largest value; infinite where one has no number."""
     ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)

@@ -21,12 +21,18 @@ def compare_rows(reference: dict, candidate: dict, split: str) -> Check:
         detail = f"Keras has {reference['samples']:,} rows, the loader {candidate['samples']:,}"
         gap = abs(candidate["samples"] - reference["samples"])
         return Check(subject, RUNG, "fail", gap, 0, detail)
+    if candidate["random"] and reference["random"]:
+        detail = "both data sets give other values each time they are asked (a random transform): not compared"
+        return Check(subject, RUNG, "info", None, None, f"{detail}; below, both are given Keras's rows of one pass")
     if candidate["random"]:
-        detail = "the data set gives other values each time it is asked (a random transform): nothing to compare"
-        return Check(subject, RUNG, "error", None, None, detail)
-    inputs, targets = candidate["forms"]
-    detail = f"{candidate['compared']:,} of {candidate['samples']:,} rows compared; inputs {inputs}, targets {targets}"
-    if candidate["different"]:
+        detail = "the loader gives other values each time it is asked (a random transform), keras_data() does not"
+        return Check(subject, RUNG, "fail", None, None, f"{detail}; below, both are given Keras's rows")
+    forms = ", ".join(candidate["forms"])
+    detail = f"{candidate['compared']:,} of {candidate['samples']:,} rows compared; {forms}"
+    if candidate["order"] != "the same":
+        what = "stand in another order" if candidate["order"] == "another" else "come one after the other"
+        detail += f"; the rows {what}: they are compared by value"
+    if candidate["different"] and candidate["largest"]:
         detail += f"; the largest difference of a value is {candidate['largest']:.3g}"
     return Check(subject, RUNG, judged(not candidate["different"]), candidate["different"], 0, detail)
 

@@ -116,7 +116,8 @@ class UserReference(Reference):
     def describe_data(self) -> dict[str, dict]:
         """Describes both splits."""
         return {
-            split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) for split, (x, y) in SPLITS.items()
+            split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) | {"random": self.rows.random}
+            for split, (x, y) in SPLITS.items()
         }
 
     def describe_layers(self) -> list:

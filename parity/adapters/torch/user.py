@@ -1,10 +1,5 @@
-"""The candidate of a pair file: a user's own LightningModule, put through what the reference went through.
+"""The candidate of a pair file: a user's own LightningModule, put through what the reference went through."""
 
-It is given Keras's own rows, in the form in which the user's loader serves them; that the loader serves the same
-values is checked on its own.
-"""
-
-import math
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,17 +13,17 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
+from parity.adapters.torch.rows import Epochs, UserRows
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
-from parity.protocol.user_data import CLOSE, INPUTS, SPLITS, TARGETS, Form, difference, find_form
+from parity.protocol.user_data import SPLITS, difference
 
 # What `lightning_trainer()` may give: what changes the steps, and what is ours to say.
 CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
 TRAINER = (*CLIPPING, "max_epochs", "accelerator", "devices", "enable_progress_bar")
-MOST_ROWS = 2_000  # of a split that are compared at the quick level
 EVAL_BATCH = 1000
 # What a candidate's output may be, so that it is Keras's after all.
 OUTPUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -55,10 +50,10 @@ class UserCandidate(Candidate):
         self.options = {name: options[name] for name in CLIPPING if name in options}
         self.built: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.rates: list[float] = []
-        self.loaders = self.find_loaders()
         self.arrays = {name: self.read(name) for names in SPLITS.values() for name in names}
-        self.find_forms()
-        self.output, self.flattening = "", ""
+        what = f"{self.pair.file}: lightning_data()"
+        self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
+        self.output, self.flattening, self.way = "", "", None
         first = self.build()
         assert self.build() is not first  # else it was refused
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
@@ -114,16 +109,36 @@ class UserCandidate(Candidate):
         Args:
             binding: the module's parameters.
             weights: by path; they are loaded.
-            images: batches of inputs, each as the module takes it.
+            images: batches of inputs, each as `input_of` makes it.
         """
         binding.load(weights)
         module = binding.module.eval()
-        function = getattr(self.file.module, "lightning_output", None)
         with torch.no_grad():
-            outputs = [function(module, self.around(part)) if function else module(part) for part in images]
+            outputs = [self.called(module, part) for part in images]
         module.train()
         output = torch.cat([output.detach().cpu() for output in outputs])
         return OUTPUTS[self.output](output).numpy() if self.output else output.numpy()
+
+    def called(self, module: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
+        """Calls the module with inputs: by `lightning_output()`, else in the first way that its `forward` takes.
+
+        Raises:
+            UserError: it takes them in no way.
+        """
+        if function := getattr(self.file.module, "lightning_output", None):
+            return function(module, self.rows.around(inputs))
+        ways = ways_to_call(inputs, self.rows)
+        if self.way is not None:
+            return ways[self.way](module)
+        errors = []
+        for self.way, way in enumerate(ways):
+            try:
+                return way(module)
+            except Exception as error:  # a user's `forward` may refuse in any way
+                errors.append(f"{type(error).__name__}: {str(error)[:200]}")
+        self.way = None
+        advice = "lightning_output(module, batch) in the pair file says how"
+        raise UserError(f"{self.pair.file}: forward() cannot be called with the inputs ({errors[0]}); {advice}")
 
     def bind(self, arrays: Arrays, seed: int | None = None) -> Binding:
         """Builds a module that holds the given weights; finds, once, in which order it flattens.
@@ -170,133 +185,17 @@ class UserCandidate(Candidate):
 
     # ---- the data
 
-    def find_loaders(self) -> dict:
-        """Returns the loaders of both splits.
-
-        Raises:
-            UserError: `lightning_data()` gave something else, or what cannot be indexed.
-        """
-        data, what = self.file.call("lightning_data"), f"{self.pair.file}: lightning_data()"
-        if hasattr(data, "train_dataloader"):
-            data.prepare_data()
-            data.setup("fit")
-            data = (data.train_dataloader(), data.val_dataloader())
-        if not isinstance(data, tuple | list) or len(data) != 2:
-            kind = type(data).__name__
-            raise UserError(
-                f"{what} returned {kind}; it must return a LightningDataModule or (train_loader, val_loader)"
-            )
-        for loader in data:
-            dataset = getattr(loader, "dataset", None)
-            if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-                kind = type(dataset if dataset is not None else loader).__name__
-                raise UserError(f"{what}: {kind} has no rows that can be asked for by their number")
-            if not len(dataset):
-                raise UserError(f"{what}: a data set is empty")
-        return dict(zip(SPLITS, data, strict=True))
-
-    def rows(self, split: str, numbers) -> list[torch.Tensor]:
-        """Returns some of the user's rows as a batch of the user's own loader, its tensors alone.
-
-        Raises:
-            UserError: a batch is no pair of tensors.
-        """
-        loader = self.loaders[split]
-        items = [loader.dataset[int(number)] for number in numbers]
-        self.batch = loader.collate_fn(items)
-        parts = list(self.batch.values()) if isinstance(self.batch, dict) else self.batch
-        if not isinstance(parts, tuple | list) or len(parts) != 2 or not all(map(torch.is_tensor, parts)):
-            kind = type(self.batch).__name__
-            raise UserError(
-                f"{self.pair.file}: a batch is a {kind}; one input and one target, both tensors, can be compared"
-            )
-        return list(parts)
-
-    def find_forms(self) -> None:
-        """Finds how Keras's rows lie in the user's batches.
-
-        Raises:
-            UserError: their shapes have nothing to do with each other.
-        """
-        numbers = range(min(32, len(self.arrays["x_train"]), len(self.loaders["train"].dataset)))
-        parts = [part.numpy() for part in self.rows("train", numbers)]
-        self.dtypes = [part.dtype for part in parts]
-        self.forms: list[Form] = []
-        for name, forms, part in zip(SPLITS["train"], (INPUTS, TARGETS), parts, strict=True):
-            ours = np.asarray(self.arrays[name][: len(numbers)])
-            form = find_form(forms, ours, part)
-            if form is None:
-                raise UserError(
-                    f"{self.pair.file}: {name} has rows of {ours.shape[1:]} in keras_data() and of {part.shape[1:]} in "
-                    "lightning_data(); neither channels first nor flattening makes one of the other"
-                )
-            self.forms.append(form)
-        send("note", text=f"inputs are {self.forms[0].name}, targets {self.forms[1].name}")
-
     def describe_data(self) -> dict[str, dict]:
         """Compares the user's own rows with Keras's; returns what was found, by split."""
-        return {split: self.describe_split(split) for split in SPLITS}
+        return {split: self.rows.describe(split, self.task.level) for split in SPLITS}
 
-    def describe_split(self, split: str) -> dict:
-        """Compares a split's rows."""
-        loader, names = self.loaders[split], SPLITS[split]
-        total, ours = len(loader.dataset), len(self.arrays[names[0]])
-        count = min(total, ours, MOST_ROWS if self.task.level == "quick" else total)
-        different, largest = 0, 0.0
-        for start in range(0, count, EVAL_BATCH):
-            numbers = range(start, min(start + EVAL_BATCH, count))
-            wrong = np.zeros(len(numbers), bool)
-            for name, forms, form, part in zip(
-                names, (INPUTS, TARGETS), self.forms, self.rows(split, numbers), strict=True
-            ):
-                expected = forms[form.name](np.asarray(self.arrays[name][start : numbers.stop])).astype(np.float64)
-                gaps = np.abs(part.numpy().astype(np.float64) - expected).reshape(len(numbers), -1).max(axis=1)
-                wrong |= ~(gaps <= CLOSE * (np.abs(expected).max() or 1.0))
-                largest = max(largest, float(np.nan_to_num(gaps, nan=np.inf).max()))
-            different += int(wrong.sum())
-        again = [self.rows(split, range(min(8, count))) for _ in range(2)]
-        return {
-            "samples": total,
-            "compared": count,
-            "different": different,
-            "largest": largest,
-            "forms": [form.name for form in self.forms],
-            "batch_size": loader.batch_size,
-            "drop_last": bool(loader.drop_last),
-            "random": not all(map(torch.equal, *again)),
-        }
-
-    def input_of(self, images: np.ndarray) -> torch.Tensor:
+    def input_of(self, images: np.ndarray) -> list[torch.Tensor]:
         """Turns Keras's rows into inputs as the module takes them."""
-        return self.turned(images, INPUTS, 0)
-
-    def turned(self, array: np.ndarray, forms: dict, part: int) -> torch.Tensor:
-        """Turns Keras's rows into the candidate's."""
-        array = np.ascontiguousarray(forms[self.forms[part].name](np.asarray(array)))
-        kind = self.dtypes[part]
-        if np.issubdtype(kind, np.floating):
-            kind = np.dtype(self.experiment.training.precision)
-        return torch.from_numpy(array.astype(kind))
+        return self.rows.inputs_of(images)
 
     def batch_of(self, images: np.ndarray, labels: np.ndarray):
         """Makes a batch of Keras's rows, of the kind that the user's loader serves."""
-        return self.packed([self.turned(images, INPUTS, 0), self.turned(labels, TARGETS, 1)])
-
-    def around(self, inputs: torch.Tensor):
-        """Makes a batch of inputs for `lightning_output()`; its targets say nothing."""
-        return self.packed([inputs, self.turned(self.arrays["y_train"][np.zeros(len(inputs), int)], TARGETS, 1)])
-
-    def packed(self, parts: list[torch.Tensor]):
-        """Packs inputs and targets as the user's loader does."""
-        if isinstance(self.batch, dict):
-            return dict(zip(self.batch, parts, strict=True))
-        return type(self.batch)(parts) if type(self.batch) in (tuple, list) else tuple(parts)
-
-    def batches(self, order: np.ndarray) -> Iterator:
-        """Yields the batches of an epoch."""
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            yield self.batch_of(self.arrays["x_train"][rows], self.arrays["y_train"][rows])
+        return self.rows.batch_of(images, labels)
 
     def replayed(self, steps: int) -> dict:
         """Returns what `fit` trains on where only the number of steps counts."""
@@ -305,7 +204,7 @@ class UserCandidate(Candidate):
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        return {"loader": Epochs(self, orders), "epochs": epochs}
+        return {"loader": Epochs(self.rows, orders, self.batch_size), "epochs": epochs}
 
     def rate_of(self, trainer) -> float:
         """Returns the learning rate of the module's own optimizer."""
@@ -320,7 +219,7 @@ class UserCandidate(Candidate):
         """Describes nothing: its tensors say what a model of any kind is made of."""
         return []
 
-    def validation_inputs(self) -> Iterator[torch.Tensor]:
+    def validation_inputs(self) -> Iterator[list[torch.Tensor]]:
         """Yields the validation rows as inputs."""
         for start in range(0, len(self.arrays["x_test"]), EVAL_BATCH):
             yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
@@ -348,26 +247,17 @@ class EpochTimer(lightning.Callback):
         send("epoch", epoch=len(self.epoch_seconds), seconds=self.epoch_seconds[-1], metrics={})
 
 
-class Epochs:
-    """A loader whose passes are the epochs of a training.
-
-    Args:
-        candidate: makes the batches.
-        orders: from the epoch to its rows in order.
-
-    Attributes:
-        module: what is trained; its Trainer knows the epoch.
-    """
-
-    def __init__(self, candidate: UserCandidate, orders: Callable[[int], np.ndarray]):
-        self.candidate, self.orders, self.module = candidate, orders, None
-
-    def __len__(self):
-        return math.ceil(len(self.orders(0)) / self.candidate.batch_size)
-
-    def __iter__(self):
-        # the epoch is asked for with the first batch: Lightning makes iterators before
-        yield from self.candidate.batches(self.orders(self.module.trainer.current_epoch))
+def ways_to_call(inputs: list[torch.Tensor], rows: UserRows) -> list[Callable[[nn.Module], torch.Tensor]]:
+    """Returns how a module's `forward` may take its inputs: one by one, together as in a batch, or by name."""
+    ways = [lambda module: module(*inputs)]
+    if len(inputs) > 1:
+        batch = rows.around(inputs)
+        together = next(iter(batch.values()) if isinstance(batch, dict) else iter(batch))
+        named = batch if isinstance(batch, dict) else together if isinstance(together, dict) else {}
+        named = {name: value for name, value in named.items() if any(value is one for one in inputs)}
+        ways += [lambda module: module(**named), lambda module: module(named)] if named else []
+        ways = ways if torch.is_tensor(together) else [lambda module: module(together), *ways]
+    return ways
 
 
 def package_of(module: object):

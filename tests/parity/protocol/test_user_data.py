@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from parity.protocol.user_data import INPUTS, TARGETS, describe_arrays, difference, find_form
+from parity.protocol.user_data import (
+    INPUTS,
+    TARGETS,
+    columns_of,
+    describe_arrays,
+    difference,
+    find_form,
+    find_form_of_any,
+    in_columns,
+    joined,
+)
 
 DRAW = np.random.default_rng(0)
 IMAGES = DRAW.random((5, 4, 4, 3)).astype(np.float32)
@@ -50,3 +60,20 @@ def test_arrays_are_described():
     described = describe_arrays(IMAGES, LABELS)
     assert described["samples"] == 5 and described["input_shape"] == [4, 4, 3] and described["target_range"] == [0, 2]
     assert described["input_sha256"] != describe_arrays(IMAGES[::-1], LABELS)["input_sha256"]
+
+
+def test_several_arrays_are_one_whose_rows_are_taken_alike():
+    rows = joined({"image": IMAGES, "label": LABELS})[[3, 1]]
+    assert len(rows) == 2 and rows["label"].tolist() == [2, 0] and list(columns_of(rows)) == ["image", "label"]
+    assert list(columns_of(IMAGES)) == [""]
+    doubled = in_columns(lambda array: array * 2, rows)
+    assert np.array_equal(doubled["image"], 2 * IMAGES[[3, 1]]) and doubled["label"].tolist() == [4, 0]
+    described = describe_arrays(joined({"image": IMAGES, "label": LABELS}), LABELS)
+    assert described["input label_shape"] == [] and described["input image_shape"] == [4, 4, 3]
+
+
+def test_the_form_of_rows_in_any_order_is_found():
+    few = np.moveaxis(IMAGES, -1, 1)[[4, 0]]
+    found = find_form_of_any(INPUTS, IMAGES, few)
+    assert (found.name, found.gap) == ("channels first", 0.0)
+    assert find_form_of_any(INPUTS, IMAGES, few * 2).gap == 1.0 and find_form_of_any(INPUTS, IMAGES, few[:, :1]) is None

@@ -80,12 +80,14 @@ def test_other_batches_fail(sums, words):
 
 SETTINGS = Settings("mine", "0" * 64)
 FOUND = {"samples": 400, "compared": 400, "different": 0, "largest": 0.0, "forms": ["flattened", "as they are"],
-         "random": False}  # fmt: skip
+         "random": False, "order": "the same"}  # fmt: skip
 
 
-def judge_rows(**found):
+def judge_rows(keras_random=False, **found):
     """Judges a pair file's training rows."""
     ours = make_facts(experiment=SETTINGS)
+    for split in ours.data.values():
+        split["random"] = keras_random
     data = {"train": {**FOUND, **found}, "test": {**FOUND, "samples": 100}}
     theirs = make_facts("lightning", experiment=SETTINGS, data=data)
     first, second = judge_arrays(ours, theirs, Context(ours, asked=SETTINGS))
@@ -103,9 +105,15 @@ def test_a_users_rows_pass_where_none_differs():
     [
         ({"different": 3, "largest": 0.25}, "fail", "the largest difference of a value is 0.25"),
         ({"samples": 390}, "fail", "Keras has 400 rows, the loader 390"),
-        ({"random": True, "different": 400}, "error", "a random transform"),
+        ({"random": True, "different": 400}, "fail", "a random transform), keras_data() does not"),
+        ({"order": "another"}, "pass", "the rows stand in another order: they are compared by value"),
     ],
 )
-def test_a_users_rows_that_differ_fail_and_random_ones_cannot_be_judged(found, status, words):
+def test_a_users_rows_that_differ_fail_and_random_ones_too(found, status, words):
     check = judge_rows(**found)
     assert check.status == status and words in check.detail
+
+
+def test_rows_that_are_random_on_both_sides_are_not_compared():
+    check = judge_rows(keras_random=True, random=True)
+    assert check.status == "info" and "both data sets give other values each time" in check.detail

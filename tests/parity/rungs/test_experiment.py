@@ -37,7 +37,7 @@ def test_a_hash_that_is_not_the_experiments_fails():
 
 SETTINGS = Settings("mine", "0" * 64, TrainingSpec(batch_size=25))
 FOUND = {"samples": 110, "compared": 110, "different": 0, "largest": 0.0, "forms": ["flattened", "as they are"],
-         "batch_size": 25, "drop_last": False, "random": False}  # fmt: skip
+         "batch_size": 25, "drop_last": False, "random": False, "order": "the same"}  # fmt: skip
 
 
 def judge_pair(rates=(0.5, 0.1), **found):

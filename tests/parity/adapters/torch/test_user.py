@@ -13,7 +13,7 @@ from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch import user
 from parity.adapters.torch.tensors import Binding
-from parity.adapters.torch.user import Epochs, UserCandidate, package_of, without_chance
+from parity.adapters.torch.user import UserCandidate, package_of, without_chance
 from parity.pair import Pair, Settings
 from parity.protocol import targets
 from parity.protocol.answer import open_pair
@@ -73,43 +73,6 @@ def candidate(tmp_path):
     torch.set_num_threads(threads)
 
 
-def test_the_form_of_batches_is_found_and_keras_rows_are_served_in_it(candidate):
-    one = candidate(MODULE + LOADERS)
-    assert [form.name for form in one.forms] == ["channels first", "as they are"] and one.rates == [0.4]
-    x, y = one.batch_of(X[:5], Y[:5])
-    assert torch.equal(x, torch.from_numpy(X[:5]).movedim(-1, 1)) and y.tolist() == Y[:5].tolist()
-    batches = list(one.batches(np.arange(49, -1, -1)))
-    assert [len(batch[1]) for batch in batches] == [8] * 6 + [2] and batches[0][1][0] == Y[49]
-    assert sum(len(batch) for batch in one.validation_inputs()) == 50
-
-
-def test_the_users_rows_are_compared_with_keras_rows(candidate):
-    found = candidate(MODULE + LOADERS).describe_data()["train"]
-    assert (found["compared"], found["different"], found["batch_size"], found["drop_last"]) == (50, 0, 8, True)
-    assert found["forms"] == ["channels first", "as they are"] and not found["random"]
-    scaled = candidate(MODULE + LOADERS.replace("TensorDataset(x", "TensorDataset(2 * x")).describe_data()["train"]
-    assert scaled["different"] == 50 and 0.5 < scaled["largest"] < 1
-    shifted = candidate(MODULE + LOADERS.replace("-1, 1), y)", "-1, 1), y.roll(1))")).describe_data()["test"]
-    assert 10 < shifted["different"] < 50
-
-
-def test_a_random_transform_is_seen(candidate):
-    noisy = LOADERS.replace(
-        "    return Data", "    collate = torch.utils.data.default_collate\n    return Data"
-    ).replace("shuffle=True", "collate_fn=lambda rows: [collate(rows)[0] + torch.rand(1) / 9, collate(rows)[1]]")
-    assert candidate(MODULE + noisy).describe_data()["train"]["random"]
-
-
-def test_a_batch_may_be_a_dictionary(candidate):
-    rows = LOADERS.replace(
-        "TensorDataset(x.movedim(-1, 1), y)", "[{'image': a.flatten(), 'label': b} for a, b in zip(x, y)]"
-    )
-    one = candidate(MODULE + rows)
-    batch = one.batch_of(X[:3], Y[:3])
-    assert list(batch) == ["image", "label"] and batch["image"].shape == (3, 32)
-    assert one.forms[0].name == "flattened"
-
-
 def changed(before: str, after: str) -> str:
     """Returns a pair file whose loaders are changed in one place."""
     assert before in LOADERS
@@ -121,12 +84,16 @@ REFUSED = {
     "raises": ("def lightning_module(): return nothing" + LOADERS, r"NameError: name 'nothing' is not defined \(own_p"),
     "same": (MODULE + "port = lightning_module()\nlightning_module = lambda: port" + LOADERS, "the same module again"),
     "no loaders": (MODULE + "lightning_data = lambda: 3\n", r"lightning_data\(\) returned int; it must return a Light"),
-    "lists": (MODULE + "lightning_data = lambda: [[1], [2]]\n", "list has no rows that can be asked for by their numb"),
+    "lists": (MODULE + "lightning_data = lambda: [[1], [2]]\n", "a int is no loader of batches"),
+    "no tensors": (MODULE + "lightning_data = lambda: [[[1], [2]], [[1]]]\n", "a batch is a list without tensors"),
     "empty": (changed("DataLoader(rows, batch_size=8)", "DataLoader([])"), "a data set is empty"),
-    "inputs alone": (changed("x.movedim(-1, 1), y", "x"), "a batch is a list; one input and one target, both tensors"),
+    "inputs alone": (
+        changed("x.movedim(-1, 1), y", "x"),
+        r"y_train has rows of \(\) in keras_data\(\), a batch here has",
+    ),
     "shapes": (
         changed("x.movedim(-1, 1)", "x[:, :3]"),
-        r"x_train has rows of \(4, 4, 2\) in keras_data\(\) and of \(3, 4, 2\) in lightning_data\(\)",
+        r"x_train has rows of \(4, 4, 2\) in keras_data\(\), a batch here has rows of \(3, 4, 2\) and \(\)",
     ),
     "trainer": (MODULE + LOADERS + "lightning_trainer = lambda: {'precision': 16}\n", "precision, which cannot be"),
 }
@@ -185,15 +152,6 @@ def test_an_output_of_another_shape_is_refused(candidate):
 
 
 # ---- parts
-
-
-def test_every_pass_of_a_loader_is_the_epoch_that_the_trainer_is_in(candidate):
-    loader = Epochs(candidate(MODULE + LOADERS), lambda epoch: np.arange(10) + epoch)
-    loader.module = SimpleNamespace(trainer=SimpleNamespace(current_epoch=3))
-    assert len(loader) == 2
-    passed = iter(loader)  # made early, as Lightning does
-    loader.module.trainer.current_epoch = 4
-    assert next(passed)[1].tolist() == Y[4:12].tolist()
 
 
 def test_a_module_tells_the_package_that_it_derives_from():

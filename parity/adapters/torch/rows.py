@@ -1,0 +1,329 @@
+"""A user's loaders: how Keras's rows lie in their batches, and whether they serve the same values.
+
+The candidate is given Keras's own rows, in the form in which the user's loader serves them; that the loader serves the
+same values is checked on its own.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch.utils import _pytree as tree
+
+from mlp_spec.support.errors import UserError
+from parity.protocol.task import send
+from parity.protocol.user_data import (
+    CLOSE,
+    INPUTS,
+    SPLITS,
+    TARGETS,
+    WEIGHT,
+    Form,
+    columns_of,
+    find_form,
+    find_form_of_any,
+)
+
+MOST_ROWS = 2_000  # of a split that are compared at the quick level
+FEW_ROWS = 32  # that show how a batch is made
+CHUNK = 1000  # rows that are compared at once
+
+
+@dataclass(frozen=True)
+class Place:
+    """What stands in one tensor of a batch."""
+
+    part: int  # 0: an input, 1: the target or the rows' weights; as in `SPLITS`
+    name: str  # of the array among Keras's; empty where there is one only
+    form: Form  # in which Keras's rows lie there
+    dtype: np.dtype  # that the user's loader serves
+
+    def turned(self, rows: np.ndarray, precision: str) -> np.ndarray:
+        """Turns Keras's rows into what stands here."""
+        array = (INPUTS, TARGETS)[self.part][self.form.name](np.asarray(columns_of(rows)[self.name]))
+        kind = np.dtype(precision) if np.issubdtype(self.dtype, np.floating) else self.dtype
+        return np.ascontiguousarray(array.astype(kind))
+
+    def __str__(self):
+        kind = self.name if self.name == WEIGHT else f"{('input', 'target')[self.part]} {self.name}".strip()
+        return f"{kind.removeprefix('target ') if self.part else kind.replace('input input', 'input')} {self.form.name}"
+
+
+class UserRows:
+    """A user's loaders of both splits.
+
+    Args:
+        given: what `lightning_data()` returned.
+        arrays: Keras's rows, by the names of `SPLITS`.
+        precision: of the experiment.
+        what: how the function is called in a message.
+
+    Attributes:
+        loaders: by split.
+        places: what stands in each tensor of a batch, in the order of its leaves.
+
+    Raises:
+        UserError: there are no loaders, or their rows have nothing to do with Keras's.
+    """
+
+    def __init__(self, given: object, arrays: dict[str, np.ndarray], precision: str, what: str):
+        self.arrays, self.precision, self.what = arrays, precision, what
+        self.loaders = dict(zip(SPLITS, loaders_in(given, what), strict=True))
+        self.places: dict[int, Place] = {}
+        self.find_places()
+
+    def is_indexed(self, split: str) -> bool:
+        """Says whether a loader's rows can be asked for by their number."""
+        loader = self.loaders[split]
+        dataset = getattr(loader, "dataset", None)
+        by_number = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+        return by_number and hasattr(loader, "collate_fn") and getattr(loader, "batch_sampler", None) is not None
+
+    def count(self, split: str) -> int:
+        """Returns how many rows a split has in Keras."""
+        return len(self.arrays[SPLITS[split][0]])
+
+    # ---- the form of batches
+
+    def find_places(self) -> None:
+        """Finds what stands in each tensor of the training loader's batches.
+
+        Raises:
+            UserError: an input or the target stands nowhere, or a tensor is neither.
+        """
+        self.batch, ordered = self.first_batch()
+        leaves, self.tree = tree.tree_flatten(self.batch)
+        sizes = [len(leaf) for leaf in leaves if torch.is_tensor(leaf) and leaf.ndim]
+        rows = sizes[0] if sizes else 0
+        tensors = {i: a.numpy() for i, a in enumerate(leaves) if torch.is_tensor(a) and a.ndim and len(a) == rows}
+        if not tensors:
+            raise UserError(f"{self.what}: a batch is a {type(self.batch).__name__} without tensors of one row or more")
+        self.places = self.fitting(tensors, find_form, rows) if ordered else {}
+        if not self.places or max(place.form.gap for place in self.places.values()) > CLOSE:
+            unordered = self.fitting(tensors, find_form_of_any, None)
+            if not ordered or all(place.form.gap == 0 for place in unordered.values()):
+                self.places = unordered
+        self.check_places(tensors)
+        send("note", text="batches: " + ", ".join(map(str, self.places.values())))
+
+    def columns(self, rows: int | None = None) -> list[tuple[int, str, np.ndarray]]:
+        """Returns the first of Keras's training rows, or all, by part and name."""
+        both = enumerate(SPLITS["train"])
+        return [(part, *named) for part, key in both for named in columns_of(self.arrays[key][:rows]).items()]
+
+    def fitting(self, tensors: dict[int, np.ndarray], find: Callable, rows: int | None) -> dict[int, Place]:
+        """Returns what stands in each tensor: the nearest pairs of a tensor and an array come first."""
+        found = {
+            (index, part, name): form
+            for index, tensor in tensors.items()
+            for part, name, array in self.columns(rows)
+            if (form := find((INPUTS, TARGETS)[part], array, tensor))
+        }
+        places: dict[int, Place] = {}
+        for (index, part, name), form in sorted(found.items(), key=lambda item: item[1].gap):
+            if index not in places and (part, name) not in {(place.part, place.name) for place in places.values()}:
+                places[index] = Place(part, name, form, tensors[index].dtype)
+        return dict(sorted(places.items()))
+
+    def check_places(self, tensors: dict[int, np.ndarray]) -> None:
+        """Checks that every input and the target stand somewhere, and that every tensor is something.
+
+        Raises:
+            UserError: not so.
+        """
+        taken = {(place.part, place.name) for place in self.places.values()}
+        shapes = " and ".join(str(array.shape[1:]) for array in tensors.values())
+        for part, name, array in self.columns(1):
+            if (part, name) not in taken and name != WEIGHT:
+                key = f"{SPLITS['train'][part]}{f' ({name})' if name else ''}"
+                raise UserError(
+                    f"{self.what}: {key} has rows of {array.shape[1:]} in keras_data(), a batch here has rows of "
+                    f"{shapes}; neither channels first nor flattening makes one of the other"
+                )
+        for index, tensor in tensors.items():
+            if index not in self.places:
+                raise UserError(
+                    f"{self.what}: a batch has a tensor with rows of {tensor.shape[1:]} that are nowhere in "
+                    "keras_data(); leave it out, or give it to Keras, too"
+                )
+
+    def first_batch(self) -> tuple[object, bool]:
+        """Returns a batch, and whether its rows are Keras's first ones by their number."""
+        if self.is_indexed("train"):
+            dataset = self.loaders["train"].dataset
+            return self.collated("train", range(min(FEW_ROWS, self.count("train"), len(dataset)))), True
+        for batch in self.loaders["train"]:
+            return batch, False
+        raise UserError(f"{self.what}: the training loader is empty")
+
+    # ---- Keras's rows as batches
+
+    def inputs_of(self, images: np.ndarray) -> list[torch.Tensor]:
+        """Turns Keras's rows into inputs, in the order in which they stand in a batch."""
+        places = [place for place in self.places.values() if place.part == 0]
+        return [torch.from_numpy(place.turned(images, self.precision)) for place in places]
+
+    def batch_of(self, images: np.ndarray, labels: np.ndarray):
+        """Makes a batch of Keras's rows, of the kind that the user's loader serves."""
+        return self.filled(images, labels, self.inputs_of(images))
+
+    def around(self, inputs: list[torch.Tensor]):
+        """Makes a batch of inputs; its targets say nothing."""
+        rows = np.zeros(len(inputs[0]), int)
+        return self.filled(None, self.arrays[SPLITS["train"][1]][rows], inputs)
+
+    def filled(self, images, labels: np.ndarray, inputs: list[torch.Tensor]):
+        """Makes a batch of inputs and labels."""
+        leaves, given = tree.tree_flatten(self.batch)[0], iter(inputs)
+        for index, place in self.places.items():
+            leaves[index] = torch.from_numpy(place.turned(labels, self.precision)) if place.part else next(given)
+        return tree.tree_unflatten(leaves, self.tree)
+
+    def batches(self, split: str, order: np.ndarray, size: int) -> Iterator:
+        """Yields some of Keras's rows in batches."""
+        x, y = (self.arrays[name] for name in SPLITS[split])
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            yield self.batch_of(x[rows], y[rows])
+
+    def batch_size(self, split: str) -> int:
+        """Returns how many rows a loader's batches have."""
+        size = getattr(self.loaders[split], "batch_size", None)
+        size = size or getattr(getattr(self.loaders[split], "batch_sampler", None), "batch_size", None)
+        return size or len(tree.tree_flatten(self.batch)[0][next(iter(self.places))])
+
+    # ---- the user's rows beside Keras's
+
+    def collated(self, split: str, numbers) -> object:
+        """Returns some of the user's rows as a batch of the user's own loader."""
+        loader = self.loaders[split]
+        return loader.collate_fn([loader.dataset[int(number)] for number in numbers])
+
+    def chunks(self, split: str, count: int) -> Iterator[list[np.ndarray]]:
+        """Yields the user's rows, those of a data set by their numbers, else as they come."""
+        if self.is_indexed(split):
+            starts = range(0, count, CHUNK)
+            batches = (self.collated(split, range(start, min(start + CHUNK, count))) for start in starts)
+        else:  # one that has no end is left when it has served too much
+            batches = islice(self.loaders[split], 2 + count // max(1, self.batch_size(split)))
+        for batch in batches:
+            leaves = tree.tree_flatten(batch)[0]
+            yield [leaves[index].numpy() for index in self.places]
+
+    def describe(self, split: str, level: str) -> dict:
+        """Compares the user's own rows with Keras's; returns what was found."""
+        loader, ours = self.loaders[split], self.count(split)
+        most = MOST_ROWS if level == "quick" else max(ours, 1)
+        by_number = self.is_indexed(split)
+        total = len(loader.dataset) if by_number else ours
+        count, different, largest, by_value, seen = min(total, ours, most), 0, 0.0, Counter(), 0
+        for theirs in self.chunks(split, count):
+            rows = slice(seen, seen + len(theirs[0]))
+            seen = rows.stop
+            by_value.update(keys_of(theirs))
+            if by_number:
+                wrong, gap = differing(self.expected(split, rows), theirs)
+                different, largest = different + wrong, max(largest, gap)
+        order = "the same" if by_number else "as they come"
+        if different or not by_number:  # the same rows in another order are the same
+            missing = self.nowhere(split, by_value)
+            if by_number and not missing:
+                order, largest = "another", 0.0
+            different = missing if not (by_number and missing) else different
+        if not by_number and (count == ours or seen < count):
+            total = seen
+        return {
+            "samples": total,
+            "compared": min(seen, count),
+            "different": different,
+            "largest": largest,
+            "order": order,
+            "forms": [str(place) for place in self.places.values()],
+            "batch_size": self.batch_size(split),
+            "drop_last": bool(getattr(loader, "drop_last", False)),
+            "random": self.is_random(split, count),
+        }
+
+    def expected(self, split: str, rows: slice) -> list[np.ndarray]:
+        """Returns Keras's rows as they lie in a batch."""
+        return [p.turned(self.arrays[SPLITS[split][p.part]][rows], self.precision) for p in self.places.values()]
+
+    def nowhere(self, split: str, theirs: Counter) -> int:
+        """Returns how many of the user's rows are not among Keras's, by value."""
+        for start in range(0, self.count(split), CHUNK):
+            theirs = theirs - Counter(keys_of(self.expected(split, slice(start, start + CHUNK))))
+        return theirs.total()
+
+    def is_random(self, split: str, count: int) -> bool:
+        """Says whether the same rows have other values when they are asked for again."""
+        if not self.is_indexed(split):
+            return False
+        first, second = (tree.tree_flatten(self.collated(split, range(min(8, count))))[0] for _ in range(2))
+        return not all(torch.equal(first[index], second[index]) for index in self.places)
+
+
+def loaders_in(given: object, what: str) -> list:
+    """Returns the two loaders that `lightning_data()` gave.
+
+    Raises:
+        UserError: it gave something else, or an empty data set.
+    """
+    if hasattr(given, "train_dataloader"):
+        given.prepare_data()
+        given.setup("fit")
+        given = (given.train_dataloader(), given.val_dataloader())
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        kind = type(given).__name__
+        raise UserError(f"{what} returned {kind}; it must return a LightningDataModule or (train_loader, val_loader)")
+    loaders = [loader[0] if isinstance(loader, list | tuple) and len(loader) == 1 else loader for loader in given]
+    for loader in loaders:
+        if not hasattr(loader, "__iter__"):
+            raise UserError(f"{what}: a {type(loader).__name__} is no loader of batches")
+        dataset = getattr(loader, "dataset", loader)
+        if hasattr(dataset, "__len__") and not len(dataset):
+            raise UserError(f"{what}: a data set is empty")
+    return loaders
+
+
+def differing(ours: list[np.ndarray], theirs: list[np.ndarray]) -> tuple[int, float]:
+    """Returns how many rows differ by more than rounding, and the largest difference of a value."""
+    wrong, largest = np.zeros(len(theirs[0]), bool), 0.0
+    for expected, array in zip((one.astype(np.float64) for one in ours), theirs, strict=True):
+        gaps = np.abs(array.astype(np.float64) - expected).reshape(len(wrong), -1).max(axis=1)
+        wrong |= ~(gaps <= CLOSE * (np.abs(expected).max() or 1.0))
+        largest = max(largest, float(np.nan_to_num(gaps, nan=np.inf).max()))
+    return int(wrong.sum()), largest
+
+
+def keys_of(arrays: list[np.ndarray]) -> Iterator[bytes]:
+    """Yields what tells each row from others: a digest of its values, in float32."""
+    single = [np.ascontiguousarray(array, np.float32).reshape(len(array), -1) for array in arrays]
+    return (hashlib.blake2b(row, digest_size=16).digest() for row in np.concatenate(single, axis=1))
+
+
+class Epochs:
+    """A loader whose passes are the epochs of a training.
+
+    Args:
+        rows: make the batches.
+        orders: from the epoch to its rows in order.
+        size: of a batch.
+
+    Attributes:
+        module: what is trained; its Trainer knows the epoch.
+    """
+
+    def __init__(self, rows: UserRows, orders: Callable[[int], np.ndarray], size: int):
+        self.rows, self.orders, self.size, self.module = rows, orders, size, None
+
+    def __len__(self):
+        return math.ceil(len(self.orders(0)) / self.size)
+
+    def __iter__(self):
+        # the epoch is asked for with the first batch: Lightning makes iterators before
+        yield from self.rows.batches("train", self.orders(self.module.trainer.current_epoch), self.size)

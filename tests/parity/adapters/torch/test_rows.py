@@ -1,0 +1,130 @@
+"""A user's loaders: what stands in their batches is found, Keras's rows are served in them, and theirs are compared."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
+
+from mlp_spec.support.errors import UserError
+from parity.adapters.torch.rows import Epochs, UserRows
+from parity.protocol.user_data import joined
+
+DRAW = np.random.default_rng(0)
+X, Y = DRAW.random((50, 4, 4, 2)).astype(np.float32), DRAW.integers(0, 3, 50)
+CODES, W = DRAW.integers(0, 9, (50, 3)), DRAW.random(50)
+IMAGES, LABELS = torch.from_numpy(X).movedim(-1, 1), torch.from_numpy(Y)
+
+
+def rows_of(*tensors, x=X, y=Y, val=None, **options) -> UserRows:
+    """Returns the rows of a loader of some tensors, beside Keras's."""
+    train = DataLoader(TensorDataset(*tensors), **{"batch_size": 8, "shuffle": True, **options})
+    return opened((train, val or train), x, y)
+
+
+def opened(given, x=X, y=Y) -> UserRows:
+    """Returns the rows of any loaders."""
+    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y}
+    return UserRows(given, arrays, "float32", "own.py: lightning_data()")
+
+
+def places(rows: UserRows) -> list[str]:
+    """Returns what was found, in words."""
+    return [str(place) for place in rows.places.values()]
+
+
+def test_the_form_of_batches_is_found_and_keras_rows_are_served_in_it():
+    rows = rows_of(IMAGES, LABELS)
+    assert places(rows) == ["input channels first", "target as they are"]
+    x, y = rows.batch_of(X[:5], Y[:5])
+    assert torch.equal(x, IMAGES[:5]) and y.tolist() == Y[:5].tolist()
+    batches = list(rows.batches("train", np.arange(49, -1, -1), 8))
+    assert [len(batch[1]) for batch in batches] == [8] * 6 + [2] and batches[0][1][0] == Y[49]
+
+
+def test_a_batch_may_be_nested_and_hold_what_is_no_tensor():
+    items = [{"image": (a.flatten(), str(i)), "label": b} for i, (a, b) in enumerate(zip(IMAGES, LABELS, strict=True))]
+    rows = opened((DataLoader(items, batch_size=8), DataLoader(items)))
+    assert places(rows) == ["input channels first, flattened", "target as they are"]
+    batch = rows.batch_of(X[:3], Y[:3])
+    assert batch["image"][0].shape == (3, 32) and batch["image"][1][0] == "0" and batch["label"].tolist() == [*Y[:3]]
+
+
+def test_several_inputs_and_weights_are_told_by_their_values():
+    x, y = joined({"image": X, "codes": CODES}), joined({"target": Y, "weight": W})
+    rows = rows_of(torch.from_numpy(CODES), LABELS, torch.from_numpy(W).float(), IMAGES, x=x, y=y)
+    assert places(rows) == [
+        "input codes as they are", "target as they are", "weight as they are", "input image channels first",
+    ]  # fmt: skip
+    codes, labels, weights, images = rows.batch_of(x[:4], y[:4])
+    assert torch.equal(images, IMAGES[:4]) and np.array_equal(codes, CODES[:4]) and np.array_equal(labels, Y[:4])
+    assert np.allclose(weights, W[:4]) and weights.dtype == torch.float32
+    assert [len(part) for part in rows.around(rows.inputs_of(x[:2]))] == [2] * 4
+    assert places(rows_of(IMAGES, LABELS, y=y)) == ["input channels first", "target as they are"]  # in the loss, then
+
+
+def test_the_users_rows_are_compared_with_keras_rows():
+    found = rows_of(IMAGES, LABELS, drop_last=True).describe("train", "full")
+    assert (found["compared"], found["different"], found["batch_size"], found["drop_last"]) == (50, 0, 8, True)
+    assert not found["random"] and found["order"] == "the same"
+    scaled = rows_of(IMAGES * 2, LABELS).describe("train", "full")
+    assert scaled["different"] == 50 and 0.5 < scaled["largest"] < 1
+    shifted = rows_of(IMAGES, LABELS.roll(1)).describe("test", "full")
+    assert 10 < shifted["different"] < 50 and shifted["order"] == "the same"
+
+
+def test_the_same_rows_in_another_order_are_no_difference():
+    order = torch.from_numpy(DRAW.permutation(50))
+    found = rows_of(IMAGES[order], LABELS[order]).describe("train", "full")
+    assert (found["different"], found["order"], found["samples"]) == (0, "another", 50)
+    wrong = rows_of(IMAGES[order], LABELS[order].roll(1)).describe("train", "full")
+    assert wrong["different"] > 10
+
+
+class Stream(IterableDataset):
+    """Rows that have no numbers, from the last to the first; with no end if asked."""
+
+    def __init__(self, images=IMAGES, endless=False):
+        self.images, self.endless = images, endless
+
+    def __iter__(self):
+        while True:
+            yield from reversed(list(zip(self.images, LABELS, strict=True)))
+            if not self.endless:
+                return
+
+
+@pytest.mark.parametrize("level", ["quick", "full"])
+def test_rows_without_numbers_are_compared_by_value(level):
+    rows = opened((DataLoader(Stream(), batch_size=8), DataLoader(Stream(), batch_size=8)))
+    assert places(rows) == ["input channels first", "target as they are"]
+    found = rows.describe("train", level)
+    assert (found["samples"], found["different"], found["order"]) == (50, 0, "as they come")
+    other = IMAGES.clone()
+    other[7] += 1
+    assert opened((DataLoader(Stream(other), batch_size=8),) * 2).describe("train", level)["different"] == 1
+    endless = opened((DataLoader(Stream(endless=True), batch_size=8),) * 2).describe("train", level)
+    assert endless["samples"] > 50
+
+
+def test_a_random_transform_is_seen():
+    def noisy(items):
+        images, labels = default_collate(items)
+        return images + torch.rand(1) / 9, labels
+
+    assert rows_of(IMAGES, LABELS, collate_fn=noisy).describe("train", "full")["random"]
+
+
+def test_a_tensor_that_keras_is_not_given_is_refused():
+    with pytest.raises(UserError, match=r"a tensor with rows of \(5,\) that are nowhere in keras_data\(\)"):
+        rows_of(IMAGES, LABELS, torch.rand(50, 5))
+
+
+def test_every_pass_of_a_loader_is_the_epoch_that_the_trainer_is_in():
+    loader = Epochs(rows_of(IMAGES, LABELS), lambda epoch: np.arange(10) + epoch, 8)
+    loader.module = SimpleNamespace(trainer=SimpleNamespace(current_epoch=3))
+    assert len(loader) == 2
+    passed = iter(loader)  # made early, as Lightning does
+    loader.module.trainer.current_epoch = 4
+    assert next(passed)[1].tolist() == Y[4:12].tolist()
