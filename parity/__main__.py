@@ -108,6 +108,7 @@ def compare(options) -> int:
     from parity.ladder.progress import LadderProgress
     from parity.protocol.task import KERAS, Task
     from parity.report import build, write
+    from parity.report.accepted import accept
 
     pair = options.pair()
     if options.accelerator == "gpu":
@@ -134,7 +135,9 @@ def compare(options) -> int:
     finally:
         for path in (run.path / KERAS).glob("*.npy"):  # a user's rows crossed in them; the report needs none
             path.unlink()
-    report = build.build(climb, explain(climb), options.level, datetime.now())
+    facts = climb.reference.parts.get("facts")
+    checks = accept(explain(climb), [*getattr(options, "accept", ()), *(facts.accept if facts else ())])
+    report = build.build(climb, checks, options.level, datetime.now())
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     return build.EXIT_STATUS[report["verdict"]]
 

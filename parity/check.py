@@ -30,6 +30,8 @@ class CheckFlags:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     keras_backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
     """What Keras, the reference, runs on."""
+    accept: tuple[str, ...] = ()
+    """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-check-<name> unless given."""
     format: Literal["text", "json"] = "text"

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlp_spec.experiment import Experiment
 from parity.protocol.start import epoch_order
-from parity.protocol.tensors import BIASES, KERNELS, Arrays, Table
+from parity.protocol.tensors import BIASES, Arrays, Table
 from parity.protocol.user_data import columns_of, in_columns
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
@@ -53,7 +53,7 @@ class Variant:
         if self.kind != "nudged":
             return weights
         generator = np.random.default_rng([seed, STREAMS["nudge"], self.number])
-        moved = [tensor.path for tensor in table if of_all or tensor.role in KERNELS]
+        moved = [tensor.path for tensor in table if of_all or tensor.is_kernel]
         return {**weights, **{path: nudge(weights[path], generator, of_all or 1) for path in moved}}
 
     def inputs(self, images: np.ndarray, seed: int, units: int) -> np.ndarray:
@@ -114,7 +114,7 @@ class Plan:
 
 def initial_draws(table: Table) -> int:
     """Returns how many models are initialised, so that the smallest kernel shows 1 % of scale."""
-    smallest = min(math.prod(tensor.shape) for tensor in table if tensor.role in KERNELS)
+    smallest = min((math.prod(tensor.shape) for tensor in table if tensor.is_kernel), default=INITIAL_VALUES)
     return max(FEWEST_DRAWS, min(MOST_DRAWS, math.ceil(INITIAL_VALUES / smallest)))
 
 
@@ -145,14 +145,14 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     generator = np.random.default_rng(STREAMS["cases"])
     images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
     roles = {tensor.path: tensor.role for tensor in table}
-    *_, last = (tensor.path for tensor in table if tensor.role in KERNELS)
+    kernels = [tensor.path for tensor in table if tensor.is_kernel]
     biased = {
         path: generator.uniform(*DRAWN[roles[path]], array.shape).astype(array.dtype) if roles[path] in DRAWN else array
         for path, array in start.items()
     }
-    wide = {path: array * (8 if roles[path] in KERNELS else 1) for path, array in biased.items()}
+    wide = {path: array * (8 if path in kernels else 1) for path, array in biased.items()}
     # logits up to some 60: -log p beyond 30, where a clipped probability would show
-    sharp = {path: array * (60 if path == last else 1) for path, array in biased.items()}
+    sharp = {path: array * (60 if path in kernels[-1:] else 1) for path, array in biased.items()}
 
     def large(array: np.ndarray) -> np.ndarray:
         """Returns a ramp with noise in place of fractions; what is looked up must be there."""
@@ -186,7 +186,7 @@ def replay_start(table: Table, start: Arrays) -> Arrays:
     weights = {tensor.path: start[tensor.path] for tensor in table if not tensor.trained}
     for tensor in (tensor for tensor in table if tensor.trained):
         array = start[tensor.path]
-        flat = array.copy().ravel() if tensor.role in KERNELS else np.full(array.size, 0.05, array.dtype)
+        flat = array.copy().ravel() if tensor.is_kernel else np.full(array.size, 0.05, array.dtype)
         flat[::2] = 0
         weights[tensor.path] = flat.reshape(array.shape)
     return weights

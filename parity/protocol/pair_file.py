@@ -5,6 +5,7 @@ before anything starts, and run in each framework's process alone.
 """
 
 import ast
+import difflib
 import hashlib
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from parity.protocol import targets
 
 FUNCTIONS = ("keras_model", "keras_data", "lightning_module", "lightning_data")
 OPTIONAL = ("keras_fit", "lightning_trainer", "lightning_output")
-CONSTANTS = {"EPOCHS": int, "BATCH_SIZE": int}
+CONSTANTS = {"EPOCHS": int, "BATCH_SIZE": int, "METRICS": dict, "WEIGHTS": dict, "ACCEPT": list}
+NEAR = 0.8  # of 1: how alike a name must be to be a mistyped one
 
 
 def check(path: str) -> str:
@@ -44,19 +46,51 @@ def check_functions(path: str, names: set[str]) -> None:
     if missing := [name for name in FUNCTIONS if name not in names]:
         needed = ", ".join(f"{name}()" for name in FUNCTIONS)
         raise UserError(f"{path} has no {', '.join(f'{name}()' for name in missing)}; a pair file has {needed}")
+    known = [*CONSTANTS, *OPTIONAL]
+    for name in sorted(names - {*known, *FUNCTIONS}):
+        if near := difflib.get_close_matches(name, known, 1, NEAR):
+            raise UserError(f"{path}: {name} says nothing here; write {near[0]} if that is meant, else another name")
 
 
-def names_in(tree: ast.Module) -> set[str]:
+def names_in(tree: ast.AST) -> set[str]:
     """Returns the names that a module defines at its top: functions, imported names, and what is assigned."""
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp):
+            names |= names_in(node)
     return names
+
+
+MAPS = {
+    "METRICS": "a dictionary from Keras's names to the logged ones, such as {'val_accuracy': 'val_acc'}",
+    "WEIGHTS": "a dictionary from Keras's paths to the module's names, such as {'conv2d/kernel': 'features.0.weight'}, "
+    "or to pairs of a name and the order of axes, such as ('scale', (1, 0))",
+}
+
+
+def is_constant(name: str, value: object) -> bool:
+    """Says whether a value is what a constant of a pair file may be."""
+    kind = CONSTANTS[name]
+    if kind is int:
+        return type(value) is int and value >= 1
+    if kind is list:
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        return False
+    return all(isinstance(item, str) or (name == "WEIGHTS" and is_turned(item)) for item in value.values())
+
+
+def is_turned(item: object) -> bool:
+    """Says whether a weight is named with the order of its axes."""
+    if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], str):
+        return False
+    return isinstance(item[1], tuple | list) and sorted(item[1]) == list(range(len(item[1])))
 
 
 class PairFile:
@@ -75,8 +109,9 @@ class PairFile:
         check_functions(path, set(vars(self.module)))
         for name, kind in CONSTANTS.items():
             value = getattr(self.module, name, None)
-            if value is not None and (type(value) is not kind or value < 1):
-                raise UserError(f"{path}: {name} is {value!r}; it must be a whole number of at least 1")
+            if value is not None and not is_constant(name, value):
+                must = {int: "a whole number of at least 1", list: "a list of ids of checks", dict: MAPS.get(name)}
+                raise UserError(f"{path}: {name} is {value!r}; it must be {must[kind]}")
 
     def constant(self, name: str):
         """Returns a constant of `CONSTANTS`; None where the file has none."""

@@ -71,6 +71,9 @@ class Facts(Record):
     candidate: str | None = None
     candidate_datamodule: str | None = None
     rates: list[float] = field(default_factory=list)  # of the layers that drop by chance, which are set to 0
+    # metrics, accept: of a pair file, METRICS and ACCEPT
+    metrics: dict[str, str] = field(default_factory=dict)
+    accept: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

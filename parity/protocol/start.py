@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.protocol.tensors import KERNELS, Arrays, Table
+from parity.protocol.tensors import Arrays, Table
 
 # Streams of one seed: numbers drawn for one purpose never depend on how many another one drew.
 WEIGHTS, ORDER = 0, 1
@@ -19,7 +19,7 @@ def initial_weights(table: Table, seed: int, precision: str = "float32") -> Arra
     generator = np.random.default_rng([seed, WEIGHTS])
     weights = {}
     for tensor in table:
-        if tensor.role in KERNELS:
+        if tensor.is_kernel:
             # limit = sqrt(6 / (fan_in + fan_out))
             limit = np.sqrt(6 / sum(tensor.shape))
             weights[tensor.path] = generator.uniform(-limit, limit, tensor.shape).astype(precision)

@@ -85,6 +85,7 @@ class Tensor:
     trained: bool = True  # whether the optimizer updates it
     torch_name: str | None = None  # of the parameter or buffer in the candidate; None until it is bound
     flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
+    axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
 
     @property
     def layout(self) -> Layout:
@@ -92,7 +93,19 @@ class Tensor:
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
+        if self.axes or not self.is_known:
+            return Layout(self.axes or tuple(range(len(self.shape))))
         return LAYERS[self.kind][1][self.role][1]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the table of layouts has it; of a layer of one's own, the pair file says where it is."""
+        return self.role in LAYERS.get(self.kind, ((), {}))[1]
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it multiplies or is looked up."""
+        return self.role in KERNELS or (not self.is_known and len(self.shape) > 1)
 
     @property
     def shape_in_torch(self) -> tuple[int, ...]:

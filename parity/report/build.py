@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from mlp_spec.runs import environment
-from mlp_spec.runs.folder import CURVES
 from parity.ladder.climb import Climb
 from parity.process import Side
 from parity.rungs.check import Check
@@ -62,7 +61,7 @@ def describe_side(side: Side) -> dict | None:
         "device": facts.device,
         "parameters": facts.parameters,
         "layers": [vars(layer) for layer in facts.layers],
-        "history": {name: trained.curves[name].tolist() for name in CURVES if name in trained.curves},
+        "history": {name: trained.curves[name].tolist() for name in trained.curves},
         "epoch_seconds": trained.epoch_seconds,
     }
 
@@ -73,7 +72,9 @@ def sentence(report: dict) -> str:
     bad = [check for check in report["checks"] if check["status"] in ("fail", "error")]
     if report["verdict"] == "pass":
         passed = sum(check["status"] == "pass" for check in report["checks"])
-        return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed)."
+        accepted = sum(bool(check.get("accepted")) for check in report["checks"])
+        but = f"; accepted differences: {accepted}" if accepted else ""
+        return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed{but})."
     failed = [check for check in bad if check["status"] == "fail"]
     first = next((f"{check['rung']} / {check['name']}" for check in failed or bad), "nothing was compared")
     if failed:

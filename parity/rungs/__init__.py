@@ -58,7 +58,11 @@ RUNGS = (
         "Given the same gradients, does the optimizer leave the same weights?",
         {"optimizer": optimizer.judge},
     ),
-    Rung("metrics", "Are an epoch's loss and accuracy the same averages?", {"metrics": metrics.judge}),
+    Rung(
+        "metrics",
+        "Are an epoch's loss and accuracy the same averages?",
+        {"metrics": metrics.judge, "lockstep": metrics.judge_logged},
+    ),
     Rung(
         "lockstep",
         "From the same start, in the same order: do the two training runs stay together, step by step?",

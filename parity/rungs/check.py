@@ -7,6 +7,7 @@ import numpy as np
 
 from mlp_spec.experiment import Experiment
 from parity.pair import Settings
+from parity.protocol.inputs import HORIZON
 from parity.protocol.records import Facts, Floor
 
 # A gap of this many times the noise floor fails. Measured on the full MNIST, two frameworks stay below one floor;
@@ -162,6 +163,56 @@ def worst(subject: str, rung: str, gaps: list[Gap | str], detail: str, title: st
         },
         title=title,
     )
+
+
+def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
+    """Returns the noise floor so far, step by step: the largest departure of any run, at least a few ulp.
+
+    A run that ended early (beyond the horizon) counts up to its end.
+    """
+    departures = np.zeros(len(ours))
+    for run in runs:
+        departures[: len(run)] = np.maximum(departures[: len(run)], distance(ours[: len(run)], run))
+        if len(run) < len(ours):
+            departures[len(run) - 1] = max(departures[len(run) - 1], HORIZON)
+    smallest = ULPS * epsilon(ours) * np.maximum.accumulate(np.abs(ours).astype(np.float64))
+    # A loss far below 1 is log(1 + small): the sum under the logarithm is rounded at 1, however small the loss.
+    smallest = np.maximum(smallest, epsilon(ours))
+    return np.maximum(np.maximum.accumulate(departures), smallest)
+
+
+def horizon_of(floor: np.ndarray) -> int:
+    """Returns how many steps lie before the chaos horizon."""
+    beyond = np.flatnonzero(~(floor < HORIZON))
+    return int(beyond[0]) if len(beyond) else len(floor)
+
+
+def of_steps(
+    subject: str, rung: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detail: str, title: str = ""
+) -> Check:
+    """Judges steps up to a horizon; the first one that fails is shown, else the one nearest to its limit."""
+    if horizon == 0:
+        return Check(subject, rung, "error", None, None, f"nothing is left to judge: {detail}", title=title)
+    ratio = gaps[:horizon] / (MULTIPLE * floor[:horizon])
+    failing = np.flatnonzero(~(ratio <= 1))
+    step = int(failing[0]) if len(failing) else int(ratio.argmax())
+    lost = np.flatnonzero(~np.isfinite(gaps))
+    if len(lost) and not len(failing):  # no number never passes, also where nothing else is judged
+        step, failing = int(lost[0]), lost
+    measured = float(gaps[step]) if np.isfinite(gaps[step]) else "not a number"
+    what = f"first failing step {step + 1:,}" if len(failing) else f"nearest to its limit at step {step + 1:,}"
+    within = gaps[:horizon]
+    more = {
+        "step": step + 1,
+        "horizon": horizon,
+        "judged_steps": horizon,
+        "largest": float(within[np.isfinite(within)].max(initial=0.0)),
+        "largest_ratio_to_floor": float(min(ratio.max() * MULTIPLE, 1e300)),
+    }
+    detail = f"{detail}; {what}; largest gap {more['largest']:.2g}, at most {more['largest_ratio_to_floor']:.2g} floors"
+    limit = float(MULTIPLE * floor[step])
+    status, floor_there = judged(not len(failing)), float(floor[step])
+    return Check(subject, rung, status, measured, limit, detail, floor_there, more=more, title=title)
 
 
 def finite(value: float) -> float | None:

@@ -10,9 +10,19 @@ from dataclasses import replace
 import numpy as np
 
 from mlp_spec.runs.folder import CURVES
-from parity.protocol.inputs import HORIZON
 from parity.protocol.records import Restarts, Steps
-from parity.rungs.check import MULTIPLE, ULPS, Check, Context, compare, distance, epsilon, judged, missing, worst
+from parity.rungs.check import (
+    Check,
+    Context,
+    compare,
+    distance,
+    horizon_of,
+    judged,
+    missing,
+    of_steps,
+    running_floor,
+    worst,
+)
 from parity.rungs.metrics import check_images
 
 RUNG = "lockstep"
@@ -32,7 +42,7 @@ def judge_free_run(reference: Steps, candidate: Steps, context: Context) -> list
     gaps = distance(ours, theirs)
     ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
     detail = f"{horizon:,} of {len(ours):,} steps judged, {ends}"
-    check = of_steps("batch-loss-free-run", gaps, floor, horizon, detail, "batch loss, free run")
+    check = of_steps("batch-loss-free-run", RUNG, gaps, floor, horizon, detail, "batch loss, free run")
     if horizon < FEWEST_STEPS and horizon < len(ours):
         detail = f"the reference departs from itself after {horizon} steps: too few to judge a free run"
         check = replace(check, status="info" if check.status == "pass" else check.status, detail=detail)
@@ -57,54 +67,6 @@ def wrong_steps(ours: np.ndarray, theirs: np.ndarray) -> Check | None:
         detail = f"{len(ours)} steps are too few to judge; {FEWEST_STEPS} are needed: more epochs or smaller batches"
         return Check("steps", RUNG, "error", len(ours), None, detail)
     return None
-
-
-def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
-    """Returns the noise floor so far, step by step: the largest departure of any run, at least a few ulp.
-
-    A run that ended early (beyond the horizon) counts up to its end.
-    """
-    departures = np.zeros(len(ours))
-    for run in runs:
-        departures[: len(run)] = np.maximum(departures[: len(run)], distance(ours[: len(run)], run))
-        if len(run) < len(ours):
-            departures[len(run) - 1] = max(departures[len(run) - 1], HORIZON)
-    smallest = ULPS * epsilon(ours) * np.maximum.accumulate(np.abs(ours).astype(np.float64))
-    # A loss far below 1 is log(1 + small): the sum under the logarithm is rounded at 1, however small the loss.
-    smallest = np.maximum(smallest, epsilon(ours))
-    return np.maximum(np.maximum.accumulate(departures), smallest)
-
-
-def horizon_of(floor: np.ndarray) -> int:
-    """Returns how many steps lie before the chaos horizon."""
-    beyond = np.flatnonzero(~(floor < HORIZON))
-    return int(beyond[0]) if len(beyond) else len(floor)
-
-
-def of_steps(subject: str, gaps: np.ndarray, floor: np.ndarray, horizon: int, detail: str, title: str = "") -> Check:
-    """Judges steps up to a horizon; the first one that fails is shown, else the one nearest to its limit."""
-    if horizon == 0:
-        return Check(subject, RUNG, "error", None, None, f"nothing is left to judge: {detail}", title=title)
-    ratio = gaps[:horizon] / (MULTIPLE * floor[:horizon])
-    failing = np.flatnonzero(~(ratio <= 1))
-    step = int(failing[0]) if len(failing) else int(ratio.argmax())
-    lost = np.flatnonzero(~np.isfinite(gaps))
-    if len(lost) and not len(failing):  # no number never passes, also where nothing else is judged
-        step, failing = int(lost[0]), lost
-    measured = float(gaps[step]) if np.isfinite(gaps[step]) else "not a number"
-    what = f"first failing step {step + 1:,}" if len(failing) else f"nearest to its limit at step {step + 1:,}"
-    within = gaps[:horizon]
-    more = {
-        "step": step + 1,
-        "horizon": horizon,
-        "judged_steps": horizon,
-        "largest": float(within[np.isfinite(within)].max(initial=0.0)),
-        "largest_ratio_to_floor": float(min(ratio.max() * MULTIPLE, 1e300)),
-    }
-    detail = f"{detail}; {what}; largest gap {more['largest']:.2g}, at most {more['largest_ratio_to_floor']:.2g} floors"
-    limit = float(MULTIPLE * floor[step])
-    status, floor_there = judged(not len(failing)), float(floor[step])
-    return Check(subject, RUNG, status, measured, limit, detail, floor_there, more=more, title=title)
 
 
 def judge_restarts(reference: Restarts, candidate: Restarts, context: Context) -> list[Check]:
@@ -132,7 +94,7 @@ def judge_restarts(reference: Restarts, candidate: Restarts, context: Context) -
         return [Check(RESTARTED, RUNG, "error", count, None, detail, title=RESTARTED_TITLE)]
     judged_gaps = np.where(judged_here | ~np.isfinite(gaps), gaps, 0.0)
     detail = f"{count:,} of {len(ours):,} steps judged, each epoch from the reference's snapshot"
-    check = of_steps(RESTARTED, judged_gaps, floor, len(ours), detail, RESTARTED_TITLE)
+    check = of_steps(RESTARTED, RUNG, judged_gaps, floor, len(ours), detail, RESTARTED_TITLE)
     more = {**check.more, "judged_steps": count, "epoch": (check.more["step"] - 1) // steps + 1}
     detail = f"{check.detail} (epoch {more['epoch']})"
     return [replace(check, detail=detail, more=more)]
@@ -160,7 +122,7 @@ def check_curves(reference: Steps, candidate: Steps, context: Context, epochs: i
         precision = context.facts.experiment["training"]["precision"]
         floor = running_floor(ours[:epochs].astype(precision), variants)
         detail = f"{epochs} of {plan.epochs} epochs judged"
-        checks.append(of_steps(subject, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
+        checks.append(of_steps(subject, RUNG, distance(ours[:epochs], theirs[:epochs]), floor, epochs, detail))
     return checks
 
 

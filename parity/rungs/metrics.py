@@ -1,10 +1,24 @@
 """The rung metrics: is an epoch's loss and accuracy the same average?"""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mlp_spec.runs.folder import CURVES
-from parity.protocol.records import Means
-from parity.rungs.check import Check, Context, Gap, compare, judged, worst
+from parity.protocol.metric_names import find_logged, is_accuracy
+from parity.protocol.records import Means, Steps
+from parity.rungs.check import (
+    Check,
+    Context,
+    Gap,
+    compare,
+    distance,
+    horizon_of,
+    judged,
+    of_steps,
+    running_floor,
+    worst,
+)
 
 RUNG = "metrics"
 
@@ -28,6 +42,54 @@ def judge(reference: Means, candidate: Means, context: Context) -> list[Check]:
         else:
             checks.append(check_images(f"mean-{name}", RUNG, ours, theirs, variants, np.array(samples[name])))
     return checks
+
+
+def judge_logged(reference: Steps, candidate: Steps, context: Context) -> list[Check]:
+    """Checks each curve of Keras's that the module logs, too, in the epochs that end before the chaos horizon."""
+    if context.is_lab:
+        return []
+    horizon = horizon_of(running_floor(reference.losses, [run.losses for run in context.floor.variants]))
+    epochs = min(context.facts.plan.epochs, horizon // max(1, len(reference.losses) // context.facts.plan.epochs))
+    checks = [judge_curve(name, reference, candidate, context, epochs) for name in reference.curves]
+    said = [name for name in context.facts.metrics if name not in reference.curves]
+    if said:
+        detail = f"METRICS names {', '.join(said)}; Keras shows {', '.join(reference.curves)}"
+        checks.append(Check("names-of-metrics", RUNG, "error", None, None, detail))
+    return checks
+
+
+def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context, epochs: int) -> Check:
+    """Checks one of Keras's curves; one that is not logged is not compared, and no failure."""
+    logged, at_steps = list(candidate.curves), candidate.path.get("logged_at_steps", [])
+    found, samples = find_logged(name, [*logged, *at_steps], context.facts.metrics), context.facts.plan.samples
+    if len(found) != 1 or found[0] in at_steps or not epochs:
+        why = "no epoch ends before the chaos horizon"
+        if not found:
+            said = context.facts.metrics.get(name)
+            known = f"; it logs: {', '.join([*logged, *at_steps]) or 'nothing'}"
+            why = f"the module logs no {said}{known}" if said else f"nothing that the module logs is it{known}"
+        elif len(found) > 1:
+            why = f"it may be {' or '.join(found)}; METRICS in the pair file says which"
+        elif found[0] in at_steps:
+            why = f"{found[0]} is logged for single steps (on_epoch=False), the last one's value is no mean"
+        return Check(name, RUNG, "info", None, None, f"not compared: {why}", title=name)
+    ours, theirs = reference.curves[name], candidate.curves[found[0]]
+    if len(ours) != len(theirs) or not np.isfinite(theirs).all():
+        what = "not a number" if len(ours) == len(theirs) else f"{len(theirs)} epochs"
+        detail = f"{found[0]} must have a number in each of {len(ours)} epochs"
+        return Check(name, RUNG, "fail", what, None, detail, title=name)
+    variants = [run.curves[name][:epochs] for run in context.floor.variants]
+    if is_accuracy(name):
+        count = context.facts.data["test"]["samples"] if name.startswith("val_") else samples
+        check = check_images(name, RUNG, ours[:epochs], theirs[:epochs], variants, np.full(epochs, count))
+    else:
+        precision = context.facts.experiment["training"]["precision"]
+        floor = running_floor(ours[:epochs].astype(precision), variants)
+        check = of_steps(name, RUNG, distance(ours[:epochs], theirs[:epochs]), floor, epochs, "")
+        more = {name: check.more[name] for name in ("largest", "largest_ratio_to_floor")}
+        check = replace(check, detail=check.detail.removeprefix("; ").replace("step", "epoch"), more=more)
+    detail = f"logged as {found[0]}; {epochs} of {len(ours)} epochs judged; {check.detail}"
+    return replace(check, detail=detail, title=name)
 
 
 def check_images(

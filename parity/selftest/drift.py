@@ -147,8 +147,7 @@ def measure(reference: Side, sides: dict[str, Side], created: datetime) -> dict:
     import numpy as np
 
     from mlp_spec.runs import environment
-    from parity.rungs.check import MULTIPLE, distance
-    from parity.rungs.lockstep import horizon_of, running_floor
+    from parity.rungs.check import MULTIPLE, distance, horizon_of, running_floor
 
     facts, lockstep = reference.parts["facts"], reference.parts["lockstep"]
     floor = running_floor(lockstep.losses, [run.losses for run in reference.parts["floor"].variants])

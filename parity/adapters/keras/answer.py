@@ -28,9 +28,9 @@ EVAL_BATCH = 1000
 def answer_facts(reference: Reference) -> records.Facts:
     """Describes data, layers, initialisers, versions."""
     initializers = [
-        getattr(layer, f"{value.name}_initializer")
-        for layer, _ in tensors.layers_with_tensors(reference.first)
-        for value in layer.weights
+        getattr(layer, f"{value.name}_initializer", None)
+        for layer, _, variables in tensors.layers_with_tensors(reference.first)
+        for value in variables
     ]
     return records.Facts(
         framework="keras",
@@ -51,6 +51,7 @@ def answer_facts(reference: Reference) -> records.Facts:
         tensors=reference.table,
         start=reference.start,
         rates=reference.rates,
+        **reference.said(),
     )
 
 

@@ -136,6 +136,10 @@ class Reference(Session):
             "test": fingerprint(arrays.x_test, digits.test_labels),
         }
 
+    def said(self) -> dict:
+        """Returns what else the user said about the comparison: nothing."""
+        return {}
+
     def describe_layers(self) -> list:
         """Describes the dense layers."""
         from parity.adapters.keras import tensors

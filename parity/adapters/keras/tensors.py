@@ -1,5 +1,7 @@
 """The tensors of a Keras model: which there are, read and filled by their paths."""
 
+from types import MappingProxyType
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,46 +17,66 @@ CHANCE = (
 )  # fmt: skip
 
 
-def table_of(model) -> Table:
+def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Table:
     """Lists the tensors of a built model, from the input to the output.
 
     Keras numbers the names of layers through the whole process: the table is made of one model, and serves all that
     are built alike.
 
+    Args:
+        model: any.
+        said: by path, the names in the other framework that the user gave, or pairs of a name and an order of axes.
+
     Raises:
-        UserError: a layer of an unknown kind has weights.
+        UserError: a layer of an unknown kind has weights that `said` does not place; or `said` has a path too many.
     """
-    return [
-        Tensor(path, type(layer).__name__, value.name, tuple(value.shape), value.trainable, None, flattened)
-        for layer, prefix in layers_with_tensors(model)
-        for value in layer.weights
-        for path in [f"{prefix}{layer.name}/{value.name}"]
-        for flattened in [flattened_before(layer) if value.name == KERNEL else ()]
-    ]
+    table = []
+    for layer, prefix, variables in layers_with_tensors(model):
+        for value in variables:
+            path, shape = f"{prefix}{layer.name}/{value.name}", tuple(value.shape)
+            place = said.get(path)
+            name, axes = (place, ()) if place is None or isinstance(place, str) else place
+            flattened = flattened_before(layer) if value.name == KERNEL and not axes else ()
+            kind = type(layer).__name__
+            table.append(Tensor(path, kind, value.name, shape, value.trainable, name, flattened, tuple(axes)))
+    paths = [tensor.path for tensor in table]
+    if unknown := sorted(f"{t.path} ({t.kind})" for t in table if not t.is_known and t.torch_name is None):
+        known = ", ".join(LAYERS)
+        raise UserError(
+            f"weights of layers of an unknown kind: {', '.join(unknown)}; known are: {known}. WEIGHTS in the pair file "
+            "can say which is which"
+        )
+    if extra := sorted(set(said) - set(paths)):
+        raise UserError(f"WEIGHTS names {', '.join(extra)}; the model has: {', '.join(paths)}")
+    return table
 
 
 def layers_with_tensors(model, prefix: str = "") -> list[tuple]:
-    """Lists the layers that have weights, those of models inside it too, each with the path it stands under.
+    """Lists the layers that have weights, those inside of others too, each with its path's start and its variables.
 
-    Raises:
-        UserError: one is of a kind that the table of layouts does not know.
+    A layer of one's own may hold weights and layers: its weights come first, as in Keras's own order.
     """
     layers = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            layers += layers_with_tensors(layer, f"{prefix}{layer.name}/")
+    for layer in parts_of(model):
+        if is_known(layer):
+            layers.append((layer, prefix, layer.weights))
         elif layer.weights:
-            layers.append((layer, prefix))
-    if unknown := {f"{layer.name} ({type(layer).__name__})" for layer, _ in layers if not is_known(layer)}:
-        known = ", ".join(LAYERS)
-        raise UserError(f"layers with weights of an unknown kind: {', '.join(sorted(unknown))}; known are: {known}")
+            inside = [variable for part in parts_of(layer) for variable in part.weights]
+            own = [variable for variable in layer.weights if not any(variable is one for one in inside)]
+            layers += [(layer, prefix, own)] if own else []
+            layers += layers_with_tensors(layer, f"{prefix}{layer.name}/")
     return layers
 
 
+def parts_of(layer) -> list:
+    """Returns the layers that stand directly in a layer or model."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
 def is_known(layer) -> bool:
-    """Says whether the table of layouts knows all of a layer's weights."""
+    """Says whether the table of layouts knows all weights of a layer that has some."""
     _, tensors = LAYERS.get(type(layer).__name__, (None, {}))
-    return {value.name for value in layer.weights} <= tensors.keys()
+    return bool(layer.weights) and {value.name for value in layer.weights} <= tensors.keys()
 
 
 def flattened_before(layer) -> tuple[int, ...]:
@@ -75,9 +97,7 @@ def flattened_before(layer) -> tuple[int, ...]:
 
 def leaves_of(model) -> list:
     """Returns all layers, those of models inside it in their places."""
-    return [
-        leaf for layer in model.layers for leaf in (leaves_of(layer) if isinstance(layer, keras.Model) else [layer])
-    ]
+    return [leaf for layer in parts_of(model) for leaf in (leaves_of(layer) if parts_of(layer) else [layer])]
 
 
 def without_chance(model) -> list[float]:
@@ -94,7 +114,7 @@ def without_chance(model) -> list[float]:
 def describe_layers(model) -> list[Layer]:
     """Describes the layers from the model itself."""
     layers = []
-    for layer in (layer for layer, _ in layers_with_tensors(model) if type(layer).__name__ == "Dense"):
+    for layer in (layer for layer, *_ in layers_with_tensors(model) if type(layer).__name__ == "Dense"):
         activation = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         layers.append(Layer(layer.name, type(layer).__name__, *layer.kernel.shape, activation, layer.count_params()))
     return layers
@@ -106,7 +126,7 @@ def variables_of(model, table: Table) -> dict:
     Raises:
         ValueError: the model is not built as the one that the table was made of.
     """
-    variables = [variable for layer, _ in layers_with_tensors(model) for variable in layer.weights]
+    variables = [variable for *_, own in layers_with_tensors(model) for variable in own]
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [tensor.shape for tensor in table]:
         raise ValueError(f"the model has tensors of the shapes {shapes}, not {[tensor.shape for tensor in table]}")
@@ -182,7 +202,9 @@ def load_state(model, values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def describe_initializer(value: keras.initializers.Initializer) -> dict:
-    """Describes an initialiser by its class and numbers."""
+def describe_initializer(value: keras.initializers.Initializer | None) -> dict:
+    """Describes an initialiser by its class and numbers; one of a layer of one's own may not be known."""
+    if not isinstance(value, keras.initializers.Initializer):
+        return {"name": "unknown"}
     config = {key: item for key, item in value.get_config().items() if isinstance(item, int | float | str)}
     return {"name": type(value).__name__, **{key: item for key, item in config.items() if key != "seed"}}

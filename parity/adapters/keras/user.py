@@ -50,7 +50,7 @@ class UserReference(Reference):
         self.first = self.build()
         self.build()  # it must be another one
         self.check_batch()
-        self.table = tensors.table_of(self.first)
+        self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
         self.start = tensors.read_weights(self.first, self.table)
         plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
         # fewer steps cannot be judged: small data sets are trained on for longer
@@ -119,6 +119,10 @@ class UserReference(Reference):
             split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) | {"random": self.rows.random}
             for split, (x, y) in SPLITS.items()
         }
+
+    def said(self) -> dict:
+        """Returns which logged metric is which, and which checks do not decide."""
+        return {"metrics": self.file.constant("METRICS") or {}, "accept": list(self.file.constant("ACCEPT") or [])}
 
     def describe_layers(self) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""

@@ -10,7 +10,6 @@ from lightning_mlp import train
 from lightning_mlp.history import History
 from mlp_spec.runs import environment
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
-from parity.adapters.torch.describe import optimizers_in
 from parity.adapters.torch.record import BatchRecorder, GradientInjector, GradientRecorder, WeightInjector
 from parity.adapters.torch.tensors import Binding
 from parity.protocol import inputs
@@ -87,8 +86,7 @@ def answer_optimizer(candidate: Candidate) -> Replay:
     injector = GradientInjector(binding, reference.gradients)
     # every step's gradients are replaced
     candidate.fit(binding, [injector], **candidate.replayed(steps), limit_val_batches=0)
-    kinds = [type(optimizer).__name__ for optimizer in optimizers_in(candidate.build().configure_optimizers())]
-    return Replay(weights=stack(injector.weights), optimizers=kinds, updates=injector.updates)
+    return Replay(weights=stack(injector.weights), optimizers=injector.kinds, updates=injector.updates)
 
 
 def answer_metrics(candidate: Candidate) -> Means:
@@ -119,6 +117,7 @@ def answer_lockstep(candidate: Candidate) -> Steps:
             "steps_per_execution": candidate.pair.steps_per_execution,
             "compiled": candidate.pair.compiled,
             "why_not": getattr(binding.module, "why_not", None),
+            "logged_at_steps": getattr(history, "at_steps", []),
         },
     )
 

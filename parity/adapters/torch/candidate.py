@@ -226,6 +226,8 @@ class Candidate(Session):
         injector = WeightInjector(binding, of_epoch=restart if snapshots else None)
         history, reporters = self.reporters()
         trained = self.epochs(lambda epoch: plan.order(self.seed, epoch, self.samples), plan.epochs)
+        if snapshots:
+            trained.pop("validation", None)  # restarted epochs are judged by their batches alone
         self.fit(binding, [injector, recorder, *reporters], **trained)
         return binding, history, recorder.all_losses()
 

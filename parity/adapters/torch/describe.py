@@ -67,13 +67,3 @@ def describe_loader(loader) -> dict:
     images, labels = zip(*(take_apart(batch) for block in loader for batch in batches_in(block)), strict=True)
     pixels = torch.cat([batch.reshape(len(batch), -1) for batch in images])
     return fingerprint(pixels.numpy(), torch.cat(labels).numpy())
-
-
-def optimizers_in(configured) -> list:
-    """Returns the optimizers that `configure_optimizers` returned, in whatever form."""
-    if isinstance(configured, torch.optim.Optimizer):
-        return [configured]
-    if isinstance(configured, dict):
-        return optimizers_in(configured["optimizer"])
-    parts = [part for part in configured or [] if not hasattr(part, "get_last_lr")]
-    return [optimizer for part in parts for optimizer in optimizers_in(part)]

@@ -62,10 +62,15 @@ class GradientInjector(lightning.Callback):
     Attributes:
         weights: after every batch, shortened.
         updates: how often the optimizer was about to step.
+        kinds: the classes of the optimizers.
     """
 
     def __init__(self, binding: Binding, gradients: np.ndarray):
-        self.binding, self.rows, self.weights, self.updates = binding, gradients, [], 0
+        self.binding, self.rows, self.weights, self.updates, self.kinds = binding, gradients, [], 0, []
+
+    def on_train_start(self, trainer, pl_module):
+        """Looks at the optimizers."""
+        self.kinds = [type(optimizer).__name__ for optimizer in trainer.optimizers]
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         """Puts one step's gradients in place."""

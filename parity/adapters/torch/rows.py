@@ -327,3 +327,20 @@ class Epochs:
     def __iter__(self):
         # the epoch is asked for with the first batch: Lightning makes iterators before
         yield from self.rows.batches("train", self.orders(self.module.trainer.current_epoch), self.size)
+
+
+class Validation:
+    """A loader of Keras's validation rows, in batches as large as the user's.
+
+    Args:
+        rows: make the batches.
+    """
+
+    def __init__(self, rows: UserRows):
+        self.rows = rows
+
+    def __len__(self):
+        return math.ceil(self.rows.count("test") / self.rows.batch_size("test"))
+
+    def __iter__(self):
+        yield from self.rows.batches("test", np.arange(self.rows.count("test")), self.rows.batch_size("test"))

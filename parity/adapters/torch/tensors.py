@@ -33,7 +33,7 @@ class Binding:
         self.module, self.table = module, table
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
-            self.parameters = find_parameters(module, table)
+            self.parameters = named_parameters(module, table) | find_parameters(module, table)
             if self.parameters.keys() != {t.path for t in table} or not covers(self.parameters, trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         if arrays is not None:
@@ -120,7 +120,7 @@ def find_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
     one layer of the kind has. Shapes must fit in any case; they alone say nothing where two layers share them.
     """
     found, of_kind = {}, {}
-    for layer in layers_of(table):
+    for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
         of_kind.setdefault(layer[0].kind, []).append(layer)
     for kind, layers in of_kind.items():
         parts = modules_of_kind(module, LAYERS[kind][0])
@@ -136,6 +136,26 @@ def find_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
             found |= tensors_of(layer, part)
     return found
+
+
+def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
+    """Returns the parameters and buffers that the user named, by path.
+
+    Raises:
+        UserError: the module has no such name, or it is of another shape.
+    """
+    tensors = tensors_in(module)
+    found = {tensor.path: (tensor, tensors.get(tensor.torch_name)) for tensor in table if tensor.torch_name}
+    for path, (tensor, value) in found.items():
+        where = f"WEIGHTS says that {path} is {tensor.torch_name}"
+        if value is None:
+            raise UserError(f"{where}; the module has: {', '.join(tensors)}")
+        if tuple(value.shape) != tensor.shape_in_torch:
+            raise UserError(
+                f"{where}, of the shape {tuple(value.shape)}; Keras's has {tensor.shape}, in torch's layout "
+                f"{tensor.shape_in_torch}. A pair of the name and the order of axes says how it lies"
+            )
+    return {path: value for path, (_, value) in found.items()}
 
 
 def modules_of_kind(module: nn.Module, kinds: tuple[str, ...]) -> dict[str, nn.Module]:

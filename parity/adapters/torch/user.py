@@ -1,19 +1,18 @@
 """The candidate of a pair file: a user's own LightningModule, put through what the reference went through."""
 
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 
-import lightning
 import numpy as np
 import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
-from parity.adapters.torch.rows import Epochs, UserRows
+from parity.adapters.torch.logged import LoggedMetrics
+from parity.adapters.torch.rows import Epochs, UserRows, Validation
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile
@@ -81,9 +80,13 @@ class UserCandidate(Candidate):
         self.rates = without_chance(module)
         return module.double() if self.experiment.training.precision == "float64" else module
 
-    def fit(self, binding, callbacks: list, data=None, loader=None, epochs: int = 1, **options) -> None:
-        """Trains by the Trainer of the package that the module derives from."""
+    def fit(
+        self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
+    ) -> None:
+        """Trains by the Trainer of the package that the module derives from; validates where it can and is asked to."""
         package = package_of(binding.module)
+        if type(binding.module).validation_step is package.LightningModule.validation_step:
+            validation = None
         if isinstance(loader, Epochs):
             loader.module = binding.module
         trainer = package.Trainer(
@@ -98,9 +101,9 @@ class UserCandidate(Candidate):
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
-            **{"limit_val_batches": 0, **self.options, **options},
+            **{"limit_val_batches": 0 if validation is None else 1.0, **self.options, **options},
         )
-        trainer.fit(binding.module, train_dataloaders=loader)
+        trainer.fit(binding.module, train_dataloaders=loader, val_dataloaders=validation)
         binding.module.to("cpu")
 
     def predict(self, binding, weights: Arrays, images: list) -> np.ndarray:
@@ -204,16 +207,17 @@ class UserCandidate(Candidate):
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        return {"loader": Epochs(self.rows, orders, self.batch_size), "epochs": epochs}
+        validation = Validation(self.rows)
+        return {"loader": Epochs(self.rows, orders, self.batch_size), "validation": validation, "epochs": epochs}
 
     def rate_of(self, trainer) -> float:
         """Returns the learning rate of the module's own optimizer."""
         return trainer.optimizers[0].param_groups[0]["lr"]
 
     def reporters(self) -> tuple:
-        """Returns what keeps the seconds of every epoch, as the callback that does it."""
-        timer = EpochTimer()
-        return timer, [timer]
+        """Returns what keeps the curves and seconds of every epoch, as the callback that does it."""
+        logged = LoggedMetrics()
+        return logged, [logged]
 
     def describe_layers(self, model) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""
@@ -223,28 +227,6 @@ class UserCandidate(Candidate):
         """Yields the validation rows as inputs."""
         for start in range(0, len(self.arrays["x_test"]), EVAL_BATCH):
             yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
-
-
-class EpochTimer(lightning.Callback):
-    """Keeps the seconds of every epoch, and reports each.
-
-    Attributes:
-        history: nothing: a module logs what it likes.
-        epoch_seconds: wall seconds.
-    """
-
-    def __init__(self):
-        self.history: dict = {}
-        self.epoch_seconds: list[float] = []
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        """Starts the clock."""
-        self.started = time.monotonic()
-
-    def on_train_epoch_end(self, trainer, pl_module):
-        """Stops it."""
-        self.epoch_seconds.append(time.monotonic() - self.started)
-        send("epoch", epoch=len(self.epoch_seconds), seconds=self.epoch_seconds[-1], metrics={})
 
 
 def ways_to_call(inputs: list[torch.Tensor], rows: UserRows) -> list[Callable[[nn.Module], torch.Tensor]]:

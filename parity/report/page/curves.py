@@ -5,8 +5,7 @@ import numpy as np
 from mlp_spec import published
 from parity.protocol.records import Record
 from parity.report.page.charts import Chart, Line, counting_axis, linear_axis, logarithmic_axis
-from parity.rungs.check import MULTIPLE, distance
-from parity.rungs.lockstep import horizon_of, running_floor
+from parity.rungs.check import MULTIPLE, distance, horizon_of, running_floor
 
 TITLES = {
     "loss": "Training loss",

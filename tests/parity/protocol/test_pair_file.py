@@ -50,6 +50,21 @@ def test_what_is_no_pair_file_is_refused(text, words, write):
         pair_file.check(write(text))
 
 
+def test_what_a_function_defines_inside_is_no_function_of_the_file(write):
+    inside = (
+        "if True:\n    def keras_model(): pass\ndef other():\n    lightning_module = keras_data = lightning_data = 3\n"
+    )
+    with pytest.raises(UserError, match=r"has no keras_data\(\), lightning_module\(\), lightning_data\(\);"):
+        pair_file.check(write(inside))
+
+
+@pytest.mark.parametrize(("name", "meant"), [("EPOCH", "EPOCHS"), ("BATCHSIZE", "BATCH_SIZE"), ("WEIGHT", "WEIGHTS")])
+def test_a_mistyped_constant_is_not_ignored(name, meant, write):
+    with pytest.raises(UserError, match=f"{name} says nothing here; write {meant} if that is meant"):
+        pair_file.check(write(f"{WHOLE}{name} = 3\n"))
+    pair_file.check(write(f"{WHOLE}RATE = SIZES = FOLDER = 3\n"))
+
+
 @pytest.mark.parametrize("path", ["no/such.py", "README.md", "tests"])
 def test_a_path_that_is_no_python_file_is_refused(path):
     with pytest.raises(UserError, match=f"there is no pair file {path}"):
@@ -63,6 +78,26 @@ RUN = "keras_model = keras_data = lightning_module = lightning_data = lambda: No
 def test_a_constant_must_be_a_whole_number(value, write):
     with pytest.raises(UserError, match=r"EPOCHS is .*; it must be a whole number of at least 1"):
         PairFile(write(f"{RUN}EPOCHS = {value}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ACCEPT = 'loss/batch-loss'", "it must be a list of ids of checks"),
+        ("METRICS = {'val_loss': 3}", "it must be a dictionary from Keras's names to the logged ones"),
+        ("WEIGHTS = ['a']", "it must be a dictionary from Keras's paths to the module's names"),
+        ("WEIGHTS = {'a/b': ('c', (0, 2))}", "or to pairs of a name and the order of axes"),
+    ],
+)
+def test_lists_and_dictionaries_are_checked(line, words, write):
+    with pytest.raises(UserError, match=words):
+        PairFile(write(f"{RUN}{line}\n"))
+
+
+def test_lists_and_dictionaries_are_read(write):
+    lines = "ACCEPT = ['a']\nMETRICS = {'loss': 'x'}\nWEIGHTS = {'a/b': 'c', 'a/d': ('e', (1, 0))}\n"
+    file = PairFile(write(RUN + lines))
+    assert file.constant("ACCEPT") == ["a"] and file.constant("WEIGHTS")["a/d"] == ("e", (1, 0))
 
 
 def test_functions_are_called_and_constants_read(write):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.rungs import check
-from parity.rungs.check import MULTIPLE, ULPS, Check, Gap, compare, distance, floor_of, worst
+from parity.rungs.check import MULTIPLE, ULPS, Check, Gap, compare, distance, floor_of, horizon_of, running_floor, worst
 
 EPS = np.finfo(np.float32).eps
 
@@ -126,3 +126,30 @@ def test_no_number_fails_and_stays_json():
 def test_names_that_one_side_lacks_are_told():
     assert check.missing(["b", "a", "c"], ["c", "d"]) == ["a is missing", "b is missing", "d is extra"]
     assert check.missing(["a"], ["a"]) == []
+
+
+# ---- steps
+
+
+def test_the_floor_only_grows_and_is_never_below_a_few_ulp():
+    # what has departed once may depart as far again
+    losses = np.full(6, 2.0)
+    run = losses + np.array([0, 1e-9, 0, 1e-3, 0, 0])
+    floor = running_floor(losses, [run])
+    assert (np.diff(floor) >= 0).all() and floor[1] == floor[2] == pytest.approx(1e-9, rel=1e-6)
+    assert floor[0] == pytest.approx(4 * 2**-52 * 2) and horizon_of(floor) == 3
+
+
+def test_a_loss_far_below_1_is_rounded_at_1():
+    losses = np.full(3, 1e-6, np.float32)
+    assert running_floor(losses, [losses]).tolist() == [np.finfo(np.float32).eps] * 3
+
+
+def test_a_run_that_ended_beyond_the_horizon_ends_the_judging():
+    losses = np.full(6, 2.0)
+    assert horizon_of(running_floor(losses, [losses[:4]])) == 3
+    assert horizon_of(running_floor(losses, [losses])) == 6
+
+
+def test_no_number_in_the_floor_is_beyond_the_horizon():
+    assert horizon_of(np.array([1e-9, np.nan, 1e-9])) == 1

@@ -10,8 +10,8 @@ from parity.pair import Settings
 from parity.protocol.inputs import HORIZON, nudge
 from parity.protocol.records import Floor, Restarts, Run
 from parity.rungs import lockstep
-from parity.rungs.check import MULTIPLE, Context
-from parity.rungs.lockstep import horizon_of, judge_free_run, judge_restarts, running_floor
+from parity.rungs.check import MULTIPLE, Context, of_steps
+from parity.rungs.lockstep import judge_free_run, judge_restarts
 
 REFERENCE, CANDIDATE = (side.parts for side in make_sides(EXPERIMENT))
 CONTEXT = make_context(REFERENCE["facts"], REFERENCE["floor"])
@@ -35,30 +35,6 @@ def change_step(step, by):
 
 
 # ---- the floor and the horizon
-
-
-def test_the_floor_only_grows_and_is_never_below_a_few_ulp():
-    # what has departed once may depart as far again
-    losses = np.full(6, 2.0)
-    run = losses + np.array([0, 1e-9, 0, 1e-3, 0, 0])
-    floor = running_floor(losses, [run])
-    assert (np.diff(floor) >= 0).all() and floor[1] == floor[2] == pytest.approx(1e-9, rel=1e-6)
-    assert floor[0] == pytest.approx(4 * 2**-52 * 2) and horizon_of(floor) == 3
-
-
-def test_a_loss_far_below_1_is_rounded_at_1():
-    losses = np.full(3, 1e-6, np.float32)
-    assert running_floor(losses, [losses]).tolist() == [np.finfo(np.float32).eps] * 3
-
-
-def test_a_run_that_ended_beyond_the_horizon_ends_the_judging():
-    losses = np.full(6, 2.0)
-    assert horizon_of(running_floor(losses, [losses[:4]])) == 3
-    assert horizon_of(running_floor(losses, [losses])) == 6
-
-
-def test_no_number_in_the_floor_is_beyond_the_horizon():
-    assert horizon_of(np.array([1e-9, np.nan, 1e-9])) == 1
 
 
 # ---- the free run
@@ -156,7 +132,7 @@ def test_a_horizon_too_near_informs_and_does_not_pass():
     checks = judge_run(beyond(50))
     assert checks["batch-loss-free-run"].status == "info" and "after 50 steps" in checks["batch-loss-free-run"].detail
     assert judge_run(beyond(50), losses=change_step(3, 0.5))["batch-loss-free-run"].status == "fail"
-    nothing = lockstep.of_steps("x", np.zeros(3), np.full(3, HORIZON), 0, "why")
+    nothing = of_steps("x", "lockstep", np.zeros(3), np.full(3, HORIZON), 0, "why")
     assert nothing.status == "error"
 
 

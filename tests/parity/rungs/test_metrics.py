@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sample_records import make_context, make_means
+from sample_records import make_context, make_facts, make_means
 
-from parity.rungs.metrics import check_images, judge
+from parity.pair import Settings
+from parity.protocol.inputs import Plan
+from parity.protocol.records import Floor, Run, Steps
+from parity.rungs.check import Context
+from parity.rungs.metrics import check_images, judge, judge_logged
 
 REFERENCE, CANDIDATE = make_means()
 COUNTS = np.array([1000, 1000])
@@ -69,3 +73,67 @@ def test_accuracies_are_judged_as_numbers_of_images(theirs, variants, status):
     variants = [np.array(variant) for variant in variants]
     check = check_images("mean-acc", "metrics", np.array([0.9, 0.8]), np.array(theirs), variants, COUNTS)
     assert check.status == status, check
+
+
+# ---- of a pair file
+
+
+SETTINGS = Settings("mine", "0" * 64)
+FACTS = make_facts(experiment=SETTINGS, plan=Plan(3, 400))
+LOSSES = np.linspace(2, 1, 120)
+CURVES = {"loss": np.array([1.8, 1.5, 1.2]), "accuracy": np.array([0.5, 0.6, 0.7])}
+OURS = Steps(losses=LOSSES, curves=CURVES, final={}, epoch_seconds=[])
+NOISE = [Run(LOSSES + 1e-7, {"loss": CURVES["loss"] + 1e-7, "accuracy": CURVES["accuracy"]})] * 3
+LOGGED = {"train_loss": CURVES["loss"] + 2e-7, "train/acc": CURVES["accuracy"]}
+
+
+def judged(curves=LOGGED, said=None, at_steps=(), noise=NOISE):
+    """Judges what is logged; returns the checks by their name."""
+    theirs = replace(OURS, curves=curves, path={"logged_at_steps": list(at_steps)})
+    context = Context(replace(FACTS, metrics=said or {}), Floor(variants=noise, horizon_reached=False), SETTINGS)
+    return {check.name: check for check in judge_logged(OURS, theirs, context)}
+
+
+def test_what_is_logged_alike_passes():
+    checks = judged()
+    assert {name: check.status for name, check in checks.items()} == {"loss": "pass", "accuracy": "pass"}
+    assert checks["loss"].detail.startswith("logged as train_loss; 3 of 3 epochs judged; nearest to its limit at epoch")
+    assert checks["loss"].id == "metrics/loss" and checks["accuracy"].id == "metrics/accuracy"
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("loss", {"train_loss": CURVES["loss"] + 1e-3}),
+        ("loss", {"train_loss": np.array([1.8, np.nan, 1.2])}),
+        ("loss", {"train_loss": CURVES["loss"][:2]}),
+        ("accuracy", {"train/acc": CURVES["accuracy"] + 0.01}),
+    ],
+)
+def test_another_mean_fails(name, changed):
+    checks = judged({**LOGGED, **changed})
+    assert [other for other, check in checks.items() if check.status == "fail"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"curves": {"train/acc": CURVES["accuracy"]}}, "nothing that the module logs is it; it logs: train/acc"),
+        ({"curves": {}, "at_steps": ["train_loss"]}, "train_loss is logged for single steps (on_epoch=False)"),
+        ({"curves": {**LOGGED, "Loss": CURVES["loss"]}}, "it may be train_loss or Loss; METRICS in the pair file"),
+        ({"said": {"loss": "mine"}}, "the module logs no mine; it logs: train_loss, train/acc"),
+        ({"noise": [Run(LOSSES + 1, CURVES)] * 3}, "no epoch ends before the chaos horizon"),
+    ],
+)
+def test_what_is_not_there_is_not_compared_and_no_failure(options, words):
+    check = judged(**options)["loss"]
+    assert check.status == "info" and words in check.detail
+
+
+def test_a_name_that_keras_does_not_show_is_an_error():
+    assert judged(said={"val_f1": "f1"})["names of metrics"].status == "error"
+
+
+def test_the_lab_has_its_own_rung():
+    facts = make_facts()
+    assert judge_logged(OURS, OURS, Context(facts, Floor(variants=NOISE, horizon_reached=False))) == []

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from lightning_mlp.model import LitMLP
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.describe import describe_layers, describe_loader, is_alike, optimizers_in
+from parity.adapters.torch.describe import describe_layers, describe_loader, is_alike
 from parity.protocol.answer import fingerprint
 
 
@@ -84,21 +84,6 @@ def test_a_loader_is_described_by_all_that_it_serves():
 def test_batches_that_are_no_pairs_are_refused():
     with pytest.raises(UserError, match="a batch must be a pair of tensors, images and labels, not dict"):
         describe_loader(DataLoader([{"image": torch.zeros(784)}], batch_size=None))
-
-
-def test_optimizers_are_found_in_whatever_form():
-    parameter = nn.Parameter(torch.zeros(2))
-    first, second = torch.optim.SGD([parameter], 0.1), torch.optim.Adam([parameter])
-    schedule = torch.optim.lr_scheduler.ExponentialLR(first, 0.9)
-    for configured, found in (
-        (first, [first]),
-        ([first, second], [first, second]),
-        (([first], [schedule]), [first]),
-        ({"optimizer": second, "lr_scheduler": schedule}, [second]),
-        ([{"optimizer": first}, {"optimizer": second}], [first, second]),
-        (None, []),
-    ):
-        assert optimizers_in(configured) == found
 
 
 def test_rounding_is_alike_and_another_function_is_not():
