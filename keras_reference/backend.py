@@ -35,6 +35,7 @@ def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
 
     Raises:
         UserError: the backend is not installed, or a GPU is required and the backend sees none.
+        RuntimeError: Keras was imported before, on another backend.
     """
     os.environ["KERAS_BACKEND"] = backend
     if accelerator == "cpu":  # read once, when the backends are imported
@@ -54,6 +55,8 @@ def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
     except ModuleNotFoundError as error:
         extra = " (pip install 'keras-lightning-parity[jax]')" if backend == "jax" else ""
         raise UserError(f"Keras cannot start on {backend}: there is no module {error.name}{extra}") from error
+    if (running := keras.backend.backend()) != backend:
+        raise RuntimeError(f"Keras was imported before its backend was chosen: it runs on {running}, not on {backend}")
     if accelerator == "gpu" and device != "gpu":
         raise UserError(f"--accelerator gpu: {backend} sees no GPU here; use --accelerator cpu or auto")
     return device

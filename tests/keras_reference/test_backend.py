@@ -69,6 +69,12 @@ def test_keras_on_torch_leaves_tensorflow_out_also_when_it_seeds_and_saves(tmp_p
     assert ended.out.split() == ["torch", "False"], ended.err
 
 
+def test_keras_that_was_imported_on_another_backend_is_no_start():
+    code = "import keras\nfrom keras_reference import backend\nbackend.start('cpu', 'float32', 'jax')"
+    ended = run_python("-c", code, env={"KERAS_BACKEND": "tensorflow"}, cold=True)
+    assert "RuntimeError: Keras was imported before its backend was chosen: it runs on tensorflow" in ended.err
+
+
 def test_a_gpu_that_is_not_there_is_refused(keras):
     assert keras["refusals"][0] == "--accelerator gpu: tensorflow sees no GPU here; use --accelerator cpu or auto"
 

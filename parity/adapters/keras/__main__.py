@@ -11,6 +11,10 @@ def open_session(task: Task) -> Reference:
     """Returns the side of the lab's pair, or of a pair file."""
     if not task.pair.file:
         return Reference(task)
+    from keras_reference import backend
+
+    # before the next line imports Keras, which takes the backend that is chosen then
+    backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
     from parity.adapters.keras.user import UserReference
 
     return UserReference(task)

@@ -1,8 +1,10 @@
 """The command `python -m parity.adapters.keras`: it answers what it is asked, and imports Keras only to do so."""
 
 import pytest
+import sample_pairs
 from conftest import run_python
 
+from parity.check import CheckFlags
 from parity.process import ask
 from parity.protocol.task import SnippetsTask, Task
 
@@ -24,3 +26,15 @@ def test_without_a_readable_task_it_ends_with_an_error(tmp_path):
 def test_importing_it_imports_no_keras(module):
     code = f"import {module}, sys; print([name for name in ('keras', 'tensorflow', 'torch') if name in sys.modules])"
     assert run_python("-c", code, cold=True).out.strip() == "[]"
+
+
+def test_a_pair_file_runs_on_the_backend_that_is_asked_for(tmp_path):
+    # not only the record says so: it did while Keras ran on TensorFlow
+    asserted = (
+        "    import keras, sys\n    assert keras.backend.backend() == 'jax' and 'tensorflow' not in sys.modules\n"
+    )
+    path = tmp_path / "pair.py"
+    path.write_text(sample_pairs.WORDS.replace("    import keras\n", asserted))
+    task = Task(("facts",), str(tmp_path), CheckFlags(str(path)).pair(), level="quick", backend="jax")
+    side = ask("keras", task, task.write(tmp_path / "keras.json"), 300.0)
+    assert side.errors == {} and side.parts["facts"].environment["packages"].keys() == {"keras", "jax", "numpy"}
