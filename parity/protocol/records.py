@@ -4,6 +4,7 @@ Arrays by path are in Keras's layout (`parity.protocol.tensors`). Where only one
 a default. `variants` are the reference's runs that differ in rounding only (`parity.protocol.inputs.Variant`).
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -48,6 +49,24 @@ class Record:
         return record
 
 
+@dataclass(frozen=True)
+class RandomLayer:
+    """A layer of the reference that drops by chance, whose masks the candidate is given."""
+
+    name: str
+    rate: float
+    shape: tuple[int, ...]  # of its input, without the rows
+    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened
+
+    def bytes_of(self, rows: int) -> int:
+        """Returns how many bytes the mask of so many rows takes, a bit a value."""
+        return math.ceil(rows * math.prod(self.shape) / 8)
+
+    def file(self, number: int) -> str:
+        """Names the file of its masks: (steps, bytes) uint8."""
+        return f"masks-{number}.npy"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts(Record):
     """What is trained, on what, with what, from which start."""
@@ -71,6 +90,8 @@ class Facts(Record):
     candidate: str | None = None
     candidate_datamodule: str | None = None
     rates: list[float] = field(default_factory=list)  # of the layers that drop by chance, which are set to 0
+    random_layers: list[RandomLayer] = field(default_factory=list)  # of the reference, whose masks are handed over
+    silent: str = ""  # why they are not
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)

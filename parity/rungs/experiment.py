@@ -34,7 +34,14 @@ def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
 
 
 def compare_rates(reference: Facts, candidate: Facts) -> Check:
-    """Checks the rates of the layers that drop by chance; they are 0 while both are compared."""
+    """Checks the rates of what drops by chance; and says whether both drop the same in the training."""
     ours, theirs = (" ".join(f"{rate:g}" for rate in facts.rates) or "none" for facts in (reference, candidate))
-    detail = f"Keras {ours}, candidate {theirs}; all are set to 0 for the rungs below: their masks are not compared"
+    same_masks = reference.random_layers and len(candidate.rates) == len(reference.rates)
+    detail = f"Keras {ours}, candidate {theirs}"
+    if reference.rates or candidate.rates:
+        why = f" ({reference.silent})" if reference.silent else ""
+        how = "the candidate drops what Keras dropped" if same_masks else f"nothing is dropped{why}"
+        if reference.random_layers and not same_masks:
+            how = "Keras drops and the candidate does not: they do not drop as often"
+        detail += f"; nothing is dropped while single batches are compared; in the training, {how}"
     return Check("rates-of-dropout", "experiment", judged(ours == theirs), theirs, ours, detail)

@@ -15,7 +15,7 @@ from mlp_spec.runs.folder import Results
 from parity.adapters.keras import tensors
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
-from parity.adapters.keras.tensors import load_weights, read_moments, read_state, read_weights, trained_paths
+from parity.adapters.keras.tensors import load_weights, read_moments, read_weights, trained_paths
 from parity.protocol import inputs, records
 from parity.protocol.answer import describe_batches, report_epoch, shorten, stack
 from parity.protocol.inputs import Case
@@ -163,7 +163,7 @@ def answer_lockstep(reference: Reference) -> records.Steps:
     reference.load(model, reference.start)
 
     def before(epoch: int) -> None:
-        state = read_state(model)
+        state = reference.read_state(model)
         reference.states.append(state)
         snapshots.append(records.Snapshot(read_weights(model, table), read_moments(model, table), int(state[0])))
 
@@ -181,12 +181,13 @@ def answer_lockstep(reference: Reference) -> records.Steps:
         epoch_seconds=results.epoch_seconds,
         startup_seconds=results.startup_seconds,
     )
+    reference.after_training()
     return reference.free_run
 
 
 def answer_floor(reference: Reference) -> records.Floor:
     """Trains the runs that differ from the free run in rounding only: the noise floor."""
-    runs = [run_of_floor(reference, variant) for variant in inputs.variants()]
+    runs = [run_of_floor(reference, variant) for variant in reference.variants()]
     return records.Floor(variants=runs, horizon_reached=any(has_departed(run, reference) for run in runs))
 
 
@@ -215,7 +216,7 @@ def answer_restarts(reference: Reference) -> records.Restarts:
     """Trains every epoch once more from its own snapshot, for the noise floor of restarted epochs."""
     return records.Restarts(
         losses=reference.trained.losses,  # the reference, restarted from its own snapshots, is itself
-        variants=[restarted_losses(reference, variant) for variant in inputs.variants()],
+        variants=[restarted_losses(reference, variant) for variant in reference.variants()],
     )
 
 

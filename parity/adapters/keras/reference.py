@@ -125,8 +125,27 @@ class Reference(Session):
 
         tensors.load_weights(model, self.table, weights)
         if state is None:  # that of an optimizer that has not stepped: the first load comes before
-            state = vars(model).setdefault("untrained_state", tensors.read_state(model))
+            state = vars(model).setdefault("untrained_state", self.read_state(model))
+        self.load_state(model, state)
+
+    def read_state(self, model) -> list[np.ndarray]:
+        """Copies what else a training goes on from beside its weights: the optimizer's variables, its step first."""
+        from parity.adapters.keras import tensors
+
+        return tensors.read_state(model)
+
+    def load_state(self, model, state: list[np.ndarray]) -> None:
+        """Puts it back."""
+        from parity.adapters.keras import tensors
+
         tensors.load_state(model, state)
+
+    def variants(self) -> list[inputs.Variant]:
+        """Returns the runs that measure the noise floor of a training."""
+        return inputs.variants()
+
+    def after_training(self) -> None:
+        """Leaves what else the candidate is given of the free run: nothing."""
 
     def describe_data(self) -> dict[str, dict]:
         """Describes the arrays of both splits."""

@@ -80,12 +80,12 @@ def is_known(layer) -> bool:
 
 
 def flattened_before(layer) -> tuple[int, ...]:
-    """Returns the shape (H, W, C) that was flattened into a Dense layer's inputs; empty where nothing was.
+    """Returns the shape (H, W, C) that was flattened into the inputs of a Dense or random layer; or nothing.
 
     Layers that work on each value alone may stand between: activations and the kinds of Dropout.
     """
     between = (keras.layers.Activation, keras.layers.Dropout, keras.layers.ReLU, keras.layers.LeakyReLU)
-    nodes = layer._inbound_nodes if type(layer).__name__ == "Dense" else []
+    nodes = layer._inbound_nodes if type(layer).__name__ == "Dense" or isinstance(layer, CHANCE) else []
     while nodes and len(nodes[-1].parent_nodes) == 1:
         node = nodes[-1].parent_nodes[0]
         if isinstance(node.operation, keras.layers.Flatten):
@@ -98,17 +98,6 @@ def flattened_before(layer) -> tuple[int, ...]:
 def leaves_of(model) -> list:
     """Returns all layers, those of models inside it in their places."""
     return [leaf for layer in parts_of(model) for leaf in (leaves_of(layer) if parts_of(layer) else [layer])]
-
-
-def without_chance(model) -> list[float]:
-    """Sets the rates of the layers that drop or add by chance to 0; returns what they were, in order."""
-    rates = []
-    for layer in leaves_of(model):
-        for name in ("rate", "stddev"):
-            if isinstance(layer, CHANCE) and getattr(layer, name, None) is not None:
-                rates.append(float(getattr(layer, name)))
-                setattr(layer, name, 0.0)
-    return rates
 
 
 def describe_layers(model) -> list[Layer]:

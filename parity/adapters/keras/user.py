@@ -8,10 +8,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import rows, tensors
+from parity.adapters.keras import chance, rows, tensors
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
@@ -32,8 +33,9 @@ FIT = (
 class UserReference(Reference):
     """The reference's side of the ladder, of a pair file; see `Reference`.
 
-    Layers that drop or add by chance are set to do nothing, on both sides: two frameworks cannot draw alike. What they
-    were set to is kept as `rates`.
+    Layers that drop or add by chance are set to do nothing, on both sides, while single batches are compared; what they
+    were set to is kept as `rates`. In the training they drop, and the candidate is given the masks (`random_layers`);
+    where that cannot be done, `silent` says why, and they do nothing there either.
     """
 
     def __init__(self, task: Task):
@@ -57,6 +59,9 @@ class UserReference(Reference):
         epochs = math.ceil(inputs.QUICK_STEPS / plan.steps(self.batch_size))
         self.plan = replace(plan, epochs=max(plan.epochs, epochs))
         self.states, self.free_run, self.source = [], None, "keras_data()"
+        one = self.packed(self.arrays.x_train[:1])
+        steps = self.plan.epochs * self.plan.steps(self.batch_size)
+        self.random_layers, self.silent = chance.describe(self.first, one, self.rates, self.batch_size, steps)
         for name in (name for names in SPLITS.values() for name in names):
             np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
@@ -91,8 +96,43 @@ class UserReference(Reference):
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
             raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
         self.models.add(model)
-        self.rates = tensors.without_chance(model)
+        self.rates = chance.silence(model)
         return model
+
+    def recorded(self, execution_steps: int, cut: bool = False):
+        """Builds a model whose batch losses are kept; its random layers draw from the same states in every one."""
+        model = super().recorded(execution_steps, cut)
+        if self.random_layers:
+            chance.restore(model, self.rates)
+            for seed, first in zip(chance.seeds_of(model), chance.seeds_of(self.first), strict=True):
+                seed.assign(first)
+        return model
+
+    def read_state(self, model) -> list[np.ndarray]:
+        """Copies the optimizer's variables and the states that masks are functions of."""
+        return super().read_state(model) + [ops.convert_to_numpy(seed).copy() for seed in chance.seeds_of(model)]
+
+    def load_state(self, model, state: list[np.ndarray]) -> None:
+        """Puts both back."""
+        count = len(model.optimizer.variables)
+        super().load_state(model, state[:count])
+        for seed, value in zip(chance.seeds_of(model), state[count:], strict=True):
+            seed.assign(value)
+
+    def variants(self) -> list[inputs.Variant]:
+        """Returns the runs that measure a training's noise floor; rows that change places would get others' masks."""
+        if not self.random_layers:
+            return inputs.variants()
+        return [inputs.Variant("nudged", number) for number in range(len(inputs.VARIANTS))]
+
+    def after_training(self) -> None:
+        """Leaves the masks of the free run."""
+        if self.random_layers:
+            whole, rest = divmod(self.plan.samples, self.batch_size)
+            rows = [self.batch_size] * whole + [rest] * bool(rest)
+            count = len(self.model.optimizer.variables)
+            model, states = self.recorded(1), [state[count:] for state in self.states]
+            chance.write_masks(model, self.random_layers, states, rows, self.task.output_dir)
 
     def check_batch(self) -> None:
         """Checks that the data fit the model: some rows go through, and labels are classes.
@@ -122,7 +162,12 @@ class UserReference(Reference):
 
     def said(self) -> dict:
         """Returns which logged metric is which, and which checks do not decide."""
-        return {"metrics": self.file.constant("METRICS") or {}, "accept": list(self.file.constant("ACCEPT") or [])}
+        return {
+            "metrics": self.file.constant("METRICS") or {},
+            "accept": list(self.file.constant("ACCEPT") or []),
+            "random_layers": self.random_layers,
+            "silent": self.silent,
+        }
 
     def describe_layers(self) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
+from parity.adapters.torch.chance import Chance, Replay
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
 from parity.adapters.torch.tensors import Binding
@@ -53,8 +54,9 @@ class UserCandidate(Candidate):
         what = f"{self.pair.file}: lightning_data()"
         self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
         self.output, self.flattening, self.way = "", "", None
-        first = self.build()
-        assert self.build() is not first  # else it was refused
+        self.build()
+        self.build()  # it must be another one
+        self.rates = self.find_rates()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
     def read(self, name: str) -> np.ndarray:
@@ -77,8 +79,24 @@ class UserCandidate(Candidate):
         if module in self.built:
             raise UserError(f"{what} the same module again; it must build a new one each time")
         self.built.add(module)
-        self.rates = without_chance(module)
         return module.double() if self.experiment.training.precision == "float64" else module
+
+    def find_rates(self) -> list[float]:
+        """Returns the rates of what drops in a training step, in the order of the calls.
+
+        They are those of the module's layers where a step fails: it will say why in its own part.
+        """
+        module, package = self.build(), None
+        layers = [part.p for part in module.modules() if isinstance(part, nn.modules.dropout._DropoutNd) and part.p]
+        mode, rows = Chance(), slice(self.batch_size)
+        batch = self.batch_of(*(self.arrays[name][rows] for name in SPLITS["train"]))
+        package = package_of(module)
+        try:
+            with mode:
+                self.trainer(package, [], log_every_n_steps=1).fit(module, load_as_they_are([batch]))
+        except Exception:
+            return layers
+        return mode.rates
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
@@ -89,11 +107,18 @@ class UserCandidate(Candidate):
             validation = None
         if isinstance(loader, Epochs):
             loader.module = binding.module
-        trainer = package.Trainer(
+        options = {"limit_val_batches": 0 if validation is None else 1.0, "max_epochs": epochs, **options}
+        trainer = self.trainer(package, callbacks, **options)
+        with next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
+            trainer.fit(binding.module, train_dataloaders=loader, val_dataloaders=validation)
+        binding.module.to("cpu")
+
+    def trainer(self, package, callbacks: list, **options):
+        """Returns the Trainer of a package, with what the user's own changes of the steps."""
+        return package.Trainer(
             accelerator=self.device,
             devices=1,
             precision="64-true" if self.experiment.training.precision == "float64" else "32-true",
-            max_epochs=epochs,
             callbacks=callbacks,
             logger=import_module(f"{package.__name__}.loggers.logger").DummyLogger(),
             enable_progress_bar=False,
@@ -101,10 +126,8 @@ class UserCandidate(Candidate):
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
-            **{"limit_val_batches": 0 if validation is None else 1.0, **self.options, **options},
+            **{"max_epochs": 1, "limit_val_batches": 0, **self.options, **options},
         )
-        trainer.fit(binding.module, train_dataloaders=loader, val_dataloaders=validation)
-        binding.module.to("cpu")
 
     def predict(self, binding, weights: Arrays, images: list) -> np.ndarray:
         """Predicts batches in evaluation mode, in the form in which Keras predicts.
@@ -216,8 +239,11 @@ class UserCandidate(Candidate):
 
     def reporters(self) -> tuple:
         """Returns what keeps the curves and seconds of every epoch, as the callback that does it."""
-        logged = LoggedMetrics()
-        return logged, [logged]
+        logged, facts = LoggedMetrics(), self.facts
+        if not facts.random_layers or len(self.rates) != len(facts.random_layers):
+            return logged, [logged]
+        turned = self.flattening == "(C, H, W)"
+        return logged, [logged, Replay(facts.random_layers, self.task.reference_dir, turned)]
 
     def describe_layers(self, model) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""
@@ -249,12 +275,3 @@ def package_of(module: object):
             old = cls.__module__.startswith("pytorch_lightning")
             return import_module("pytorch_lightning" if old else "lightning.pytorch")
     return None
-
-
-def without_chance(module: nn.Module) -> list[float]:
-    """Sets the rates of dropout to 0; returns what they were, in the order of registration."""
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.modules.dropout._DropoutNd)]
-    rates = [layer.p for layer in layers]
-    for layer in layers:
-        layer.p = 0.0
-    return rates

@@ -13,7 +13,7 @@ from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch import user
 from parity.adapters.torch.tensors import Binding
-from parity.adapters.torch.user import UserCandidate, package_of, without_chance
+from parity.adapters.torch.user import UserCandidate, package_of
 from parity.pair import Pair, Settings
 from parity.protocol import targets
 from parity.protocol.answer import open_pair
@@ -165,10 +165,25 @@ def test_a_module_tells_the_package_that_it_derives_from():
     assert package_of(type("Port", (old,), {})()).__name__ == "pytorch_lightning"
 
 
-def test_dropout_is_silenced_and_its_rates_are_kept():
-    module = nn.Sequential(nn.Dropout(0.25), nn.Sequential(nn.Dropout2d(0.5), nn.AlphaDropout(0.125)))
-    assert without_chance(module) == [0.25, 0.5, 0.125]
-    assert torch.equal(module.train()(torch.ones(1, 2, 3, 3)), torch.ones(1, 2, 3, 3))
+TRAINED = MODULE.replace(
+    "        def forward",
+    """        def training_step(self, batch, batch_idx):
+            return self(batch[0]).sum()
+
+        def configure_optimizers(self):
+            import torch
+
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+        def forward""",
+)
+
+
+def test_the_rates_of_what_drops_are_those_of_the_calls_of_a_step(candidate):
+    assert candidate(TRAINED + LOADERS).rates == [0.4]
+    functional = TRAINED.replace("self.net(x)", "nn.functional.dropout(self.net(x), 0.25, self.training)")
+    assert candidate(functional + LOADERS).rates == [0.4, 0.25]
+    assert candidate(MODULE + LOADERS).rates == [0.4]  # it cannot be trained: those of its layers
 
 
 def test_the_sample_pairs_are_files_that_can_be_read():
