@@ -1,7 +1,7 @@
 """Layers that drop by chance: what they dropped in a training that was recorded, so that the other side drops the same.
 
 A layer's mask is a function of its seed generator's state, which counts its calls: given the state before a step, the
-layer itself draws the mask once more (measured on TensorFlow without XLA, JAX and torch).
+layer itself draws the mask once more. So it is on JAX, on TensorFlow without XLA, and on torch where a seed is given.
 """
 
 from itertools import pairwise
@@ -60,6 +60,8 @@ def describe(model, inputs, rates: list[float], batch_size: int, steps: int) -> 
         return [], "TensorFlow with jit_compile draws otherwise than one by one"
     if other := sorted({type(layer).__name__ for layer in layers if not isinstance(layer, REPLAYED)}):
         return [], f"{', '.join(other)} cannot be handed over"
+    if keras.backend.backend() == "torch" and any(layer.seed is None for layer in layers):
+        return [], "Keras on torch draws by torch's own generator where a layer has no seed"
     for layer in layers:
         layer.call = noting(layer, shapes)
     try:

@@ -25,8 +25,8 @@ class Note(layers.Layer):
 
 
 model = keras.Sequential([
-    keras.Input((3, 3, 2), batch_size=2), layers.SpatialDropout2D(0.5), layers.Flatten(), layers.ReLU(),
-    layers.Dropout(0.25), layers.Dropout(0.0), Note(), layers.Dense(1)])
+    keras.Input((3, 3, 2), batch_size=2), layers.SpatialDropout2D(0.5, seed=1), layers.Flatten(), layers.ReLU(),
+    layers.Dropout(0.25, seed=2), layers.Dropout(0.0), Note(), layers.Dense(1)])
 model.compile("sgd", "mse", jit_compile=backend == "jax")
 x, y = np.ones((6, 3, 3, 2), "float32"), np.zeros((6, 1), "float32")
 answers = {"rates": chance.silence(model)}
@@ -52,6 +52,9 @@ try:
     chance.write_masks(model, found, [states[0], states[0]], [2, 2, 2], folder)
 except Exception as error:
     answers["count"] = str(error)
+plain = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
+plain.compile("sgd", "mse", jit_compile=False)
+answers["no seed"] = chance.describe(plain, np.ones((1, 3)), [0.5], 2, 6)[1]
 if backend == "tensorflow":
     model.compile("sgd", "mse", jit_compile=True)
     answers["jit"] = chance.describe(model, x[:2], answers["rates"], 2, 6)[1]
@@ -73,5 +76,6 @@ def test_masks_are_drawn_again(backend, tmp_path):
     assert 0.1 < answers["kept"][0] < 0.9 and 0.6 < answers["kept"][1] < 0.9
     assert answers["noise"] == [[0.5], "GaussianNoise cannot be handed over"]
     assert "was not called once a step" in answers["count"]
+    assert ("torch's own generator" in answers["no seed"]) == (backend == "torch")
     if backend == "tensorflow":
         assert "jit_compile" in answers["jit"] and "more than 2 GiB" in answers["large"]
