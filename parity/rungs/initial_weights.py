@@ -26,6 +26,12 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
         if theirs[path].shape[1:] != draws.shape[1:]:
             detail = f"{path} has the shape {theirs[path].shape[1:]}, not {draws.shape[1:]}"
             return [Check("draws", RUNG, "fail", None, 0, detail)]
+    for side, weights in (("keras_model()", ours), ("lightning_module()", theirs)):
+        if seeded(weights):
+            detail = f"{side} starts from the same weights at every call: what its initialiser draws cannot be told"
+            return [
+                Check("draws", RUNG, "error", None, None, f"{detail}; let it build anew, without a seed of its own")
+            ]
     scales, shapes, constants = [], [], []
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):
@@ -44,6 +50,12 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
         detail = f"how far a tensor without draws is from its start in Keras; the farthest: {label}"
         checks.append(Check("biases", RUNG, judged(largest <= 0.0), largest, 0.0, detail))
     return checks
+
+
+def seeded(weights: dict[str, np.ndarray]) -> bool:
+    """Says whether every draw is the first one again, though something is drawn."""
+    drawn = [draws for draws in weights.values() if draws[0].size > 1 and draws[0].min() < draws[0].max()]
+    return bool(drawn) and len(drawn[0]) > 1 and all((draws == draws[:1]).all() for draws in drawn)
 
 
 SCALE = f"-log10 of the probability of a scale like this; a sound initialiser fails in {FALSE_ALARM:g} of all tests"

@@ -55,13 +55,37 @@ def describe(model, inputs, rates: list[float], batch_size: int, steps: int) -> 
         rates: what they were.
         batch_size, steps: of the whole training.
     """  # fmt: skip
-    layers, shapes = random_layers(model), {}
-    if keras.backend.backend() == "tensorflow" and model.jit_compile:
-        return [], "TensorFlow with jit_compile draws otherwise than one by one"
+    layers = random_layers(model)
+    if not (why := why_silent(model, layers)):
+        shapes = shapes_of(model, inputs, layers)
+        once = all(len(of_layer) == 1 for of_layer in shapes.values())
+        if not once or list(shapes) != [id(layer) for layer in layers]:
+            return [], "the layers are not called once in a step, in the order of the model"
+        found = [
+            RandomLayer(layer.name, rate, shapes[id(layer)][0], tensors.flattened_before(layer))
+            for layer, rate in zip(layers, rates, strict=True)
+        ]
+        if sum(layer.bytes_of(batch_size) for layer in found) * steps <= MOST_BYTES:
+            return found, ""
+        why = f"their masks would take more than {MOST_BYTES / 2**30:.0f} GiB"
+    return [], why
+
+
+def why_silent(model, layers: list) -> str:
+    """Says why layers' masks cannot be drawn again; empty where they can."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and model.jit_compile:
+        return "TensorFlow with jit_compile draws otherwise than one by one"
     if other := sorted({type(layer).__name__ for layer in layers if not isinstance(layer, REPLAYED)}):
-        return [], f"{', '.join(other)} cannot be handed over"
-    if keras.backend.backend() == "torch" and any(layer.seed is None for layer in layers):
-        return [], "Keras on torch draws by torch's own generator where a layer has no seed"
+        return f"{', '.join(other)} cannot be handed over"
+    if backend == "torch" and any(layer.seed is None for layer in layers):
+        return "Keras on torch draws by torch's own generator where a layer has no seed"
+    return ""
+
+
+def shapes_of(model, inputs, layers: list) -> dict[int, list[tuple]]:
+    """Returns the shapes of what layers are called with, without rows, by their ids in the order of the calls."""
+    shapes: dict[int, list[tuple]] = {}
     for layer in layers:
         layer.call = noting(layer, shapes)
     try:
@@ -69,18 +93,7 @@ def describe(model, inputs, rates: list[float], batch_size: int, steps: int) -> 
     finally:
         for layer in layers:
             del layer.call
-    if any(len(shapes.get(id(layer), ())) != 1 for layer in layers):
-        return [], "a layer is called several times in a step, or not at all"
-    order = sorted(layers, key=lambda layer: list(shapes).index(id(layer)))
-    if order != layers:
-        return [], "the layers are not called in the order of the model"
-    found = [
-        RandomLayer(layer.name, rate, shapes[id(layer)][0], tensors.flattened_before(layer))
-        for layer, rate in zip(layers, rates, strict=True)
-    ]
-    if sum(layer.bytes_of(batch_size) for layer in found) * steps > MOST_BYTES:
-        return [], f"their masks would take more than {MOST_BYTES / 2**30:.0f} GiB"
-    return found, ""
+    return shapes
 
 
 def noting(layer, shapes: dict[int, list]):

@@ -82,7 +82,8 @@ class UserReference(Reference):
         """Has the file build its model.
 
         Raises:
-            UserError: it returned no compiled model, or the same one again.
+            UserError: it returned no compiled model, or the same one again, and that cannot be built from its
+                configuration.
         """
         keras.utils.set_random_seed(self.seed if seed is None else seed)
         model = self.file.call("keras_model")
@@ -90,7 +91,9 @@ class UserReference(Reference):
         if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
             raise UserError(f"{what} {type(model).__name__}; it must return a compiled keras.Model")
         if model in self.models:
-            raise UserError(f"{what} the same model again; it must build a new one each time")
+            chance.restore(model, self.rates)
+            again, _ = rebuilt(model, what), chance.silence(model)
+            model = again
         if not model.built:
             model(self.packed(self.arrays.x_train[:1]))
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
@@ -266,3 +269,27 @@ class UserReference(Reference):
     def pictures(self) -> dict:
         """Returns what was predicted, for a report's pictures: nothing."""
         return {}
+
+
+def rebuilt(model, what: str):
+    """Builds a model anew from its configuration, drawing its weights, and compiles it as the one that was given.
+
+    Args:
+        model: compiled.
+        what: how it is called in a message.
+
+    Raises:
+        UserError: it cannot be built from its configuration.
+    """
+    try:
+        new = keras.models.clone_model(model)
+        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        config = model.get_compile_config() or {}
+        given = {name: config[name] for name in ("metrics", "loss_weights") if isinstance(config.get(name), list)}
+        given["metrics"] = [name for name in given.get("metrics", ()) if isinstance(name, str)]
+        new.compile(optimizer, model.loss, jit_compile=model.jit_compile, run_eagerly=model.run_eagerly, **given)
+    except Exception as error:  # a user's own class may fail in any way
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        must = "build a new one each time; from its configuration it cannot be built"
+        raise UserError(f"{what} the same model again; it must {must} ({why})") from error
+    return new

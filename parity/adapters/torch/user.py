@@ -1,5 +1,6 @@
 """The candidate of a pair file: a user's own LightningModule, put through what the reference went through."""
 
+import copy
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,8 +55,6 @@ class UserCandidate(Candidate):
         what = f"{self.pair.file}: lightning_data()"
         self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
         self.output, self.flattening, self.way = "", "", None
-        self.build()
-        self.build()  # it must be another one
         self.rates = self.find_rates()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
@@ -69,15 +68,17 @@ class UserCandidate(Candidate):
         """Has the file build its module.
 
         Raises:
-            UserError: it returned no LightningModule, or the same one again.
+            UserError: it returned no LightningModule.
         """
         import_module("lightning").seed_everything(self.seed if seed is None else seed, verbose=False)
         module = self.file.call("lightning_module")
         what = f"{self.pair.file}: lightning_module() returned"
         if package_of(module) is None:
             raise UserError(f"{what} {type(module).__name__}; it must return a LightningModule")
-        if module in self.built:
-            raise UserError(f"{what} the same module again; it must build a new one each time")
+        if module in self.built:  # its weights are those of the first time: the rung of initial weights says so
+            module = copy.deepcopy(self.pristine)
+        elif not self.built:
+            self.pristine = copy.deepcopy(module)
         self.built.add(module)
         return module.double() if self.experiment.training.precision == "float64" else module
 

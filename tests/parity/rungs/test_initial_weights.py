@@ -8,6 +8,7 @@ import pytest
 from sample_records import make_context, make_draws, make_facts
 from scipy import stats
 
+from parity.protocol.records import Draws
 from parity.rungs import initial_weights
 from parity.rungs.initial_weights import judge, law_of
 
@@ -24,6 +25,13 @@ def test_two_sound_initialisers_pass():
     assert [(check.id, check.status) for check in checks.values()] == [
         ("initial-weights/scale", "pass"), ("initial-weights/distribution", "pass"), ("initial-weights/biases", "pass"),
     ]  # fmt: skip
+
+
+def test_the_same_draw_each_time_cannot_be_told():
+    drawn = make_draws(2).weights
+    same = Draws(weights={path: np.repeat(draws[:1], len(draws), axis=0) for path, draws in drawn.items()})
+    (check,) = judge_draws(same).values()
+    assert check.status == "error" and check.detail.startswith("lightning_module() starts from the same weights at")
 
 
 def torch_law(shape):

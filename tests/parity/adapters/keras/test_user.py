@@ -51,6 +51,12 @@ full = opened("long", whole["honest"] + more, "full")
 answers["full"] = {"batch": full.batch_size, "epochs": full.experiment.training.epochs, "plan": vars(full.plan)}
 flagged = opened("flagged", whole["words"], "full", {"epochs": 11})
 answers["flagged"] = {"batch": flagged.batch_size, "plan": vars(flagged.plan)}
+again = whole["honest"] + "one = []\\nmake = keras_model\\ndef keras_model():\\n    one or one.append(make())\\n"
+again = opened("again", again + "    return one[0]\\n")
+assert not isinstance(again, str), again
+new = again.build()
+answers["again"] = [again.rates, again.first is not new, new.metrics_names, type(new.optimizer).__name__,
+                    bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
 answers["as it is"] = float(flagged.output_of(np.full((1, 1), 0.25)).item())
 print(json.dumps(answers))
 """
@@ -76,9 +82,12 @@ REFUSED = {
     "uncompiled": (DATA + MODEL + "    return model\n" + REST, "keras_model() returned Sequential; it must return"),
     "number": (DATA + "def keras_model(): return 3\n" + REST, "keras_model() returned int; it must return a compiled"),
     "same": (
-        DATA + COMPILED + "one = []\nmake = keras_model\ndef keras_model():\n    one or one.append(make())\n"
+        DATA + "one = []\ndef keras_model():\n    import keras\n    class Own(keras.Model):\n"
+        "        def __init__(self):\n            super().__init__()\n            self.out = keras.layers.Dense(3)\n"
+        "        def call(self, x):\n            return self.out(x)\n"
+        "    one or one.append(Own()) or one[0].compile('sgd', 'sparse_categorical_crossentropy')\n"
         "    return one[0]\n" + REST,
-        "keras_model() returned the same model again",
+        "keras_model() returned the same model again; it must build a new one each time; from its configuration",
     ),
     "raises": (DATA + "def keras_model(): raise OSError('an empty shelf')\n" + REST, "OSError: an empty shelf (ref"),
     "none": (DATA + "def keras_model(): pass\n" + REST, "keras_model() returned nothing"),
@@ -136,3 +145,7 @@ def test_how_much_is_trained_is_said_by_flags_by_the_file_or_by_keras(answers):
     assert (answers["full"]["batch"], answers["full"]["epochs"]) == (50, 2)
     assert answers["full"]["plan"] == {"epochs": 10, "samples": 800}
     assert answers["flagged"] == {"batch": 25, "plan": {"epochs": 11, "samples": 1000}}
+
+
+def test_the_same_model_again_is_built_from_its_configuration(answers):
+    assert answers["again"] == [[0.3], True, ["loss", "compile_metrics"], "Adam", False]

@@ -82,7 +82,6 @@ def changed(before: str, after: str) -> str:
 REFUSED = {
     "number": ("lightning_module = lambda: 3" + LOADERS, r"lightning_module\(\) returned int; it must return a Lightn"),
     "raises": ("def lightning_module(): return nothing" + LOADERS, r"NameError: name 'nothing' is not defined \(own_p"),
-    "same": (MODULE + "port = lightning_module()\nlightning_module = lambda: port" + LOADERS, "the same module again"),
     "no loaders": (MODULE + "lightning_data = lambda: 3\n", r"lightning_data\(\) returned int; it must return a Light"),
     "lists": (MODULE + "lightning_data = lambda: [[1], [2]]\n", "a int is no loader of batches"),
     "no tensors": (MODULE + "lightning_data = lambda: [[[1], [2]], [[1]]]\n", "a batch is a list without tensors"),
@@ -163,6 +162,12 @@ def test_a_module_tells_the_package_that_it_derives_from():
     old = type("LightningModule", (), {"__module__": "pytorch_lightning.core.module"})
     assert package_of(Port()) is lightning.pytorch and package_of(nn.Linear(1, 1)) is None
     assert package_of(type("Port", (old,), {})()).__name__ == "pytorch_lightning"
+
+
+def test_the_same_module_again_is_copied_as_it_was(candidate):
+    one = candidate(MODULE + "port = lightning_module()\nlightning_module = lambda: port" + LOADERS)
+    first, second = one.build(), one.build()
+    assert first is not second and torch.equal(first.net[2].weight, second.net[2].weight)
 
 
 TRAINED = MODULE.replace(
