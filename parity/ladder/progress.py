@@ -149,8 +149,8 @@ LINES = [
     (rung.name if number == 0 else f"{rung.name}, restarted", part)
     for rung in RUNGS
     for number, part in enumerate(rung.judges)
-    if rung.name != "speed" and not (number and rung.name in ("data", "metrics"))
-]  # the rungs data and metrics have checks in a later part, too
+    if rung.name != "speed" and not (number and rung.name in ("data", "forward", "metrics"))
+]  # the rungs data, forward and metrics have checks in a later part, too
 
 
 class LadderProgress(Progress):

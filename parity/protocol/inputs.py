@@ -27,6 +27,10 @@ REPLAY_STEPS = 130
 REPLAY_PERIOD = 997  # gradients repeat along a tensor with this period, a prime
 QUICK_STEPS = 160
 QUICK_EPOCHS = 5
+# Rows of a batch whose layers are compared in training mode: TensorFlow's sums over rows and places lose digits with
+# their number, alike in all runs, so that no noise floor shows it.
+TRAINING_ROWS = 8
+TRACKED_PASSES, TRACKED_ROWS = 32, 4  # in training mode, so that statistics are tracked; few rows show how
 SIMULATED_STEPS, SIMULATED_RESTART = 200, 40  # batches that are kept, so that a cause can be searched for
 
 STREAMS = {"nudge": 10, "permute": 11, "cases": 12, "replay": 13, "metrics": 14}
@@ -213,6 +217,16 @@ def replay_gradients(precision: str) -> np.ndarray:
 def tiled(row: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Spreads one step's gradients (REPLAY_PERIOD,) over a tensor of `shape`."""
     return np.resize(row, math.prod(shape)).reshape(shape)
+
+
+def tracked_batches(rows: int, size: int) -> list[np.ndarray]:
+    """Returns the rows of every pass in which statistics are tracked, (size,) each.
+
+    Args:
+        rows: of the batch that they are taken from.
+        size: of a pass.
+    """
+    return [(np.arange(size) + number * size) % rows for number in range(TRACKED_PASSES)]
 
 
 def metrics_order(epoch: int, samples: int, batch_size: int) -> np.ndarray:

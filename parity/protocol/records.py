@@ -122,6 +122,41 @@ class Cases(Record):
     variants: list[dict[str, Answer]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of a layer."""
+
+    layer: str  # its path; `parity.protocol.layer_forms.OUTPUT` is the whole model
+    # what it gave, (batch, ...) in Keras's layout and before the layer's own activation; None where `why_not`
+    output: np.ndarray | None
+    input: np.ndarray | None = None  # the reference's, (batch, ...)
+    activated: np.ndarray | None = None  # the reference's output behind the layer's own activation, if it has one
+    why_not: str = ""  # why the candidate's cannot be compared
+
+
+@dataclass(frozen=True)
+class LayerPasses:
+    """Every call of every layer with tensors, in the order of execution, in passes of one batch."""
+
+    evaluation: list[LayerCall]
+    training: list[LayerCall]
+    # in evaluation mode after `inputs.tracked_batches` in training mode; none where no statistics are tracked
+    tracked: list[LayerCall] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOutputs(Record):
+    """What each layer of a pair file's models gives for one batch, the whole model's output behind them."""
+
+    in_place: LayerPasses
+    # of the reference: rows of the pass in training mode, and of those in which statistics are tracked
+    training_rows: int = 0
+    tracked_rows: int = 0
+    # the candidate's: each layer alone, given the reference's input; call by call as in place
+    alone: LayerPasses | None = None
+    variants: list[LayerPasses] = field(default_factory=list)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Replay(Record):
     """The weights after every step of an optimizer that is given the same gradients."""
@@ -187,6 +222,7 @@ class Run:
     losses: np.ndarray
     curves: Curves
     final: Arrays = field(default_factory=dict)  # its last weights by path
+    probabilities: np.ndarray | None = None  # of a pair file: what the reference predicts with them, as `Predictions`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +288,7 @@ PARTS: dict[str, type[Record]] = {
     "facts": Facts,
     "initial_weights": Draws,
     "cases": Cases,
+    "layers": LayerOutputs,
     "optimizer": Replay,
     "metrics": Means,
     "lockstep": Steps,

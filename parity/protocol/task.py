@@ -21,17 +21,23 @@ ADAPTERS = {KERAS: "parity.adapters.keras", LIGHTNING: "parity.adapters.torch"}
 NAMES = {KERAS: "Keras", LIGHTNING: "Lightning"}
 
 # What a candidate is asked, from cause to effect.
-CANDIDATE_PARTS = ("facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "restarts", "interchange")
+CANDIDATE_PARTS = (
+    "facts", "initial_weights", "cases", "layers", "optimizer", "metrics", "lockstep", "restarts", "interchange",
+)  # fmt: skip
 # The reference trains the runs of its noise floor last: what the candidate reads is recorded before, so that it need
 # not wait.
 REFERENCE_PARTS = (
-    "facts", "initial_weights", "cases", "optimizer", "metrics", "lockstep", "interchange", "floor", "restarts",
+    "facts", "initial_weights", "cases", "layers", "optimizer", "metrics", "lockstep", "interchange", "floor",
+    "restarts",
 )  # fmt: skip
 
 
 def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the parts that a pair is asked, of all; the means of a pair file's metrics are not compared."""
-    return tuple(part for part in parts if part != "metrics" or not pair.file)
+    """Returns the parts that a pair is asked, of all.
+
+    The means of a pair file's metrics are not compared; layers one by one are those of a pair file alone.
+    """
+    return tuple(part for part in parts if part != ("metrics" if pair.file else "layers"))
 
 
 @dataclass(frozen=True)

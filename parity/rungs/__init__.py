@@ -50,7 +50,11 @@ RUNGS = (
         "Does each framework's own initialiser draw from the same law?",
         {"initial_weights": initial_weights.judge},
     ),
-    Rung("forward", "With the same weights, do both predict the same for the same images?", {"cases": forward.judge}),
+    Rung(
+        "forward",
+        "With the same weights, do both predict the same for the same images?",
+        {"cases": forward.judge, "layers": forward.judge_layers},
+    ),
     Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}),
     Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}),
     Rung(

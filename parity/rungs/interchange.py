@@ -20,7 +20,7 @@ def judge(reference: Predictions, candidate: Predictions, context: Context) -> l
     detail, title = limit_text(len(variants)), "probabilities, Keras's weights"
     check = worst("probabilities-keras-weights", RUNG, gaps, detail, title)
     if not context.is_lab:  # a pair file's outputs need be no classes
-        return [check]
+        return [check, judge_trained(reference, candidate, context)]
     checks = [check, check_classes("classes-keras-weights", ours, theirs, check.limit, "classes, Keras's weights")]
     if candidate.own_probabilities is None:
         detail = "Lightning has no trained weights of its own"
@@ -29,6 +29,25 @@ def judge(reference: Predictions, candidate: Predictions, context: Context) -> l
     if context.floor.horizon_reached:
         own = replace(own, status="info", limit=None, detail=f"{own.detail}; the free runs passed the horizon")
     return [*checks, own]
+
+
+def judge_trained(reference: Predictions, candidate: Predictions, context: Context) -> Check:
+    """Checks what both predict in evaluation mode after training, each with its own weights and statistics.
+
+    Statistics that training mode tracks, and does not use, show here alone. The floor is that of the reference's own
+    runs, each with its own weights.
+    """
+    subject, runs = "evaluation-mode-after-training", context.floor.variants
+    if candidate.own_probabilities is None:
+        return Check(subject, RUNG, "error", None, None, "Lightning has no trained weights of its own")
+    known = [run.probabilities for run in runs if run.probabilities is not None]
+    if context.floor.horizon_reached or not known:
+        why = "the reference's own runs departed from each other before the end"
+        if not np.isfinite(candidate.own_probabilities).all():
+            return Check(subject, RUNG, "fail", "not a number", None, why)
+        return Check(subject, RUNG, "info", None, None, why if known else "the reference's runs predicted nothing")
+    gap = compare("row, output", reference.probabilities, candidate.own_probabilities, known)
+    return worst(subject, RUNG, [gap], f"each with its own weights; {limit_text(len(known))}")
 
 
 def check_classes(subject: str, ours: np.ndarray, theirs: np.ndarray, tie: float | None, title: str = "") -> Check:

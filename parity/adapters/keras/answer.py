@@ -13,6 +13,7 @@ from mlp_spec import optimizers
 from mlp_spec.runs import environment
 from mlp_spec.runs.folder import Results
 from parity.adapters.keras import tensors
+from parity.adapters.keras.layers import answer_layers
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
 from parity.adapters.keras.tensors import load_weights, read_moments, read_weights, trained_paths
@@ -204,7 +205,9 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
         run = records.Run(np.concatenate(losses), curves(results), read_weights(reference.twin, reference.table))
         if has_departed(run, reference):
             break
-    return run
+    if not reference.pair.file:
+        return run
+    return replace(run, probabilities=predict_test(reference, reference.twin, run.final))
 
 
 def has_departed(run: records.Run, reference: Reference) -> bool:
@@ -247,9 +250,7 @@ def answer_interchange(reference: Reference) -> records.Predictions:
     final = reference.trained.final
 
     def predict(weights: Arrays) -> np.ndarray:
-        load_weights(reference.model, reference.table, weights)
-        images = reference.packed(reference.arrays.x_test)
-        return reference.output_of(reference.model.predict(images, batch_size=EVAL_BATCH, verbose=0))
+        return predict_test(reference, reference.model, weights)
 
     return records.Predictions(
         weights=final,
@@ -261,8 +262,15 @@ def answer_interchange(reference: Reference) -> records.Predictions:
     )
 
 
+def predict_test(reference: Reference, model, weights: Arrays) -> np.ndarray:
+    """Predicts the test images with some weights."""
+    load_weights(model, reference.table, weights)
+    images = reference.packed(reference.arrays.x_test)
+    return reference.output_of(model.predict(images, batch_size=EVAL_BATCH, verbose=0))
+
+
 ANSWERS = (
-    answer_facts, answer_initial_weights, answer_cases, answer_optimizer, answer_metrics, answer_lockstep,
-    answer_interchange, answer_floor, answer_restarts,
+    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_optimizer, answer_metrics,
+    answer_lockstep, answer_interchange, answer_floor, answer_restarts,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

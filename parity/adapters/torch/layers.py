@@ -1,0 +1,181 @@
+"""Records what each layer of a LightningModule gives: in its place, and alone, given what Keras's layer was given."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.user import OUTPUTS, UserCandidate
+from parity.protocol import inputs
+from parity.protocol.inputs import Case
+from parity.protocol.layer_forms import OUTPUT, forms_in_keras, forms_in_torch, nearest
+from parity.protocol.records import LayerCall, LayerOutputs, LayerPasses
+from parity.protocol.tensors import Arrays, Tensor, layers_of
+
+CASE = "with biases"
+
+
+@dataclass(frozen=True)
+class ModuleCall:
+    """One call of a module that holds a layer's tensors."""
+
+    module: nn.Module
+    input: torch.Tensor | None  # None where it was given anything else than one tensor
+    output: torch.Tensor | None  # None where it gave anything else
+    training: bool  # the mode it was in
+
+
+def answer_layers(candidate: UserCandidate) -> LayerOutputs:
+    """Puts the reference's batch through the module, in every mode, and Keras's inputs through each layer alone."""
+    reference, cases = candidate.task.reference("layers"), candidate.task.reference("cases")
+    case = cases.cases[CASE]
+    binding = candidate.bind(case.weights)
+    candidate.find_output(binding, cases)
+    tracked = inputs.tracked_batches(len(case.images), reference.tracked_rows)
+    in_place, alone = {}, {}
+    everything = np.arange(len(case.images))
+    for mode, before in (("evaluation", []), ("training", []), ("tracked", tracked)):
+        expected, training = getattr(reference.in_place, mode), mode == "training"
+        rows = everything[: reference.training_rows] if training else everything
+        if not expected:
+            continue
+        binding.load(case.weights)
+        whys = [run(candidate, binding.module, case, batch, True)[1] for batch in before]
+        weights = binding.weights()
+        with recorded_calls(binding) as calls:
+            output, why_not = run(candidate, binding.module, case, rows, training)
+        paired = pair_calls(expected, calls)
+        if why_not := next(filter(None, [*whys, why_not]), ""):
+            in_place[mode] = [LayerCall(call.layer, None, why_not=why_not) for call in expected]
+        else:
+            in_place[mode] = [in_its_place(*pair) for pair in paired[:-1]] + [LayerCall(OUTPUT, output)]
+        alone[mode] = [alone_of(binding, weights, *pair) for pair in paired[:-1]]
+    return LayerOutputs(in_place=LayerPasses(**in_place), alone=LayerPasses(**alone))
+
+
+def run(
+    candidate: UserCandidate, module: nn.Module, case: Case, rows: np.ndarray, training: bool
+) -> tuple[np.ndarray, str]:
+    """Puts some of a case's rows through the module.
+
+    Returns:
+        the output as Keras predicts it; and why it says nothing of the mode that was asked for, empty if it does.
+    """
+    module.train(training)
+    with torch.no_grad():
+        output = candidate.called(module, candidate.input_of(case.images[rows]))
+    why_not = "" if module.training == training else "lightning_output() sets a mode of its own"
+    module.train()
+    return OUTPUTS[candidate.output](output.detach().cpu()).numpy(), why_not
+
+
+@contextmanager
+def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
+    """Gives the calls of each layer's module, by the layer's path, as they come in while the context lasts."""
+    calls: dict[str, list[ModuleCall]] = {}
+    handles = []
+    for tensors in layers_of(binding.table):
+        kept = calls.setdefault(tensors[0].path.rpartition("/")[0], [])
+
+        def keep(module, arguments, options, output, kept=kept) -> None:
+            is_one = len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
+            # copies: what works in place may stand behind
+            given = arguments[0].detach().clone() if is_one else None
+            gave = output.detach().clone() if torch.is_tensor(output) else None
+            kept.append(ModuleCall(module, given, gave, module.training))
+
+        for module in holders(binding, tensors):
+            handles.append(module.register_forward_hook(keep, with_kwargs=True))
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
+    """Returns the modules that hold all of a layer's tensors themselves: several, where they share them."""
+    wanted = {id(binding.parameters[tensor.path]) for tensor in tensors}
+    return [
+        module
+        for module in binding.module.modules()
+        if wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
+    ]
+
+
+def pair_calls(
+    expected: list[LayerCall], calls: dict[str, list[ModuleCall]]
+) -> list[tuple[LayerCall, ModuleCall | None, str]]:
+    """Returns each of Keras's calls with the candidate's; or why it has none."""
+    pairs, seen = [], dict.fromkeys(calls, 0)
+    count = {layer: sum(call.layer == layer for call in expected) for layer in calls}
+    for call in expected:
+        own = calls.get(call.layer, [])
+        if call.layer == OUTPUT:
+            pairs.append((call, None, ""))
+        elif len(own) != count.get(call.layer, 0):
+            times = f"{len(own)} times" if len(own) != 1 else "once"
+            why_not = f"its module is called {times}, Keras's layer {count.get(call.layer, 0)} times"
+            pairs.append((call, None, why_not.replace(" 1 times", " once")))
+        else:
+            pairs.append((call, own[seen[call.layer]], ""))
+            seen[call.layer] += 1
+    return pairs
+
+
+def in_its_place(expected: LayerCall, call: ModuleCall | None, why_not: str) -> LayerCall:
+    """Returns what a layer gave in its place, in Keras's layout."""
+    if call is None:
+        return LayerCall(expected.layer, None, why_not=why_not)
+    return in_keras_layout(expected, [call.output])
+
+
+def in_keras_layout(expected: LayerCall, outputs: list[torch.Tensor | None]) -> LayerCall:
+    """Returns the output of several that is nearest to Keras's, in Keras's layout; or why there is none."""
+    if expected.output is None:
+        return LayerCall(expected.layer, None, why_not="Keras computes this layer inside compiled code")
+    arrays = [output.cpu().numpy() for output in outputs if output is not None]
+    forms = [form for array in arrays for form in forms_in_keras(array, expected.output.shape)]
+    output = nearest(forms, expected.output, expected.activated)
+    if output is None:
+        shapes = " or ".join(str(array.shape) for array in arrays) or "no tensor"
+        why_not = f"its module gives {shapes}, Keras's layer {expected.output.shape}"
+        return LayerCall(expected.layer, None, why_not=why_not)
+    return LayerCall(expected.layer, output)
+
+
+def alone_of(
+    binding: Binding, weights: Arrays, expected: LayerCall, call: ModuleCall | None, why_not: str
+) -> LayerCall:
+    """Returns what a layer's module gives alone for Keras's input of the layer, in Keras's layout."""
+    if call is None:
+        return LayerCall(expected.layer, None, why_not=why_not)
+    if expected.input is None or call.input is None:
+        return LayerCall(expected.layer, None, why_not="the layer is given more than one tensor")
+    kernel = next(tensor for tensor in binding.table if tensor.path.startswith(f"{expected.layer}/"))
+    given = expected.input
+    if kernel.flattened and given.ndim == 2:  # rows of its kernel lie in another order, and so do its features
+        given = kernel.layout.to_torch(np.ascontiguousarray(given.T))
+    forms = forms_in_torch(given, tuple(call.input.shape))
+    if not forms:
+        why_not = f"the port pads or reshapes before it: it is given {tuple(call.input.shape)}, in Keras {given.shape}"
+        return LayerCall(expected.layer, None, why_not=why_not)
+    mode, outputs = call.module.training, []
+    call.module.train(call.training)
+    try:
+        for form in forms:
+            binding.load(weights)
+            with torch.no_grad():
+                output = call.module(torch.from_numpy(np.ascontiguousarray(form)).to(call.input))
+            outputs.append(output if torch.is_tensor(output) else None)
+    except Exception as error:  # a user's own module may need more than its input
+        why_not = f"its module cannot be called alone ({type(error).__name__}: {error})"[:200]
+        return LayerCall(expected.layer, None, why_not=why_not)
+    finally:
+        call.module.train(mode)
+        binding.load(weights)
+    return in_keras_layout(expected, outputs)

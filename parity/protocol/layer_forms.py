@@ -1,0 +1,40 @@
+"""How what goes through a layer lies in the two frameworks: found from shapes, and from values where two forms fit."""
+
+import numpy as np
+
+from parity.protocol.user_data import difference
+
+OUTPUT = "the model's output"  # in place of a layer's path
+
+
+def forms_in_torch(array: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Returns an array of Keras's in every form that has a shape of torch's.
+
+    Args:
+        array: (N, ..., C).
+        shape: of what went through the candidate's module.
+    """
+    forms = [array]
+    if array.ndim > 2:
+        forms += [np.moveaxis(array, -1, 1), np.swapaxes(array, 0, 1), array.reshape(-1, array.shape[-1])]
+    return [form for form in forms if form.shape == tuple(shape)]
+
+
+def forms_in_keras(array: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Returns an array of torch's in every form that has a shape of Keras's; the inverse of `forms_in_torch`."""
+    forms = [array]
+    if array.ndim > 2:
+        forms += [np.moveaxis(array, 1, -1), np.swapaxes(array, 0, 1)]
+    elif array.ndim == 2 and len(shape) > 2 and array.size == np.prod(shape) and array.shape[-1] == shape[-1]:
+        forms.append(array.reshape(shape))  # a row for every place
+    return [form for form in forms if form.shape == tuple(shape)]
+
+
+def nearest(forms: list[np.ndarray], *references: np.ndarray | None) -> np.ndarray | None:
+    """Returns the form that is nearest to any reference; None where there is no form.
+
+    Where shapes leave a choice, a wrong form agrees with nothing: none can be right by chance.
+    """
+    known = [reference for reference in references if reference is not None]
+    gaps = [min(difference(reference, form) for reference in known) for form in forms]
+    return np.ascontiguousarray(forms[int(np.argmin(gaps))]) if forms else None
