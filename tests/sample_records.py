@@ -13,6 +13,7 @@ import numpy as np
 from mlp_spec import optimizers
 from mlp_spec.experiment import DataSpec, Experiment, ModelSpec, TrainingSpec
 from parity import numpy_mlp
+from parity.pair import Pair
 from parity.process import Side
 from parity.protocol import inputs
 from parity.protocol.answer import describe_batches, fingerprint, shorten, stack
@@ -35,6 +36,7 @@ from parity.protocol.records import (
     stamped,
 )
 from parity.protocol.start import initial_weights
+from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS, parts_of
 from parity.protocol.tensors import Arrays, Table, dense_table
 from parity.rungs.check import Context
 from parity.rungs.initial_weights import law_of
@@ -61,6 +63,9 @@ def make_experiment(optimizer=None, **training) -> Experiment:
 
 
 EXPERIMENT = make_experiment()
+# What the sides of the lab's pair are asked.
+LAB_PARTS = parts_of(Pair(EXPERIMENT), CANDIDATE_PARTS)
+LAB_REFERENCE_PARTS = parts_of(Pair(EXPERIMENT), REFERENCE_PARTS)
 
 
 def one_ulp_away(array: np.ndarray) -> np.ndarray:

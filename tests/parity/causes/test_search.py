@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sample_records import (
     EXPERIMENT,
+    LAB_PARTS,
     SOUND,
     make_cases,
     make_draws,
@@ -19,7 +20,6 @@ from sample_records import (
 from parity.causes.search import ENOUGH, SEARCHES, explain, search
 from parity.ladder.climb import Climb
 from parity.protocol.records import Restarts
-from parity.protocol.task import CANDIDATE_PARTS
 
 
 def climb_with(**records) -> Climb:
@@ -28,7 +28,7 @@ def climb_with(**records) -> Climb:
     for part, record in records.items():
         stamp = {"run_id": EXPERIMENT.run_id, "experiment_hash": EXPERIMENT.hash}
         candidate.parts[part] = replace(record, **stamp)
-    return Climb(reference, candidate, EXPERIMENT).finish(CANDIDATE_PARTS)
+    return Climb(reference, candidate, EXPERIMENT).finish(LAB_PARTS)
 
 
 def first_cause(climb: Climb) -> tuple[str, dict]:
@@ -100,7 +100,7 @@ def test_two_experiments_say_themselves_what_differs():
     facts = replace(candidate.parts["facts"], experiment=other.to_dict(), experiment_hash=other.hash)
     candidate.parts["facts"] = facts
     candidate.parts["optimizer"] = make_replay(EXPERIMENT, momentum=0.9)
-    checks = explain(Climb(reference, candidate, other).finish(CANDIDATE_PARTS))
+    checks = explain(Climb(reference, candidate, other).finish(LAB_PARTS))
     causes = {check.id: check.cause for check in checks if check.status == "fail"}
     assert causes["experiment/same-experiment"] is None
     assert causes["optimizer/weights-after-every-step"]["id"] == "momentum"
@@ -108,7 +108,7 @@ def test_two_experiments_say_themselves_what_differs():
 
 def test_records_of_another_shape_say_nothing_and_break_nothing():
     climb = climb_with()
-    for part in CANDIDATE_PARTS:
+    for part in LAB_PARTS:
         record = climb.candidate.parts[part]
         broken = replace(climb.candidate, parts={part: map_arrays(record, lambda array: array.ravel()[:0])})
         cause = search(replace(climb, candidate=broken), (part,))
@@ -119,4 +119,4 @@ def test_records_of_another_shape_say_nothing_and_break_nothing():
 
 
 def test_every_part_but_the_last_has_searches():
-    assert set(SEARCHES) == set(CANDIDATE_PARTS) - {"interchange"}
+    assert set(SEARCHES) == set(LAB_PARTS) - {"interchange"}

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sample_records
+from sample_records import LAB_PARTS, LAB_REFERENCE_PARTS
 
 from mlp_spec.experiment import Experiment
 from parity.ladder import climb
 from parity.ladder.climb import Climb, Side
 from parity.protocol.recording import BadRecordingError, Recording
 from parity.protocol.records import Record
-from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, REFERENCE_PARTS, read_record
+from parity.protocol.task import KERAS, LIGHTNING, read_record
 from parity.rungs.lockstep import FEWEST_STEPS
 
 
@@ -23,7 +24,7 @@ def sides(parity_run) -> tuple[Side, Side]:
     assert ended.status == 0, ended
     return tuple(
         Side({part: read_record(folder / name, part) for part in parts})
-        for name, parts in ((KERAS, REFERENCE_PARTS), (LIGHTNING, CANDIDATE_PARTS))
+        for name, parts in ((KERAS, LAB_REFERENCE_PARTS), (LIGHTNING, LAB_PARTS))
     )
 
 
@@ -62,7 +63,7 @@ def spoil(array: np.ndarray, value: float) -> np.ndarray:
 # ---- damaged records of a real run
 
 
-@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+@pytest.mark.parametrize("part", LAB_PARTS)
 def test_the_pair_passes(sides, part):
     checks = judge(sides, part)
     assert any(check.status == "pass" for check in checks) and not bad(checks), checks
@@ -91,14 +92,14 @@ def passes(sides, part: str, name: str, damage: str) -> bool:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+@pytest.mark.parametrize("part", LAB_PARTS)
 def test_no_damaged_array_of_the_candidate_passes(sides, part, damage):
     names = list(sides[1].parts[part].to_recording().arrays)
     passed = [name for name in names if (part, name) not in EVIDENCE and passes(sides, part, name, damage)]
     assert names and passed == []
 
 
-@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+@pytest.mark.parametrize("part", LAB_PARTS)
 def test_a_recording_with_a_missing_or_an_extra_array_is_no_record(sides, part):
     record = sides[1].parts[part]
     for name in record.to_recording().arrays:
@@ -113,7 +114,7 @@ def emptied(record: Record) -> Record:
     return sample_records.map_arrays(record, lambda array: array[:0] if array.ndim else array)
 
 
-@pytest.mark.parametrize("part", CANDIDATE_PARTS)
+@pytest.mark.parametrize("part", LAB_PARTS)
 def test_nothing_compared_never_passes(sides, part):
     nothing = [emptied(side.parts[part]) for side in sides]
     assert bad(judge(sides, part, nothing[1], nothing[0]))
@@ -137,7 +138,7 @@ def test_a_table_without_entries_never_passes(sides, part):
     assert bad(judge(sides, part, nothing[1], nothing[0]))
 
 
-@pytest.mark.parametrize("part", [part for part in CANDIDATE_PARTS if part != "facts"])
+@pytest.mark.parametrize("part", [part for part in LAB_PARTS if part != "facts"])
 def test_another_runs_record_never_passes(sides, part):
     stale = replace(sides[1].parts[part], run_id="small-seed1-0123456789")
     assert [check.id.partition("/")[2] for check in bad(judge(sides, part, stale))] == ["same-run"]
@@ -145,7 +146,7 @@ def test_another_runs_record_never_passes(sides, part):
 
 def test_a_tensor_too_many_fails(sides):
     extra = {"dense_2/kernel": np.ones((10, 10), np.float32)}
-    facts, draws, cases, optimizer = (sides[1].parts[part] for part in CANDIDATE_PARTS[:4])
+    facts, draws, cases, optimizer = (sides[1].parts[part] for part in LAB_PARTS[:4])
     start = cases.answers["the start"]
     answers = {**cases.answers, "the start": replace(start, gradients={**start.gradients, **extra})}
     for part, record in (
@@ -207,7 +208,7 @@ def test_an_error_is_no_pass_when_the_judge_itself_breaks(sides):
 
 
 def test_a_side_without_an_answer_is_an_error_of_its_rung(sides):
-    for part in CANDIDATE_PARTS:
+    for part in LAB_PARTS:
         checks = climb.judge(part, sides[0], Side(errors={part: "the oven is cold"}), None)
         assert [(check.status, check.detail) for check in checks] == [("error", "the oven is cold")]
         assert checks[0].id.endswith("/lightning-could-not-answer")
@@ -264,16 +265,16 @@ def test_a_part_is_judged_once_as_soon_as_both_have_answered(sides, parity_run):
     one = Climb(
         asked=Experiment.from_dict(sides[1].parts["facts"].experiment), judged=lambda part, _: judged.append(part)
     )
-    for part in REFERENCE_PARTS:
+    for part in LAB_REFERENCE_PARTS:
         one.reference.parts[part] = sides[0].parts[part]
         one.judge_answered()
     assert judged == []
-    for part in CANDIDATE_PARTS:
+    for part in LAB_PARTS:
         one.candidate.parts[part] = sides[1].parts[part]
         one.judge_answered()
         one.judge_answered()
-        assert judged == list(CANDIDATE_PARTS[: CANDIDATE_PARTS.index(part) + 1])
-    checks = [check.to_dict() for check in one.finish(CANDIDATE_PARTS).checks]
+        assert judged == list(LAB_PARTS[: LAB_PARTS.index(part) + 1])
+    checks = [check.to_dict() for check in one.finish(LAB_PARTS).checks]
     report = json.loads((parity_run[0] / "report.json").read_text())
     assert [(check["name"], check["status"]) for check in checks] == [
         (check["name"], check["status"]) for check in report["checks"]

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import sample_records
+from sample_records import LAB_PARTS, LAB_REFERENCE_PARTS
 
 from parity.ladder import climb
 from parity.ladder.climb import Climb, Side
 from parity.pair import Pair
-from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, REFERENCE_PARTS, Task
+from parity.protocol.task import KERAS, LIGHTNING, Task
 
 
 def bad(checks: list) -> list:
@@ -34,13 +35,13 @@ def test_what_was_never_answered_is_judged_at_the_end():
     one = Climb(*facts, sample_records.EXPERIMENT, lambda part, _: judged.append(part))
     one.judge_answered()
     assert judged == ["facts"]
-    checks = bad(one.finish(CANDIDATE_PARTS).checks)
-    assert {check.status for check in checks} == {"error"} and len(checks) == len(CANDIDATE_PARTS) - 1
-    assert judged == list(CANDIDATE_PARTS)
+    checks = bad(one.finish(LAB_PARTS).checks)
+    assert {check.status for check in checks} == {"error"} and len(checks) == len(LAB_PARTS) - 1
+    assert judged == list(LAB_PARTS)
 
 
 def test_without_facts_there_is_one_error():
-    (check,) = Climb().finish(CANDIDATE_PARTS).checks
+    (check,) = Climb().finish(LAB_PARTS).checks
     assert check.status == "error" and check.id == "experiment/keras-could-not-answer"
 
 
@@ -49,7 +50,7 @@ def test_events_are_passed_on_before_parts_are_judged():
     order = []
     one = Climb(reference, candidate, sample_records.EXPERIMENT, lambda part, _: order.append(part))
     one.then_judge(lambda event: order.append(event["event"]))({"event": "part"})
-    assert order == ["part", *CANDIDATE_PARTS]
+    assert order == ["part", *LAB_PARTS]
 
 
 # ---- climbing, with what the processes answer made up
@@ -110,10 +111,10 @@ def climb_both(folder, **options) -> Climb:
 def test_lightning_starts_while_keras_measures_its_noise_floor(processes, tmp_path):
     stands, judged = processes(sample_records.make_sides(), hold=("floor", "restarts")), []
     one = climb_both(tmp_path, judged=lambda part, checks: judged.append(part))
-    assert not bad(one.checks) and sorted(judged) == sorted(CANDIDATE_PARTS)
+    assert not bad(one.checks) and sorted(judged) == sorted(LAB_PARTS)
     assert stands.answered.index((LIGHTNING, "interchange")) < stands.answered.index((KERAS, "floor"))
     asked = stands.tasks[LIGHTNING]
-    assert asked.parts == CANDIDATE_PARTS and asked.pair.dataset == "mnist-sample"
+    assert asked.parts == LAB_PARTS and asked.pair.dataset == "mnist-sample"
     assert asked.reference_dir == str(tmp_path / KERAS) and asked.output_dir == str(tmp_path / LIGHTNING)
 
 
@@ -128,7 +129,7 @@ def test_lightning_waits_where_both_cannot_work_at_once(facts, processes, tmp_pa
 
 
 def test_without_the_references_facts_the_candidate_is_not_asked(processes, tmp_path):
-    stands = processes((Side(errors=dict.fromkeys(REFERENCE_PARTS, "no TensorFlow")), Side()))
+    stands = processes((Side(errors=dict.fromkeys(LAB_REFERENCE_PARTS, "no TensorFlow")), Side()))
     one = climb_both(tmp_path)
     assert LIGHTNING not in stands.tasks
     assert [(check.id, check.status, check.detail) for check in one.checks] == [
@@ -185,16 +186,16 @@ def test_an_interruption_stops_the_other_side_and_is_raised(monkeypatch, tmp_pat
 def test_a_reference_is_recorded_once_for_many_candidates(processes, tmp_path):
     stands = processes(sample_records.make_sides())
     reference, task = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
-    assert stands.tasks[KERAS].parts == REFERENCE_PARTS
-    assert task.parts == CANDIDATE_PARTS and task.reference_dir == str(tmp_path / KERAS)
+    assert stands.tasks[KERAS].parts == LAB_REFERENCE_PARTS
+    assert task.parts == LAB_PARTS and task.reference_dir == str(tmp_path / KERAS)
     assert task.pair.dataset == "mnist-sample" and task.level == "quick"
     for _ in range(2):
         one = climb.climb_with(reference, task, tmp_path, 10.0)
-        assert not bad(one.checks) and list(one.judgements) == list(CANDIDATE_PARTS)
+        assert not bad(one.checks) and list(one.judgements) == list(LAB_PARTS)
 
 
 def test_a_reference_that_could_not_answer_is_returned_with_its_errors(processes, tmp_path):
-    processes((Side(errors=dict.fromkeys(REFERENCE_PARTS, "no TensorFlow")), Side()))
+    processes((Side(errors=dict.fromkeys(LAB_REFERENCE_PARTS, "no TensorFlow")), Side()))
     reference, _ = climb.record_reference(make_task(tmp_path), tmp_path, 10.0)
     assert reference.parts == {} and reference.errors["facts"] == "no TensorFlow"
 
@@ -210,7 +211,7 @@ def test_the_first_failed_rung_ends_a_climb_that_is_to_stop_early(processes, tmp
     assert list(one.judgements) == ["facts", "initial_weights", "cases", "optimizer"]
     assert [part for name, part in stands.answered if name == LIGHTNING][-1] == "optimizer"
     assert [check.rung for check in bad(one.checks)] == ["optimizer"]
-    assert list(climb.climb_with(reference, task, tmp_path, 10.0).judgements) == list(CANDIDATE_PARTS)
+    assert list(climb.climb_with(reference, task, tmp_path, 10.0).judgements) == list(LAB_PARTS)
 
 
 def test_two_experiments_on_purpose_are_no_other_run():

@@ -17,6 +17,9 @@ from parity.protocol.records import (
     Contents,
     Draws,
     Floor,
+    LayerCall,
+    LayerOutputs,
+    LayerPasses,
     Means,
     Numbers,
     Predictions,
@@ -32,10 +35,17 @@ from parity.protocol.records import (
 WEIGHTS = {tensor.path: np.random.default_rng(0).random(tensor.shape, np.float32) for tensor in sample_records.TABLE}
 CURVES = {"loss": np.array([0.5, 0.25]), "acc": np.array([np.nan, 1.0])}
 ANSWER = Answer(np.ones((2, 3)), np.array([1.5]), WEIGHTS)
+CALL = LayerCall("dense", np.ones((2, 3)), np.zeros((2, 4)), np.full((2, 3), 0.5))
 EXAMPLES = {
     "facts": sample_records.make_facts(),
     "initial_weights": Draws(weights=WEIGHTS),
     "cases": replace(sample_records.make_cases(sample_records.SOUND), variants=[{"the start": ANSWER}] * 2),
+    "layers": LayerOutputs(
+        in_place=LayerPasses([CALL, LayerCall("dense_1", None, why_not="called twice")], [CALL]),
+        training_rows=8,
+        alone=LayerPasses([CALL], [CALL], [CALL]),
+        variants=[LayerPasses([CALL], [])],
+    ),
     "optimizer": Replay(weights=WEIGHTS, gradients=np.ones((2, 5)), start=WEIGHTS, variants=[WEIGHTS], updates=3),
     "metrics": Means(curves=CURVES, batches=[np.ones((2, 4)), np.ones((3, 4))], losses=np.array([1, 2.5])),
     "lockstep": Steps(
@@ -48,7 +58,9 @@ EXAMPLES = {
         path={"steps_per_execution": 100, "compiled": True, "why_not": None},
     ),
     "interchange": Predictions(probabilities=np.ones((4, 3)), variants=[np.zeros((4, 3))]),
-    "floor": Floor(variants=[Run(np.ones(3), CURVES), Run(np.ones(1), {})], horizon_reached=True),
+    "floor": Floor(
+        variants=[Run(np.ones(3), CURVES, probabilities=np.ones((2, 3))), Run(np.ones(1), {})], horizon_reached=True
+    ),
     "restarts": Restarts(losses=np.ones(3), variants=[np.ones(3)], epoch_seconds=[0.5]),
     "read": Contents(experiment={"a": 1}, run=None, tensors=sample_records.TABLE, weights=WEIGHTS, source="a.keras"),
     "snippets": Numbers(numbers={"a": [1.0, 2.5, float("inf")]}),

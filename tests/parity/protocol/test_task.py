@@ -83,6 +83,13 @@ def test_every_part_that_a_candidate_is_asked_for_is_recorded_by_the_reference()
     assert task.REFERENCE_PARTS.index("interchange") < task.REFERENCE_PARTS.index("floor")
 
 
+def test_layers_are_asked_of_a_pair_file_alone_and_means_of_the_labs_pair():
+    of_file = task.parts_of(Pair(PRESETS["small"], file="mine.py"), task.CANDIDATE_PARTS)
+    of_lab = task.parts_of(Pair(PRESETS["small"]), task.CANDIDATE_PARTS)
+    assert set(of_file) ^ set(of_lab) == {"layers", "metrics"} and "layers" in of_file and "layers" not in of_lab
+    assert of_file.index("cases") + 1 == of_file.index("layers")
+
+
 @pytest.mark.parametrize(
     "fields",
     [

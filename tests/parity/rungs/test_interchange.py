@@ -7,7 +7,7 @@ import pytest
 from sample_records import make_context, make_facts, make_sides
 
 from parity.pair import Settings
-from parity.protocol.records import Floor
+from parity.protocol.records import Floor, Run
 from parity.rungs.check import Context
 from parity.rungs.interchange import check_classes, judge
 
@@ -77,9 +77,43 @@ def test_equally_likely_classes_are_a_tie():
     assert check_classes("x", ours[:1], theirs[:1], None).status == "fail"
 
 
+# ---- of a pair file
+
+FACTS = make_facts(experiment=Settings("mine", "0" * 64))
+RUNS = [Run(np.ones(3), {}, probabilities=variant) for variant in REFERENCE.variants]
+OF_PAIR = Context(FACTS, Floor(variants=RUNS, horizon_reached=False))
+
+
 def test_a_pairs_outputs_are_judged_and_need_be_no_classes():
-    facts = make_facts(experiment=Settings("mine", "0" * 64))
-    (check,) = judge_changed(Context(facts)).values()
-    assert (check.id, check.status) == ("interchange/probabilities-keras-weights", "pass")
+    checks = judge_changed(OF_PAIR)
+    assert [(check.id, check.status) for check in checks.values()] == [
+        ("interchange/probabilities-keras-weights", "pass"),
+        ("interchange/evaluation-mode-after-training", "pass"),
+    ]
     other = CANDIDATE.probabilities + np.float32(1e-4)
-    assert failed(judge_changed(Context(facts), probabilities=other)) == ["probabilities-keras-weights"]
+    assert failed(judge_changed(OF_PAIR, probabilities=other)) == ["probabilities-keras-weights"]
+
+
+@pytest.mark.parametrize("change", [lambda p: p + np.float32(1e-4), lambda p: p * np.nan, lambda p: p[:5]])
+def test_other_outputs_with_its_own_weights_fail(change):
+    checks = judge_changed(OF_PAIR, own_probabilities=change(CANDIDATE.probabilities))
+    assert failed(checks) == ["evaluation-mode-after-training"]
+
+
+def test_its_own_weights_are_judged_by_the_departure_of_the_references_own_runs():
+    far = [replace(run, probabilities=run.probabilities + np.float32(1e-4)) for run in RUNS]
+    context = replace(OF_PAIR, floor=Floor(variants=far, horizon_reached=False))
+    check = judge_changed(context)["evaluation-mode-after-training"]
+    assert check.status == "pass" and check.limit == pytest.approx(1e-3, rel=0.01)
+
+
+def test_of_a_pair_own_weights_inform_beyond_the_horizon_and_must_be_numbers_there_too():
+    context = replace(OF_PAIR, floor=Floor(variants=RUNS, horizon_reached=True))
+    other = CANDIDATE.probabilities[:, ::-1]
+    check = judge_changed(context, own_probabilities=other)["evaluation-mode-after-training"]
+    assert (check.status, check.limit) == ("info", None) and "departed from each other" in check.detail
+    assert failed(judge_changed(context, own_probabilities=other * np.nan)) == ["evaluation-mode-after-training"]
+
+
+def test_of_a_pair_without_trained_weights_of_its_own_it_is_an_error():
+    assert judge_changed(OF_PAIR, own_probabilities=None)["evaluation-mode-after-training"].status == "error"

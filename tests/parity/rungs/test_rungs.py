@@ -68,6 +68,7 @@ def test_names_and_questions_are_said_once():
 def test_rungs_stand_in_the_order_from_cause_to_effect():
     order = [own_rung(part).name for part in CANDIDATE_PARTS]
     assert order == [
-        "experiment", "initial weights", "forward", "optimizer", "metrics", "lockstep", "lockstep", "interchange",
+        "experiment", "initial weights", "forward", "forward", "optimizer", "metrics", "lockstep", "lockstep",
+        "interchange",
     ]  # fmt: skip
     assert [rung.name for rung in RUNGS][:3] == ["experiment", "data", "architecture"]

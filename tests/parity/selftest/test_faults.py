@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 from conftest import run_python
-from sample_records import EXPERIMENT, make_replay, make_sides
+from sample_records import EXPERIMENT, LAB_PARTS, make_replay, make_sides
 
 from parity.ladder import climb
 from parity.pair import Pair
 from parity.protocol import targets
-from parity.protocol.task import CANDIDATE_PARTS, Task
+from parity.protocol.task import Task
 from parity.selftest import faults
 from parity.selftest.faults import FAULTS, Fault, FaultFlags
 from parity.traps.catalogue import TRAPS
@@ -46,7 +46,7 @@ def attempt(monkeypatch, tmp_path):
             return side
 
         monkeypatch.setattr(climb, "ask", ask)
-        task = Task(CANDIDATE_PARTS, "", Pair(EXPERIMENT, "mnist-sample"))
+        task = Task(LAB_PARTS, "", Pair(EXPERIMENT, "mnist-sample"))
         return faults.attempt(fault, reference, task, FaultFlags(), tmp_path)
 
     return attempted

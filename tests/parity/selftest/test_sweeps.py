@@ -5,13 +5,13 @@ import threading
 
 import pytest
 from conftest import assert_user_error, run_python
+from sample_records import LAB_REFERENCE_PARTS
 
 from mlp_spec.experiment import PRESETS
 from mlp_spec.support import command
 from parity import process
 from parity.ladder import climb
 from parity.process import Side
-from parity.protocol.task import REFERENCE_PARTS
 from parity.selftest import sweeps
 from parity.selftest.sweeps import SweepFlags
 
@@ -77,5 +77,5 @@ def test_a_reference_is_recorded_at_the_quick_level(tmp_path, monkeypatch):
     monkeypatch.setattr(climb, "ask", lambda name, task, path, stall: asked.append((name, task, stall)) or Side())
     sweeps.record(PRESETS["small"], None, SweepFlags(dataset="mnist-sample", stall_timeout=7.0), tmp_path / "one")
     ((name, task, stall),) = asked
-    assert (name, task.level, task.parts, stall) == ("keras", "quick", REFERENCE_PARTS, 7.0)
+    assert (name, task.level, task.parts, stall) == ("keras", "quick", LAB_REFERENCE_PARTS, 7.0)
     assert task.pair.dataset == "mnist-sample" and task.output_dir == str(tmp_path / "one" / "keras")

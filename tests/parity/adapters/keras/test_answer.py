@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from sample_records import LAB_REFERENCE_PARTS
 
 from mlp_spec.experiment import Experiment
 from parity import numpy_mlp
 from parity.protocol import inputs
 from parity.protocol.answer import describe_batches
 from parity.protocol.start import initial_weights
-from parity.protocol.task import KERAS, REFERENCE_PARTS, read_record
+from parity.protocol.task import KERAS, read_record
 from parity.protocol.tensors import dense_table
 
 TABLE = dense_table([(784, 25), (25, 10)])
@@ -18,7 +19,7 @@ SHAPES = {tensor.path: tensor.shape for tensor in TABLE}
 @pytest.fixture(scope="module")
 def records(parity_run):
     """What the reference answered in a short run of `small`."""
-    return {part: read_record(parity_run[0] / KERAS, part) for part in REFERENCE_PARTS}
+    return {part: read_record(parity_run[0] / KERAS, part) for part in LAB_REFERENCE_PARTS}
 
 
 def shapes(arrays):

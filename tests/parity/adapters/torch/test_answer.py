@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sample_records import LAB_REFERENCE_PARTS
 
 from lightning_mlp import train
 from mlp_spec.experiment import Experiment
@@ -12,7 +13,7 @@ from parity.adapters.torch.candidate import Candidate
 from parity.ladder.climb import judge
 from parity.pair import Pair
 from parity.process import Side
-from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, REFERENCE_PARTS, Task, read_record
+from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, Task, read_record
 
 PLANTED = "parity.selftest.planted"
 # Lightning says so of cases, which are not validated; a process of its own may.
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:You defined a .validation_step. 
 def reference(parity_run):
     """The folder of the reference's recordings, and the reference's side."""
     folder = parity_run[0] / KERAS
-    return folder, Side({part: read_record(folder, part) for part in REFERENCE_PARTS})
+    return folder, Side({part: read_record(folder, part) for part in LAB_REFERENCE_PARTS})
 
 
 @pytest.fixture
