@@ -1,0 +1,192 @@
+"""What each layer of a module gives, in its place and alone, in Keras's layout; or why it cannot be compared."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from parity.adapters.torch.layers import alone_of, answer_layers, in_its_place, pair_calls, recorded_calls
+from parity.adapters.torch.tensors import Binding
+from parity.protocol.inputs import Case
+from parity.protocol.layer_forms import OUTPUT
+from parity.protocol.records import Cases, LayerCall, LayerOutputs, LayerPasses
+from parity.protocol.tensors import Tensor
+
+TABLE = [
+    Tensor("conv2d/kernel", "Conv2D", "kernel", (3, 3, 2, 3)),
+    Tensor("conv2d/bias", "Conv2D", "bias", (3,)),
+    Tensor("norm/gamma", "BatchNormalization", "gamma", (3,)),
+    Tensor("norm/beta", "BatchNormalization", "beta", (3,)),
+    Tensor("norm/moving_mean", "BatchNormalization", "moving_mean", (3,), False),
+    Tensor("norm/moving_variance", "BatchNormalization", "moving_variance", (3,), False),
+    Tensor("dense/kernel", "Dense", "kernel", (48, 5), True, None, (4, 4, 3)),
+    Tensor("dense/bias", "Dense", "bias", (5,)),
+]
+DRAW = np.random.default_rng(0)
+WEIGHTS = {tensor.path: DRAW.uniform(0.5, 1.5, tensor.shape).astype(np.float32) for tensor in TABLE}
+IMAGES = DRAW.standard_normal((32, 6, 6, 2)).astype(np.float32)
+
+
+class Port(nn.Module):
+    """A port of a convolution, a normalisation and a dense layer behind Flatten."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.dense = nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3, momentum=0.01), nn.Linear(48, 5)
+
+    def forward(self, x):
+        x = F.relu_(self.norm(self.conv(x)))  # in place: what was recorded before must not change
+        return self.dense(x.flatten(1))
+
+
+def bound(module: nn.Module) -> Binding:
+    """Binds a module to the table."""
+    return Binding(module, TABLE, WEIGHTS)
+
+
+def keras_calls(training: bool = False, images: np.ndarray = IMAGES) -> list[LayerCall]:
+    """Returns what Keras's layers are given and give: what the sound port gives, in Keras's layout."""
+    binding = bound(Port().train(training))
+    with torch.no_grad(), recorded_calls(binding) as calls:
+        output = binding.module(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
+    pairs = [(layer, [value.numpy() for value in (call[0].input, call[0].output)]) for layer, call in calls.items()]
+    turned = [[layer, *(np.moveaxis(a, 1, -1) if a.ndim > 2 else a for a in arrays)] for layer, arrays in pairs]
+    # Keras flattens (H, W, C)
+    turned[2][1] = np.moveaxis(turned[2][1].reshape(-1, 3, 4, 4), 1, -1).reshape(-1, 48)
+    return [*(LayerCall(layer, gave, given) for layer, given, gave in turned), LayerCall(OUTPUT, output.numpy())]
+
+
+def answered(module: nn.Module, called=lambda module, inputs: module(*inputs), tracked: bool = False) -> LayerOutputs:
+    """Has a candidate of this module answer."""
+    passes = LayerPasses(keras_calls(), keras_calls(True, IMAGES[:8]), keras_calls() if tracked else [])
+    records = {
+        "layers": LayerOutputs(in_place=passes, training_rows=8, tracked_rows=4),
+        "cases": Cases(answers={}, cases={"with biases": Case(WEIGHTS, IMAGES, np.zeros(32))}),
+    }
+    candidate = SimpleNamespace(
+        task=SimpleNamespace(reference=records.get),
+        bind=lambda weights: bound(module),
+        find_output=lambda binding, cases: None,
+        input_of=lambda images: [torch.from_numpy(np.moveaxis(images, -1, 1).copy())],
+        called=called,
+        output="what Keras predicts",
+    )
+    return answer_layers(candidate)
+
+
+def gaps(expected: list[LayerCall], found: list[LayerCall]) -> list[float]:
+    """Returns the largest difference of each layer."""
+    return [float(np.abs(ours.output - theirs.output).max()) for ours, theirs in zip(expected, found, strict=True)]
+
+
+def test_a_sound_port_gives_the_same_in_both_modes_in_place_and_alone():
+    module = Port()
+    found, few = answered(module, tracked=True), keras_calls(True, IMAGES[:8])
+    assert [call.layer for call in found.in_place.evaluation] == ["conv2d", "norm", "dense", OUTPUT]
+    assert max(gaps(keras_calls(), found.in_place.evaluation)) == max(gaps(few, found.in_place.training)) == 0
+    assert max(gaps(keras_calls()[:3], found.alone.evaluation) + gaps(few[:3], found.alone.training)) < 1e-6
+    # statistics are tracked for a pass of their own, and taken back
+    assert gaps(keras_calls()[:2], found.in_place.tracked[:2])[1] > 1e-3
+    assert gaps(found.in_place.tracked[:2], found.alone.tracked[:2]) == [0, 0]
+    assert np.array_equal(module.norm.running_var.numpy(), WEIGHTS["norm/moving_variance"])
+    assert not module.conv._forward_hooks and module.training
+
+
+def test_a_difference_inside_a_layer_shows_in_it_alone_and_in_all_behind_it():
+    module = Port()
+    module.norm.eps = 0.1
+    found = answered(module)
+    here, behind = (
+        gaps(keras_calls()[:3], found.in_place.evaluation[:3]),
+        gaps(keras_calls()[:3], found.alone.evaluation),
+    )
+    assert here[0] == 0 and min(here[1:]) > 1e-2
+    assert behind[1] > 1e-2 and max(behind[0], behind[2]) < 1e-6
+
+
+class Wider(Port):
+    """Gives its convolution another shape."""
+
+    def forward(self, x):
+        x = F.relu(self.norm(self.conv(F.pad(x, (0, 1)))[..., :4]))
+        return self.dense(x.flatten(1))
+
+
+class Twice(Port):
+    """Calls a layer once more."""
+
+    def forward(self, x):
+        self.norm(self.conv(x))
+        return super().forward(x)
+
+
+class ByHand(Port):
+    """Takes a layer's tensors, and not the layer."""
+
+    def forward(self, x):
+        x = F.relu(self.norm(F.conv2d(x, self.conv.weight, self.conv.bias)))
+        return self.dense(x.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("module", "in_place", "by_itself"),
+    [
+        (
+            Wider(),
+            "its module gives (32, 3, 4, 5), Keras's layer (32, 4, 4, 3)",
+            "the port pads or reshapes before it: it is given (32, 2, 6, 7), in Keras (32, 6, 6, 2)",
+        ),
+        (
+            Twice(),
+            "its module is called 2 times, Keras's layer once",
+            "its module is called 2 times, Keras's layer once",
+        ),
+        (
+            ByHand(),
+            "its module is called 0 times, Keras's layer once",
+            "its module is called 0 times, Keras's layer on",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_says_why(module, in_place, by_itself):
+    found = answered(module)
+    assert found.in_place.evaluation[0].why_not == in_place and found.in_place.evaluation[0].output is None
+    assert found.alone.evaluation[0].why_not.startswith(by_itself)
+    assert found.in_place.evaluation[2].output is not None  # other layers are
+
+
+def test_a_module_that_sets_its_own_mode_is_told():
+    found = answered(Port(), lambda module, inputs: module.eval()(*inputs))
+    assert all(call.output is not None for call in found.in_place.evaluation)
+    assert {call.why_not for call in found.in_place.training} == {"lightning_output() sets a mode of its own"}
+
+
+def test_a_module_that_needs_more_than_its_input_is_told():
+    class Needy(nn.Conv2d):
+        ready = True
+
+        def forward(self, x):
+            if not self.ready:
+                raise ValueError("not without the rest")
+            return super().forward(x)
+
+    module = Port()
+    module.conv = Needy(2, 3, 3)
+    binding, expected = bound(module.eval()), keras_calls()
+    with torch.no_grad(), recorded_calls(binding) as calls:
+        module(torch.from_numpy(np.moveaxis(IMAGES, -1, 1).copy()))
+    (_, call, _), *_ = pair_calls(expected, calls)
+    Needy.ready = False
+    alone = alone_of(binding, WEIGHTS, expected[0], call, "")
+    assert alone.why_not == "its module cannot be called alone (ValueError: not without the rest)"
+    assert in_its_place(expected[0], call, "").output.shape == (32, 4, 4, 3)
+
+
+def test_calls_of_a_shared_layer_are_paired_in_their_order():
+    expected = [LayerCall("a", np.ones(1)), LayerCall("b", np.ones(1)), LayerCall("a", np.ones(1))]
+    pairs = pair_calls(expected, {"a": ["first", "second"], "b": []})
+    assert [call for _, call, _ in pairs] == ["first", None, "second"]
+    assert [why_not for *_, why_not in pairs] == ["", "its module is called 0 times, Keras's layer once", ""]
