@@ -57,14 +57,22 @@ def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):
         "gradients/gradients", "optimizer/weights-after-every-step", "lockstep/tensors-after-training",
     }  # fmt: skip
     # epsilon: a thousandth in place of a hundred-thousandth
-    forward = next(one for one in report["checks"] if one["id"] == "forward/probabilities")
+    checks = {one["id"]: one for one in report["checks"]}
+    forward = checks["forward/probabilities"]
     assert forward["measured"] > 50 * forward["limit"]
+    for subject in ("layers", "layers-in-training-mode", "layers-after-training-passes"):
+        assert checks[f"forward/{subject}"]["first"] == "batch_normalization"
+    assert "the difference is inside batch_normalization, given" in checks["forward/layers-in-isolation"]["detail"]
 
 
 @pytest.mark.parametrize(
     ("name", "first", "others"),
     [
-        ("bessel", "lockstep/tensors-after-training", set()),
+        (
+            "bessel",
+            "forward/layers-after-training-passes",
+            {"forward/layers-in-isolation", "lockstep/tensors-after-training"},
+        ),
         ("clipped", "optimizer/weights-after-every-step", {"lockstep/batch-loss-restarted-epochs"}),
     ],
 )

@@ -105,7 +105,7 @@ def recorded_calls(model, table: Table, keep: Callable[[LayerCall], None]) -> It
         keep: is called with every call, in the order in which they end.
     """
     paths = [tensors[0].path.rpartition("/")[0] for tensors in layers_of(table)]
-    layers = {id(layer): (layer, path) for (layer, _), path in zip(layers_with_tensors(model), paths, strict=True)}
+    layers = {id(layer): (layer, path) for (layer, *_), path in zip(layers_with_tensors(model), paths, strict=True)}
     with replaced_attributes() as replace:
         for layer, path in layers.values():
             replace_call(layer, path, keep, replace)

@@ -54,6 +54,7 @@ def answer_layers(candidate: UserCandidate) -> LayerOutputs:
         else:
             in_place[mode] = [in_its_place(*pair) for pair in paired[:-1]] + [LayerCall(OUTPUT, output)]
         alone[mode] = [alone_of(binding, weights, *pair) for pair in paired[:-1]]
+    binding.load(case.weights)
     return LayerOutputs(in_place=LayerPasses(**in_place), alone=LayerPasses(**alone))
 
 
@@ -98,12 +99,16 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
 
 
 def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
-    """Returns the modules that hold all of a layer's tensors themselves: several, where they share them."""
+    """Returns the modules that hold all of a layer's tensors themselves: several, where they share them.
+
+    The whole module is none of them: it does more than a layer.
+    """
     wanted = {id(binding.parameters[tensor.path]) for tensor in tensors}
     return [
         module
         for module in binding.module.modules()
-        if wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
+        if module is not binding.module
+        and wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
     ]
 
 
@@ -156,7 +161,7 @@ def alone_of(
         return LayerCall(expected.layer, None, why_not=why_not)
     if expected.input is None or call.input is None:
         return LayerCall(expected.layer, None, why_not="the layer is given more than one tensor")
-    kernel = next(tensor for tensor in binding.table if tensor.path.startswith(f"{expected.layer}/"))
+    kernel = next(tensor for tensor in binding.table if tensor.path.rpartition("/")[0] == expected.layer)
     given = expected.input
     if kernel.flattened and given.ndim == 2:  # rows of its kernel lie in another order, and so do its features
         given = kernel.layout.to_torch(np.ascontiguousarray(given.T))
