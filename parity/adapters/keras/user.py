@@ -22,6 +22,7 @@ from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, describe_arrays
 
+MORE_RUNS = 3  # times as many runs for the floor, where they are short
 KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
 FIT = (
@@ -124,9 +125,8 @@ class UserReference(Reference):
 
     def variants(self) -> list[inputs.Variant]:
         """Returns the runs that measure a training's noise floor; rows that change places would get others' masks."""
-        if not self.random_layers:
-            return inputs.variants()
-        return [inputs.Variant("nudged", number) for number in range(len(inputs.VARIANTS))]
+        kinds = inputs.VARIANTS * (MORE_RUNS if self.task.level == "quick" else 1)
+        return [inputs.Variant("nudged" if self.random_layers else kind, number) for number, kind in enumerate(kinds)]
 
     def after_training(self) -> None:
         """Leaves the masks of the free run."""

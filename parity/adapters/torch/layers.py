@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import OUTPUTS, UserCandidate
 from parity.protocol import inputs
@@ -67,7 +68,7 @@ def run(
         the output as Keras predicts it; and why it says nothing of the mode that was asked for, empty if it does.
     """
     module.train(training)
-    with torch.no_grad():
+    with torch.no_grad(), Chance():
         output = candidate.called(module, candidate.input_of(case.images[rows]))
     why_not = "" if module.training == training else "lightning_output() sets a mode of its own"
     module.train()
@@ -174,7 +175,7 @@ def alone_of(
     try:
         for form in forms:
             binding.load(weights)
-            with torch.no_grad():
+            with torch.no_grad(), Chance():
                 output = call.module(torch.from_numpy(np.ascontiguousarray(form)).to(call.input))
             outputs.append(output if torch.is_tensor(output) else None)
     except Exception as error:  # a user's own module may need more than its input
