@@ -195,3 +195,9 @@ def test_the_sample_pairs_are_files_that_can_be_read():
     for text in sample_pairs.PAIRS.values():
         compile(text, "pair", "exec")
     assert set(user.OUTPUTS) == {"what Keras predicts", "logits", "a logit", "log-probabilities"}
+
+
+def test_a_replayed_batch_can_be_normalised(candidate):
+    batches = list(candidate(MODULE + LOADERS).replayed(3)["loader"])
+    assert len(batches) == 3
+    assert nn.BatchNorm1d(32)(batches[0][0].flatten(1)).shape == (2, 32)  # of one row, torch has no variance
