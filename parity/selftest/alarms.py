@@ -52,6 +52,16 @@ def sweep(options: AlarmFlags) -> int:
         folder / "alarms.json",
         "runs",
     )
+    return conclude(rows, folder)
+
+
+def conclude(rows: list[dict], folder: Path) -> int:
+    """Prints how many of a sweep's rows are false alarms; returns the exit status.
+
+    Args:
+        rows: each with the keys of `tally`.
+        folder: of the results.
+    """
     alarms, undecided = (sum(bool(row[key]) for row in rows) for key in ("failed", "errors"))
     print(summary(alarms, undecided, len(rows), sum(row["checks"] for row in rows)), f"Results: {folder}", sep="\n")
     return 1 if alarms else 2 if undecided else 0
@@ -94,20 +104,30 @@ def attempt(seed: int, data_folder: str | None, options: AlarmFlags, folder: Pat
         "dataset": task.pair.experiment.data.dataset,
         "batch_size": spec.batch_size,
         "precision": spec.precision,
-        "checks": len(climb.checks),
-        "failed": [check.to_dict() for check in climb.checks if check.status == "fail"],
-        "errors": [f"{check.rung} / {check.name}: {check.detail}" for check in climb.checks if check.status == "error"],
-        "nearest": nearest(climb.checks),
+        **tally(climb.checks),
         "seconds": round(time.monotonic() - started, 1),
     }
 
 
+def tally(checks: list) -> dict:
+    """Returns what a row says of a climb's checks."""
+    return {
+        "checks": len(checks),
+        "failed": [check.to_dict() for check in checks if check.status == "fail"],
+        "errors": [f"{check.rung} / {check.name}: {check.detail}" for check in checks if check.status == "error"],
+        "nearest": nearest(checks),
+    }
+
+
 def nearest(checks: list) -> dict:
-    """Returns the passed check that comes nearest to its limit, in units of the limit."""
+    """Returns the passed check that comes nearest to its limit, in units of the limit; an equality has none."""
     ratios = {
         f"{check.rung} / {check.name}": check.measured / check.limit
         for check in checks
-        if check.status == "pass" and isinstance(check.measured, int | float) and check.limit
+        if check.status == "pass"
+        and isinstance(check.measured, int | float)
+        and check.limit
+        and check.rung != "experiment"
     }
     name = max(ratios, key=ratios.get, default=None)
     return {"check": name, "of_limit": ratios.get(name)}
@@ -115,14 +135,17 @@ def nearest(checks: list) -> dict:
 
 def line(row: dict) -> str:
     """Returns a run as people read it."""
-    if row["failed"]:
-        result = "FALSE ALARM  " + "; ".join(f"{check['rung']} / {check['name']}" for check in row["failed"])
-    elif row["errors"]:
-        result = f"undecided  {row['errors'][0][:120]}"
-    else:
-        result = f"parity  nearest {row['nearest']['of_limit']:.0%} of its limit: {row['nearest']['check']}"
     name = f"{row['experiment']} batch {row['batch_size']} {row['precision']}"
-    return f"seed {row['seed']:<4} {name:<52} {row['seconds']:>5.0f} s  {result}"
+    return f"seed {row['seed']:<4} {name:<52} {row['seconds']:>5.0f} s  {result_of(row)}"
+
+
+def result_of(row: dict) -> str:
+    """Returns what came of a run, as people read it."""
+    if row["failed"]:
+        return "FALSE ALARM  " + "; ".join(f"{check['rung']} / {check['name']}" for check in row["failed"])
+    if row["errors"]:
+        return f"undecided  {row['errors'][0][:120]}"
+    return f"parity  nearest {row['nearest']['of_limit']:.0%} of its limit: {row['nearest']['check']}"
 
 
 def summary(alarms: int, undecided: int, runs: int, checks: int) -> str:

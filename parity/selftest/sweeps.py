@@ -19,12 +19,9 @@ if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
 
 
 @dataclass(frozen=True)
-class SweepFlags:
-    """The flags of every sweep."""
+class JobFlags:
+    """The flags of every sweep, of whatever pairs."""
 
-    dataset: Literal["auto", "mnist", "mnist-sample"] = "auto"
-    data_dir: str | None = None
-    """Folder with the four MNIST files; also read from MLP_DATA_DIR."""
     output_dir: str | None = None
     """Folder of the results, new or empty; runs/<time>-<sweep> unless given."""
     jobs: int = 2
@@ -33,16 +30,35 @@ class SweepFlags:
     """Seconds without a sign of life after which a process is stopped."""
 
 
+@dataclass(frozen=True)
+class SweepFlags(JobFlags):
+    """The flags of every sweep of the lab's own pair."""
+
+    dataset: Literal["auto", "mnist", "mnist-sample"] = "auto"
+    data_dir: str | None = None
+    """Folder with the four MNIST files; also read from MLP_DATA_DIR."""
+
+
+def check_jobs(options: JobFlags) -> None:
+    """Checks the flags of every sweep.
+
+    Raises:
+        UserError: a number is out of its range, or the folder cannot be used.
+    """
+    from mlp_spec.support.values import positive_number, whole_number
+
+    whole_number("jobs", options.jobs, 1, 64)
+    positive_number("stall_timeout", options.stall_timeout)
+    flags.check_folders(None, options.output_dir)
+
+
 def check(options: SweepFlags) -> str | None:
     """Checks the flags; returns the data folder.
 
     Raises:
         UserError: a number is out of its range, or a folder cannot be used.
     """
-    from mlp_spec.support.values import positive_number, whole_number
-
-    whole_number("jobs", options.jobs, 1, 64)
-    positive_number("stall_timeout", options.stall_timeout)
+    check_jobs(options)
     data_folder = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
     flags.check_folders(data_folder, options.output_dir)
     return data_folder
@@ -50,12 +66,23 @@ def check(options: SweepFlags) -> str | None:
 
 def record(experiment: Experiment, data_folder: str | None, options: SweepFlags, folder: Path) -> tuple[Side, Task]:
     """Records an experiment's reference at the quick level; returns it with the candidates' task."""
+    return record_pair(Pair(experiment, options.dataset, data_folder), options, folder)
+
+
+def record_pair(pair: Pair, options: JobFlags, folder: Path, **of_task) -> tuple[Side, Task]:
+    """Records a pair's reference at the quick level; returns it with the candidates' task.
+
+    Args:
+        pair: what is compared.
+        options: of the sweep.
+        folder: is made if it is not there; tasks, logs and recordings are left in it.
+        of_task: what else the task says.
+    """
     from parity.ladder.climb import record_reference
     from parity.protocol.task import KERAS, Task
 
-    folder.mkdir()
-    pair = Pair(experiment, options.dataset, data_folder)
-    task = Task((), str(folder / KERAS), pair, level="quick")
+    folder.mkdir(exist_ok=True)
+    task = Task((), str(folder / KERAS), pair, level="quick", **of_task)
     return record_reference(task, folder, options.stall_timeout)
 
 
