@@ -21,6 +21,7 @@ COMMANDS = {
     "convert": "parity.convert",
     "drift": "parity.selftest.drift",
     "faults": "parity.selftest.faults",
+    "honest": "parity.selftest.honest.command",
     "new": "parity.new",
     "render": "parity.report.render",
     "seeds": "parity.seeds.command",

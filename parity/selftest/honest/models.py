@@ -1,0 +1,145 @@
+"""Draws the layers of an honest pair, from the input to the output."""
+
+from parity.selftest.honest.layers import ACTIVATIONS, KINDS, Draw, Layer, Shape, in_port
+
+FIRST = {1: ("Conv1D", "Conv1D", "Conv1D", "Dense, every step"), 2: ("Conv2D",)}
+NORMS = {
+    0: ("BatchNormalization", "LayerNormalization"),
+    1: ("BatchNormalization", "LayerNormalization, every step", "GroupNormalization"),
+    2: ("BatchNormalization", "BatchNormalization", "LayerNormalization, every place", "GroupNormalization"),
+}
+FUNCTIONS = ("Activation", "ReLU", "ELU", "LeakyReLU")
+# What may follow a layer of parameters, once each.
+AFTER = {
+    0: ("Dropout",),
+    1: ("MaxPooling1D", "AveragePooling1D", "Dropout", "SpatialDropout1D", "ZeroPadding1D"),
+    2: ("MaxPooling2D", "MaxPooling2D", "AveragePooling2D", "Dropout", "SpatialDropout2D", "ZeroPadding2D"),
+}
+INITIALIZERS = {"he_normal": "HeNormal", "lecun_uniform": "LecunUniform", "random_normal": "RandomNormal"}
+MOST = 24  # places along an axis and channels: beyond, a layer is not added
+
+
+class Model:
+    """A stack of layers that is being drawn.
+
+    Args:
+        draw: the source of choices.
+        shape: of one row of inputs.
+
+    Attributes:
+        layers: so far.
+        initializer: of all kernels: Keras's name for it; empty for the default.
+    """
+
+    def __init__(self, draw: Draw, shape: Shape):
+        self.draw, self.shape, self.layers = draw, shape, []
+        self.initializer = draw.of("", "", "", *INITIALIZERS)
+        self.regularised = draw.chance(0.3)
+
+    def add(self, kind: str, activation: str | None = None, **given) -> bool:
+        """Adds a layer if it fits and a port can be exact; says whether it was added.
+
+        Args:
+            kind: of `KINDS`.
+            activation: of the last layer, which the port leaves to its output; drawn unless given.
+            given: options that are not drawn.
+        """
+        entry = KINDS[kind]
+        if kind.partition(",")[0] in self.draw.setting.left_out:
+            return False
+        options = entry.options(self.draw, self.shape)
+        if options is None:
+            return False
+        options |= {**given, "channels": self.shape[-1], "layer": "{layer}"}
+        options |= in_port(options["padding"]) if "padding" in options else {}
+        keras, torch, forward = (text.format(**options) for text in (entry.keras, entry.torch, entry.forward))
+        more, penalty = [], ""
+        if entry.activated:
+            name = activation or (self.draw.activation() if self.draw.chance(0.7) else "linear")
+            more += [f"activation='{name}'"] if name != "linear" else []
+            if not activation and name != "linear":
+                forward = ACTIVATIONS[name].format(forward)
+        if entry.kernel:
+            more += [f"kernel_initializer='{self.initializer}'"] if self.initializer else []
+            if self.regularised and self.draw.chance(0.5):
+                norm, factor = self.draw.of("l1", "l2"), 2.0 ** -self.draw.of(7, 9, 11)
+                more.append(f"kernel_regularizer=keras.regularizers.{norm}({factor})")
+                penalty = f"{factor} * {{layer}}.weight.{ {'l1': 'abs', 'l2': 'square'}[norm] }().sum()"
+        self.layers.append(
+            Layer(kind, with_arguments(keras, more), torch, forward, entry.shape(self.shape, options), penalty)
+        )
+        self.shape = self.layers[-1].shape
+        return True
+
+    def add_one(self, *kinds: str) -> None:
+        """Adds one of some kinds, drawn, if it fits."""
+        self.add(self.draw.of(*kinds))
+
+    def add_skip(self, *kinds: str, **given) -> None:
+        """Adds a layer that another path leads around, and the sum of both or both side by side."""
+        self.add("Skip")
+        shape = self.shape
+        self.add(kinds[0], **given)
+        if self.shape == shape and self.draw.chance(0.6):
+            self.add("Add")
+        else:
+            self.add("Concatenate", more=shape[-1])
+
+    def add_block(self, axes: int) -> None:
+        """Adds a layer of parameters and what may follow it."""
+        self.add_one(*FIRST.get(axes, ("Dense",)))
+        if self.draw.chance(0.5):
+            self.add_one(*NORMS[axes])
+        if self.draw.chance(0.3):
+            self.add_one(*FUNCTIONS)
+        if self.draw.chance(0.3) and max(self.shape) <= MOST:
+            same = {"padding": "same", "stride": 1} if axes else {}
+            channels = {"filters" if axes else "units": self.draw.of(self.shape[-1], self.shape[-1], 6)}
+            self.add_skip({0: "Dense", 1: "Conv1D", 2: "Conv2D"}[axes], **same, **channels)
+        for _ in range(self.draw.of(0, 1, 1, 2)):
+            self.add_one(*AFTER[axes])
+
+    def flatten(self) -> None:
+        """Leaves channels alone: flattens, in either order, or pools all places."""
+        axes = len(self.shape) - 1
+        flat = self.draw.of("", "Flatten", "Flatten, channels first")
+        if flat and self.add(flat):
+            if flat != "Flatten":  # the next layer of parameters must be Dense: its kernel's rows are turned
+                if self.draw.chance(0.3):
+                    self.add("Dropout")
+                if self.draw.chance(0.6):
+                    self.add("Dense")
+            return
+        self.add(f"Global{self.draw.of('Average', 'Max')}Pooling{axes}D")
+
+
+def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: str) -> tuple[list[Layer], str]:
+    """Draws a model; returns its layers and the name of its kernels' initialiser.
+
+    Args:
+        draw: the source of choices.
+        shape: of one row of inputs.
+        words: how many there are, if the inputs are words; else 0.
+        outputs: of the last layer.
+        activation: of the last layer.
+    """
+    model = Model(draw, shape)
+    if words:
+        model.shape = (*shape, words)
+        model.add("Embedding")
+    axes = len(model.shape) - 1
+    if axes:
+        for _ in range(draw.of(1, 2, 2, 3)):
+            model.add_block(axes)
+        model.flatten()
+    turned = bool(model.layers) and model.layers[-1].kind in ("Flatten, channels first", "Dropout")
+    for _ in range(0 if turned else draw.of(0, 1, 2) if axes else draw.of(1, 2, 3)):
+        model.add_block(0)
+    model.add("Dense", activation=activation, units=outputs, bias=True)
+    return model.layers, model.initializer
+
+
+def with_arguments(call: str, more: list[str]) -> str:
+    """Returns a call with further arguments; an empty text, which calls nothing, as it is."""
+    name, _, inside = call[:-1].partition("(")
+    return f"{name}({', '.join(filter(None, (inside, *more)))})" if call else ""
