@@ -64,6 +64,7 @@ def test_the_passed_check_nearest_to_its_limit_is_found():
         Check("far", "loss", "pass", 0.1, 1.0),
         Check("failed", "loss", "fail", 9.0, 1.0),
         Check("exact", "loss", "pass", 0, 0),
+        Check("batch-size", "experiment", "pass", 32, 32),  # equal, not near
     ]
     assert alarms.nearest(checks) == {"check": "loss / near", "of_limit": 0.5}
     assert alarms.nearest([]) == {"check": None, "of_limit": None}
