@@ -119,6 +119,7 @@ def write(pair: HonestPair) -> str:
         keras_layers=indent(keras_lines(pair), 2 if pair.is_sequential else 1),
         keras_optimizer=f"keras.optimizers.{with_arguments(pair.optimizer.keras, clip)}",
         keras_loss=pair.objective.keras,
+        helper=CLIP_PROBABILITIES if "clip(" in pair.objective.loss else "",
         modules=indent(module_lines(pair), 3),
         initializer=INITIALIZERS.get(pair.initializer, "GlorotUniform"),
         forward=indent(forward_lines(pair), 3),
@@ -237,7 +238,7 @@ def lightning_module():
     from keras_like.padding import (
         KerasAvgPool1d, KerasAvgPool2d, KerasConv1d, KerasConv2d, KerasMaxPool1d, KerasMaxPool2d
     )
-
+{helper}
     class Port(lightning.LightningModule):
         def __init__(self):
             super().__init__()
@@ -271,6 +272,10 @@ def lightning_data():
 
     sets = [TensorDataset(torch.from_numpy(x){loader_x}, torch.from_numpy(y){loader_y}) for x, y in rows()]
     return DataLoader(sets[0], BATCH_SIZE, shuffle=True), DataLoader(sets[1], 100)
+"""
+CLIP_PROBABILITIES = """
+    def clip(p):  # torch.clamp has another derivative at the ends
+        return torch.minimum(torch.maximum(p, torch.tensor(1e-7)), torch.tensor(1 - 1e-7))
 """
 CLIP = """
 
