@@ -116,3 +116,14 @@ def test_options_are_a_dictionary_of_what_can_be_compared(write):
         file.options("keras_fit", ("verbose",))
     with pytest.raises(UserError, match=r"lightning_trainer\(\) returned list; it must return a dictionary"):
         file.options("lightning_trainer", ())
+
+
+def test_a_file_imports_its_neighbours_also_inside_its_functions(write, tmp_path):
+    for name in ("rows_of_the_pair", "model_of_the_pair"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nHERE = Path(__file__).stem\n")
+    text = "from rows_of_the_pair import HERE\nkeras_data = lambda: HERE\n"
+    text += "def keras_model():\n    from model_of_the_pair import HERE\n    return HERE\n"
+    file = PairFile(write(text + "lightning_module = lightning_data = keras_model\n"))
+    assert (file.call("keras_data"), file.call("keras_model")) == ("rows_of_the_pair", "model_of_the_pair")
+    for name in ("rows_of_the_pair", "model_of_the_pair"):
+        del sys.modules[name]
