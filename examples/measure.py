@@ -109,11 +109,12 @@ def render(name: str, measured: dict) -> str:
     machine, training = measured["environment"], measured["training"]
     kept = ("keras", machine["keras_backend"], "lightning", "torch", "numpy")
     packages = ", ".join(f"{key} {machine['packages'][key]}" for key in dict.fromkeys(kept))
+    how = f"{measured['level']} level, {training['precision']}, seed {training['seed']}, {training['epochs']} epochs."
     first, right = (measured["ports"][port] for port in PORTS)
     return "\n".join(
         [
             f"{machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']};",
-            f"level {measured['level']}, {training['precision']}, seed {training['seed']}, {training['epochs']} epochs.",
+            how,
             "",
             f"**The first port: {describe_verdict(first)}.**",
             "",

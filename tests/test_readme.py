@@ -134,7 +134,7 @@ def test_the_file_tree_is_the_real_one():
             folder = name.rstrip("/")
             listed[folder] = []
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages | {"tests", "notebooks", "docs"} == set(listed)
+    assert packages | {"tests", "examples", "notebooks", "docs"} == set(listed)
     for folder, names in listed.items():
         assert (ROOT / folder).is_dir()
         for name in names:

@@ -30,4 +30,4 @@ def build_model():
 
 if __name__ == "__main__":
     (x_train, y_train), validation_data = load_data()
-    build_model().fit(x_train, y_train, epochs=5, validation_data=validation_data)
+    build_model().fit(x_train, y_train, epochs=10, validation_data=validation_data)

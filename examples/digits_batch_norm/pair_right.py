@@ -2,7 +2,7 @@
 
 from data import load_data
 
-EPOCHS = 5
+EPOCHS = 10
 
 
 def keras_model():

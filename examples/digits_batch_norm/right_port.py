@@ -80,5 +80,5 @@ class DigitsData(lightning.LightningDataModule):
 
 
 if __name__ == "__main__":
-    trainer = lightning.Trainer(max_epochs=5, logger=False, enable_checkpointing=False)
+    trainer = lightning.Trainer(max_epochs=10, logger=False, enable_checkpointing=False)
     trainer.fit(DigitsBatchNorm(), DigitsData())
