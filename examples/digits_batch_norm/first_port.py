@@ -25,11 +25,10 @@ class DigitsBatchNorm(lightning.LightningModule):
             nn.Flatten(),
             nn.Dropout(0.25),
             nn.Linear(32 * 2 * 2, 10),
-            nn.Softmax(dim=1),
         )
 
     def forward(self, x):
-        """Returns the probabilities (N, 10) of images (N, 1, 8, 8)."""
+        """Returns the logits (N, 10) of images (N, 1, 8, 8)."""
         return self.model(x)
 
     def training_step(self, batch, batch_idx):
@@ -42,9 +41,9 @@ class DigitsBatchNorm(lightning.LightningModule):
     def validation_step(self, batch, batch_idx):
         """Logs loss and accuracy."""
         x, y = batch
-        y_hat = self(x)
-        self.log("val/loss", F.cross_entropy(y_hat, y), prog_bar=True)
-        self.log("val/accuracy", (y_hat.argmax(dim=1) == y).float().mean(), prog_bar=True)
+        logits = self(x)
+        self.log("val/loss", F.cross_entropy(logits, y), prog_bar=True)
+        self.log("val/accuracy", (logits.argmax(dim=1) == y).float().mean(), prog_bar=True)
 
     def configure_optimizers(self):
         """Returns the optimizer."""

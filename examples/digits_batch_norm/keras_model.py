@@ -20,11 +20,12 @@ def build_model():
             layers.AveragePooling2D(2),
             layers.Flatten(),
             layers.Dropout(0.25),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(10),
         ]
     )
     optimizer = keras.optimizers.SGD(learning_rate=0.02, momentum=0.9)
-    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return model
 
 

@@ -17,7 +17,6 @@ class DigitsBatchNorm(lightning.LightningModule):
 
     def __init__(self):
         super().__init__()
-        # no softmax at the end: F.cross_entropy takes logits
         self.model = nn.Sequential(
             nn.Conv2d(1, 16, 3, padding="same"),
             KerasBatchNorm2d(16),  # epsilon .001, momentum .01, and the variance of all N values, not N - 1

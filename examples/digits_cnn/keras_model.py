@@ -14,10 +14,11 @@ def build_model():
             layers.Conv2D(32, 3, strides=2, padding="same", activation="tanh"),
             layers.Flatten(),
             layers.Dense(64, activation="tanh"),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(10),
         ]
     )
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
     return model
 
 
