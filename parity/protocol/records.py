@@ -92,6 +92,7 @@ class Facts(Record):
     rates: list[float] = field(default_factory=list)  # of the layers that drop by chance, which are set to 0
     random_layers: list[RandomLayer] = field(default_factory=list)  # of the reference, whose masks are handed over
     silent: str = ""  # why they are not
+    clips: bool = False  # whether the loss of a pair file's reference clips probabilities, see the rung loss
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)

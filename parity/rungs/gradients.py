@@ -5,12 +5,12 @@ from dataclasses import replace
 from parity.protocol.records import Cases
 from parity.rungs.check import Check, Context, Gap, compare, missing, worst
 from parity.rungs.forward import limit_text
-from parity.rungs.loss import without_clipping
+from parity.rungs.loss import comparable
 
 
 def judge(reference: Cases, candidate: Cases, context: Context) -> list[Check]:
     """Checks the gradients of every case, tensor by tensor."""
-    exact, _ = without_clipping(reference, context)
+    exact, candidate, _ = comparable(reference, candidate, context)
     gaps: list[Gap | str] = list(missing(exact.answers, candidate.answers))
     for case, answer in exact.answers.items():
         if case not in candidate.answers:

@@ -21,14 +21,39 @@ CLIP = 1e-7  # Keras's epsilon(), at which its torch and JAX backends clip proba
 
 def judge(reference: Cases, candidate: Cases, context: Context) -> list[Check]:
     """Checks the loss of every case; says which cases the reference's backend clips."""
-    exact, notes = without_clipping(reference, context)
+    exact, candidate, notes = comparable(reference, candidate, context)
     gaps = compare_answers(exact, candidate, "loss", lambda answer: answer.loss)
     return [worst("batch-loss", RUNG, gaps, limit_text(len(reference.variants))), *notes]
 
 
+def comparable(reference: Cases, candidate: Cases, context: Context) -> tuple[Cases, Cases, list[Check]]:
+    """Returns the answers to the cases that can be compared, and a note on each that the reference's backend clips.
+
+    The lab's unclipped loss is computed here; of a pair file's model, the clipped cases are left out.
+    """
+    if context.is_lab:
+        exact, notes = without_clipping(reference, context)
+        return exact, candidate, notes
+    clipped = [
+        name
+        for name, answer in reference.answers.items()
+        if context.facts.clips and not CLIP <= answer.probabilities.min() <= answer.probabilities.max() <= 1 - CLIP
+    ]
+    if not clipped:
+        return reference, candidate, []
+    detail = f"not compared, as Keras on {context.facts.backend} clips probabilities at 1e-7: {', '.join(clipped)}"
+    note = Check("clipped-cross-entropy", RUNG, "info", len(clipped), None, detail)
+    return *(replace(one, answers=without(one.answers, clipped)) for one in (reference, candidate)), [note]
+
+
+def without(answers: dict[str, Answer], names: list[str]) -> dict[str, Answer]:
+    """Returns answers, some left out."""
+    return {name: answer for name, answer in answers.items() if name not in names}
+
+
 def without_clipping(reference: Cases, context: Context) -> tuple[Cases, list[Check]]:
     """Returns the reference's answers with what its backend clips replaced by the unclipped, and a note for each."""
-    if context.facts.backend == "tensorflow" or not context.is_lab:
+    if context.facts.backend == "tensorflow":
         return reference, []
     answers, variants, notes = dict(reference.answers), [dict(variant) for variant in reference.variants], []
     model = numpy_mlp.Model(context.facts.experiment["model"]["activation"])

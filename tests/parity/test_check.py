@@ -25,7 +25,7 @@ def check(folder, name, *flags):
         ("honest", ("--precision", "float64", "--seed", "3")),
         ("regression", ("--precision", "float64")),
         ("turned", ()),
-        ("words", ("--keras-backend", "jax", "--precision", "float64")),
+        ("words", ("--keras-backend", "jax")),
         ("two", ()),
     ],
 )

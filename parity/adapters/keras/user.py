@@ -66,6 +66,9 @@ class UserReference(Reference):
         for name in (name for names in SPLITS.values() for name in names):
             np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
+        if task.backend == "jax" and self.experiment.training.precision == "float64":
+            what = "Keras on JAX computes some functions of float64 in float32 (tanh, variances)"
+            send("note", text=f"{what}: a port may depart from it by 1e-8, and not from TensorFlow")
 
     def settings(self):
         """Returns how much is trained: by the flags, else as the file says, else as Keras does."""
@@ -170,7 +173,15 @@ class UserReference(Reference):
             "accept": list(self.file.constant("ACCEPT") or []),
             "random_layers": self.random_layers,
             "silent": self.silent,
+            "clips": self.clips(),
         }
+
+    def clips(self) -> bool:
+        """Says whether the loss clips probabilities: a cross-entropy of them does, but on TensorFlow."""
+        loss = self.first.loss
+        name = loss if isinstance(loss, str) else getattr(loss, "name", "") or ""
+        takes_logits = not isinstance(loss, str) and getattr(loss, "get_config", dict)().get("from_logits")
+        return "crossentropy" in name and not takes_logits and self.task.backend != "tensorflow"
 
     def describe_layers(self) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sample_records import SOUND, make_answers, make_cases, make_context, make_facts, map_arrays
 
+from parity.pair import Settings
 from parity.rungs import gradients
+from parity.rungs.check import Context
 from parity.rungs.loss import judge, without_clipping
 
 REFERENCE, CANDIDATE = make_cases(), make_cases(SOUND)
@@ -82,3 +84,13 @@ def test_subjects_are_words_joined_by_hyphens():
     _, notes = without_clipping(CLIPPED, JAX)
     assert all(set(note.subject) <= set("abcdefghijklmnopqrstuvwxyz-") for note in notes)
     assert len({note.id for note in notes}) == len(notes)
+
+
+def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
+    settings = Settings("mine", "0" * 64)
+    context = Context(replace(make_facts(backend="jax", experiment=settings), clips=True), asked=settings)
+    check, note = judge(CLIPPED, UNCLIPPED, context)
+    assert check.status == "pass" and note.status == "info" and "saturated output" in note.detail
+    assert [one.status for one in gradients.judge(CLIPPED, UNCLIPPED, context)] == ["pass"]
+    (check,) = judge(CLIPPED, UNCLIPPED, Context(replace(context.facts, clips=False), asked=settings))
+    assert check.status == "fail"
