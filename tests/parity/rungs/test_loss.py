@@ -87,10 +87,14 @@ def test_subjects_are_words_joined_by_hyphens():
 
 
 def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
-    settings = Settings("mine", "0" * 64)
-    context = Context(replace(make_facts(backend="jax", experiment=settings), clips=True), asked=settings)
-    check, note = judge(CLIPPED, UNCLIPPED, context)
-    assert check.status == "pass" and note.status == "info" and "saturated output" in note.detail
-    assert [one.status for one in gradients.judge(CLIPPED, UNCLIPPED, context)] == ["pass"]
-    (check,) = judge(CLIPPED, UNCLIPPED, Context(replace(context.facts, clips=False), asked=settings))
+    settings, name = Settings("mine", "0" * 64), "saturated output"
+    facts = replace(make_facts(backend="jax", experiment=settings), clips=True)
+    ours, theirs = (
+        replace(one, answers={**one.answers, name: other.answers[name]})
+        for one, other in ((REFERENCE, CLIPPED), (CANDIDATE, UNCLIPPED))
+    )
+    check, note = judge(ours, theirs, Context(facts, asked=settings))
+    assert check.status == "pass" and note.status == "info" and note.detail.endswith(": saturated output")
+    assert [one.status for one in gradients.judge(ours, theirs, Context(facts, asked=settings))] == ["pass"]
+    (check,) = judge(ours, theirs, Context(replace(facts, clips=False), asked=settings))
     assert check.status == "fail"
