@@ -15,6 +15,7 @@ from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
+from parity.adapters.torch.schedules import WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile
@@ -115,7 +116,9 @@ class UserCandidate(Candidate):
         binding.module.to("cpu")
 
     def trainer(self, package, callbacks: list, **options):
-        """Returns the Trainer of a package, with what the user's own changes of the steps."""
+        """Returns the Trainer of a package, with what the user's own changes of the steps; it validates if asked to."""
+        if not options.get("limit_val_batches"):
+            callbacks = [*callbacks, WithoutValidation()]
         return package.Trainer(
             accelerator=self.device,
             devices=1,

@@ -1,0 +1,44 @@
+"""A scheduler that monitors a validated metric does not end the parts of the ladder that validate nothing."""
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
+from torch.utils.data import DataLoader
+
+from parity.adapters.torch.schedules import WithoutValidation
+
+
+class Port(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(3, 1)
+
+    def training_step(self, batch, batch_idx):
+        return self.net(batch).mean()
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss"}}
+
+
+def train(callbacks: list) -> lightning.Trainer:
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_epochs=2, callbacks=callbacks, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(Port(), DataLoader(torch.ones(8, 3), batch_size=4))
+    return trainer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_without_its_metric_is_skipped():
+    assert train([WithoutValidation()]).current_epoch == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lightning_alone_ends_the_run():
+    with pytest.raises(MisconfigurationException, match="val_loss"):
+        train([])
