@@ -67,7 +67,7 @@ LAYERS = {
     "Conv1D": (("Conv1d",), window(1)),
     "Conv2D": (("Conv2d",), window(2)),
     "Conv3D": (("Conv3d",), window(3)),
-    "Embedding": (("Embedding",), {"embeddings": ("weight", Layout((0, 1)))}),
+    "Embedding": (("Embedding", "EmbeddingBag"), {"embeddings": ("weight", Layout((0, 1)))}),
     "BatchNormalization": (("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), {**SCALED, **TRACKED}),
     "LayerNormalization": (("LayerNorm",), SCALED),
     "GroupNormalization": (("GroupNorm",), SCALED),
