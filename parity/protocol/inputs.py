@@ -76,6 +76,11 @@ class Variant:
         return order[np.lexsort((generator.random(len(order)), batch))]
 
 
+def largest_so_far(losses: np.ndarray) -> np.ndarray:
+    """Returns what the horizon is relative to where losses are of any size: the largest up to each step, at least 1."""
+    return np.maximum(1.0, np.maximum.accumulate(np.abs(losses.astype(np.float64))))
+
+
 def variants() -> list[Variant]:
     """Returns the runs that measure the noise floor."""
     return [Variant(kind, number) for number, kind in enumerate(VARIANTS)]

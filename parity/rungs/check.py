@@ -7,7 +7,7 @@ import numpy as np
 
 from mlp_spec.experiment import Experiment
 from parity.pair import Settings
-from parity.protocol.inputs import HORIZON
+from parity.protocol.inputs import HORIZON, largest_so_far
 from parity.protocol.records import Facts, Floor
 
 # A gap of this many times the noise floor fails. Measured on the full MNIST, two frameworks stay below one floor;
@@ -174,16 +174,23 @@ def running_floor(ours: np.ndarray, runs: list[np.ndarray]) -> np.ndarray:
     for run in runs:
         departures[: len(run)] = np.maximum(departures[: len(run)], distance(ours[: len(run)], run))
         if len(run) < len(ours):
-            departures[len(run) - 1] = max(departures[len(run) - 1], HORIZON)
+            departures[len(run) - 1] = max(departures[len(run) - 1], HORIZON * largest_so_far(ours)[len(run) - 1])
     smallest = ULPS * epsilon(ours) * np.maximum.accumulate(np.abs(ours).astype(np.float64))
     # A loss far below 1 is log(1 + small): the sum under the logarithm is rounded at 1, however small the loss.
     smallest = np.maximum(smallest, epsilon(ours))
     return np.maximum(np.maximum.accumulate(departures), smallest)
 
 
-def horizon_of(floor: np.ndarray) -> int:
-    """Returns how many steps lie before the chaos horizon."""
-    beyond = np.flatnonzero(~(floor < HORIZON))
+def horizon_of(floor: np.ndarray, losses: np.ndarray | None = None) -> int:
+    """Returns how many steps lie before the chaos horizon.
+
+    Args:
+        floor: of every step, as `running_floor` returns it.
+        losses: the reference's, where they may be of any size: what counts is the departure relative to the largest
+            so far, and at least to 1. The lab's are about 1.
+    """
+    size = 1.0 if losses is None else largest_so_far(losses)
+    beyond = np.flatnonzero(~(floor < HORIZON * size))
     return int(beyond[0]) if len(beyond) else len(floor)
 
 

@@ -38,7 +38,7 @@ def judge_free_run(reference: Steps, candidate: Steps, context: Context) -> list
     if wrong := wrong_steps(ours, theirs):
         return [wrong]
     floor = running_floor(ours, [run.losses for run in context.floor.variants])
-    horizon = horizon_of(floor)
+    horizon = horizon_of(floor, None if context.is_lab else ours)
     gaps = distance(ours, theirs)
     ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
     detail = f"{horizon:,} of {len(ours):,} steps judged, {ends}"
@@ -87,7 +87,7 @@ def judge_restarts(reference: Restarts, candidate: Restarts, context: Context) -
     for epoch in range(epochs):
         part = slice(epoch * steps, (epoch + 1) * steps)
         floor[part] = running_floor(ours[part], [losses[part] for losses in reference.variants])
-        judged_here[part][: horizon_of(floor[part])] = True
+        judged_here[part][: horizon_of(floor[part], None if context.is_lab else ours[part])] = True
     count = int(judged_here.sum())
     if count < FEWEST_STEPS:
         detail = f"{count} of {len(ours):,} restarted steps can be judged; {FEWEST_STEPS} are needed"

@@ -48,7 +48,8 @@ def judge_logged(reference: Steps, candidate: Steps, context: Context) -> list[C
     """Checks each curve of Keras's that the module logs, too, in the epochs that end before the chaos horizon."""
     if context.is_lab:
         return []
-    horizon = horizon_of(running_floor(reference.losses, [run.losses for run in context.floor.variants]))
+    floor = running_floor(reference.losses, [run.losses for run in context.floor.variants])
+    horizon = horizon_of(floor, reference.losses)
     epochs = min(context.facts.plan.epochs, horizon // max(1, len(reference.losses) // context.facts.plan.epochs))
     checks = [judge_curve(name, reference, candidate, context, epochs) for name in reference.curves]
     said = [name for name in context.facts.metrics if name not in reference.curves]

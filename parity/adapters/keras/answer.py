@@ -212,7 +212,9 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
 
 def has_departed(run: records.Run, reference: Reference) -> bool:
     """Says whether a run has passed the chaos horizon: it has left the free run."""
-    return not np.abs(run.losses - reference.trained.losses[: len(run.losses)]).max() <= inputs.HORIZON
+    ours = reference.trained.losses[: len(run.losses)]
+    size = inputs.largest_so_far(ours) if reference.pair.file else 1.0
+    return not (np.abs(run.losses - ours) / size).max() <= inputs.HORIZON
 
 
 def answer_restarts(reference: Reference) -> records.Restarts:

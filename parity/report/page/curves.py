@@ -66,7 +66,8 @@ def build_divergence_chart(keras: dict[str, Record], lightning: dict[str, Record
     gaps = np.maximum.accumulate(distance(reference, candidate))
     nudged_losses = [run.losses for run in keras["floor"].variants]
     floor = running_floor(reference, nudged_losses)
-    horizon, steps = horizon_of(floor), len(reference)
+    is_lab = "model" in keras["facts"].experiment if "facts" in keras else True
+    horizon, steps = horizon_of(floor, None if is_lab else reference), len(reference)
     floor_steps = max(map(len, nudged_losses), default=0)  # runs that passed the horizon end there
     points = np.unique(np.geomspace(1, steps, min(MOST_POINTS, steps)).astype(int))
     floor_points = np.where(points <= floor_steps, floor[points - 1], np.nan)

@@ -153,3 +153,11 @@ def test_a_run_that_ended_beyond_the_horizon_ends_the_judging():
 
 def test_no_number_in_the_floor_is_beyond_the_horizon():
     assert horizon_of(np.array([1e-9, np.nan, 1e-9])) == 1
+
+
+def test_the_horizon_of_a_large_loss_is_relative_to_it():
+    losses = np.linspace(5000, 100, 6).astype(np.float32)  # squares of prices, say
+    floor = running_floor(losses, [losses + np.array([0, 0, 0, 0.4, 0.6, 0], np.float32)])
+    assert horizon_of(floor) == 0 and horizon_of(floor, losses) == 4
+    assert horizon_of(running_floor(losses, [losses[:4]]), losses) == 3
+    assert horizon_of(np.full(3, 2e-4), np.full(3, 0.5)) == 0  # never relative to less than 1
