@@ -221,16 +221,17 @@ class UserReference(Reference):
 
         Args:
             model, results, epochs: what is trained, what is finished, and up to where.
-            arrays: the data, unless the user's whole rows.
+            arrays: the data, unless the user's whole rows; given for batch losses alone, so that nothing is validated.
             order: from an epoch to its rows.
             before_epoch, after_epoch: called with the epoch's number, and with the results so far.
             options: further keyword arguments of Keras's `fit`.
         """  # fmt: skip
         from keras_reference.callbacks import EpochTimer
 
-        arrays, timer, size = arrays or self.arrays, EpochTimer(), self.batch_size
-        validation = self.rows_for_fit(arrays.x_test, arrays.y_test)
-        validation = tuple(validation[name] for name in ("x", "y", "sample_weight") if validation[name] is not None)
+        timer, size, validation = EpochTimer(), self.batch_size, None
+        if arrays is None:
+            arrays, given = self.arrays, self.rows_for_fit(self.arrays.x_test, self.arrays.y_test)
+            validation = tuple(given[name] for name in ("x", "y", "sample_weight") if given[name] is not None)
         for epoch in range(len(results.epoch_seconds), epochs):
             before_epoch(epoch)
             taken = order(epoch)

@@ -47,6 +47,8 @@ class UserCandidate(Candidate):
         self.device = devices.choose(task.accelerator)
         train.quieten()
         torch.set_flush_denormal(True)
+        if self.device == "cpu":  # Keras measures its noise floor meanwhile: OpenMP's threads would wait for its
+            torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         self.file = PairFile(task.pair.file)
         options = self.file.options("lightning_trainer", TRAINER)
         self.options = {name: options[name] for name in CLIPPING if name in options}
