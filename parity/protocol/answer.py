@@ -68,6 +68,7 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         if task.seeds:
             take_share(task.seeds)
         if set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}:
+            sys.argv[1:] = []  # a user's code may read its own flags; our task's path is none of them
             session = open_pair(task, open_session)
             return answer_parts(task, import_module(f"{package}.answer").PARTS, session, session.experiment)
         module = "parity.traps.evaluate" if task.snippets else f"{package}.{'seeds' if task.seeds else 'convert'}"
