@@ -117,7 +117,8 @@ class BatchRecorder(lightning.Callback):
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         expected = len(batches_in(batch))
         if not isinstance(loss, torch.Tensor) or loss.numel() != expected:
-            raise UserError(f"training_step returned {type(outputs).__name__}, and no loss of one number")
+            kind = type(outputs).__name__ if outputs else "nothing"  # Lightning makes {} of None
+            raise UserError(f"training_step returned {kind}, and no loss of one number; it must, at every step")
         self.losses += loss.detach().reshape(-1)
         if self.unchanged and not all(map(torch.equal, self.before, tensors_in(batch))):
             raise UserError("training_step wrote into the batch it was given")

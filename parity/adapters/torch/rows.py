@@ -65,6 +65,7 @@ class UserRows:
 
     Attributes:
         loaders: by split.
+        datamodule: that was given; None for loaders.
         places: what stands in each tensor of a batch, in the order of its leaves.
 
     Raises:
@@ -73,6 +74,7 @@ class UserRows:
 
     def __init__(self, given: object, arrays: dict[str, np.ndarray], precision: str, what: str):
         self.arrays, self.precision, self.what = arrays, precision, what
+        self.datamodule = given if hasattr(given, "prepare_data") and not isinstance(given, torch.nn.Module) else None
         self.loaders = dict(zip(SPLITS, loaders_in(given, what), strict=True))
         self.places: dict[int, Place] = {}
         self.find_places()
@@ -278,7 +280,7 @@ def loaders_in(given: object, what: str) -> list:
         given.setup("fit")
         given = (given.train_dataloader(), given.val_dataloader())
     if not isinstance(given, tuple | list) or len(given) != 2:
-        kind = type(given).__name__
+        kind = type(given).__name__ + (f" of {len(given)}" if isinstance(given, tuple | list) else "")
         raise UserError(f"{what} returned {kind}; it must return a LightningDataModule or (train_loader, val_loader)")
     loaders = [loader[0] if isinstance(loader, list | tuple) and len(loader) == 1 else loader for loader in given]
     for loader in loaders:

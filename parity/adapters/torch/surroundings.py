@@ -1,4 +1,4 @@
-"""A module's own learning-rate schedulers, where parts of the ladder train without validation."""
+"""What a module expects of its Trainer: its data module, and validated metrics for its schedulers and callbacks."""
 
 import lightning
 
@@ -10,6 +10,26 @@ class WithoutValidation(lightning.Callback):
     """
 
     def on_train_start(self, trainer, pl_module):
-        """Has Lightning skip a scheduler whose metric is not there."""
-        for config in trainer.lr_scheduler_configs:
-            config.strict = False
+        """Has Lightning skip a scheduler, or a module's EarlyStopping, whose metric is not there."""
+        stopping = [callback for callback in trainer.callbacks if type(callback).__name__ == "EarlyStopping"]
+        for waiting in (*trainer.lr_scheduler_configs, *stopping):
+            waiting.strict = False
+
+
+class DataModule(lightning.Callback):
+    """Shows a module the user's data module as `trainer.datamodule`, though the batches are made of Keras's rows.
+
+    Args:
+        datamodule: the user's, set up; None where loaders were given.
+    """
+
+    def __init__(self, datamodule):
+        self.datamodule = datamodule
+
+    def setup(self, trainer, pl_module, stage):
+        """Puts it there, before the module's own `setup`."""
+        trainer.datamodule = self.datamodule
+
+    def on_fit_end(self, trainer, pl_module):
+        """Takes it away before Lightning tears it down: it is used again."""
+        trainer.datamodule = None

@@ -15,7 +15,7 @@ from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
-from parity.adapters.torch.schedules import WithoutValidation
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile
@@ -119,8 +119,9 @@ class UserCandidate(Candidate):
 
     def trainer(self, package, callbacks: list, **options):
         """Returns the Trainer of a package, with what the user's own changes of the steps; it validates if asked to."""
+        callbacks = [DataModule(self.rows.datamodule), *callbacks]
         if not options.get("limit_val_batches"):
-            callbacks = [*callbacks, WithoutValidation()]
+            callbacks.append(WithoutValidation())
         return package.Trainer(
             accelerator=self.device,
             devices=1,
@@ -148,6 +149,10 @@ class UserCandidate(Candidate):
         with torch.no_grad():
             outputs = [self.called(module, part) for part in images]
         module.train()
+        if not torch.is_tensor(outputs[0]):
+            returned = "lightning_output()" if hasattr(self.file.module, "lightning_output") else "forward()"
+            advice = "lightning_output(module, batch) in the pair file must return one tensor, Keras's output"
+            raise UserError(f"{self.pair.file}: {returned} returned a {type(outputs[0]).__name__}; {advice}")
         output = torch.cat([output.detach().cpu() for output in outputs])
         return OUTPUTS[self.output](output).numpy() if self.output else output.numpy()
 

@@ -98,7 +98,7 @@ def test_gradients_are_put_in_place_and_the_weights_kept_after_each_step():
 
 
 def test_a_step_that_returns_no_loss_is_refused():
-    with pytest.raises(UserError, match="training_step returned NoneType, and no loss of one number"):
+    with pytest.raises(UserError, match="training_step returned nothing, and no loss of one number; it must"):
         BatchRecorder().on_train_batch_end(None, None, None, (torch.zeros(2), torch.zeros(2)), 0)
     with pytest.raises(UserError, match="training_step returned dict"):
         BatchRecorder().on_train_batch_end(None, None, {"loss": torch.zeros(2)}, (torch.zeros(2), torch.zeros(2)), 0)

@@ -1,19 +1,23 @@
-"""A scheduler that monitors a validated metric does not end the parts of the ladder that validate nothing."""
+"""What a module expects of its Trainer is there: nothing ends the parts that validate nothing, nor lacks its data."""
 
 import lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parity.adapters.torch.schedules import WithoutValidation
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 
 
 class Port(lightning.LightningModule):
     def __init__(self):
         super().__init__()
         self.net = nn.Linear(3, 1)
+
+    def setup(self, stage):
+        self.seen = self.trainer.datamodule
 
     def training_step(self, batch, batch_idx):
         return self.net(batch).mean()
@@ -42,3 +46,21 @@ def test_a_scheduler_without_its_metric_is_skipped():
 def test_lightning_alone_ends_the_run():
     with pytest.raises(MisconfigurationException, match="val_loss"):
         train([])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_early_stopping_without_its_metric_waits():
+    assert train([WithoutValidation(), EarlyStopping("val_loss")]).current_epoch == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_sees_the_users_data_module_which_is_not_torn_down():
+    class Data(lightning.LightningDataModule):
+        torn = False
+
+        def teardown(self, stage):
+            self.torn = True
+
+    data = Data()
+    trainer = train([WithoutValidation(), DataModule(data)])
+    assert trainer.lightning_module.seen is data and not data.torn and trainer.datamodule is None
