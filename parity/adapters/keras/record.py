@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
 
 TRACE = "loss_trace"
@@ -59,8 +60,18 @@ def record_losses(model, steps: int) -> None:
 
 
 def recorded_losses(model) -> np.ndarray:
-    """Returns the batch losses of the epoch that the model trained last, (steps,); see `record_losses`."""
-    trace = next(metric for metric in model.metrics if isinstance(metric, LossTrace))
+    """Returns the batch losses of the epoch that the model trained last, (steps,); see `record_losses`.
+
+    Raises:
+        UserError: the model has not asked `compute_loss` for any.
+    """
+    # among those that Keras keeps: a model of one's own may say itself what its `metrics` are
+    trace = next(metric for metric in model._metrics if isinstance(metric, LossTrace))
+    if not int(trace.count):
+        raise UserError(
+            "the Keras model's own train_step() does not call compute_loss(), so that no batch's loss is known; "
+            "write loss = self.compute_loss(y=y, y_pred=y_pred) there, with the loss given to compile()"
+        )
     return ops.convert_to_numpy(trace.losses).copy()
 
 

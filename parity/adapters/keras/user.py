@@ -146,7 +146,9 @@ class UserReference(Reference):
         Raises:
             UserError: the model's output is not a number, or a label is no class.
         """
-        output, file = np.asarray(self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0)), self.pair.file
+        output, file = self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0), self.pair.file
+        if isinstance(output, dict | list | tuple):
+            raise UserError(f"{file}: the model returns a {type(output).__name__}; one array can be compared")
         if not np.isfinite(output).all():
             raise UserError(f"{file}: the model's output for the first rows of keras_data() is not a number")
         loss = self.first.loss
@@ -241,6 +243,7 @@ class UserReference(Reference):
                 **{"validation_data": validation, "callbacks": [timer], **options},
             ).history
             curves = {name: values[0] for name, values in history.items() if not name.endswith(TRACE)}
+            curves = {name: value for name, value in curves.items() if np.ndim(value) == 0}  # F1Score has one a class
             past = results.history if epoch else {}
             results.history = {name: [*past.get(name, []), float(value)] for name, value in curves.items()}
             results.epoch_seconds.append(timer.seconds)

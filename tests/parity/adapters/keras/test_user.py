@@ -89,6 +89,12 @@ REFUSED = {
         "    return one[0]\n" + REST,
         "keras_model() returned the same model again; it must build a new one each time; from its configuration",
     ),
+    "dict": (
+        DATA + "def keras_model():\n    import keras\n    i = keras.Input((4,))\n"
+        "    model = keras.Model(i, {'a': keras.layers.Dense(3)(i)})\n    model.compile('sgd', {'a': 'mse'})\n"
+        "    return model\n" + REST,
+        "the model returns a dict; one array can be compared",
+    ),
     "raises": (DATA + "def keras_model(): raise OSError('an empty shelf')\n" + REST, "OSError: an empty shelf (ref"),
     "none": (DATA + "def keras_model(): pass\n" + REST, "keras_model() returned nothing"),
     "unknown": (
