@@ -172,12 +172,21 @@ def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.T
     return found if fit else {}
 
 
+ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
+
+
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
     kinds = {cls.__name__ for cls in type(optimizer).__mro__}
     if "KerasOptimizer" in kinds:
         return {**slots, **({"step": step} if "KerasAdam" in kinds else {})}
-    if kinds & {"Adam", "AdamW", "NAdam", "RAdam"}:
+    needed = {"momentum", "velocity"} if kinds & ADAMS else {"velocity"} if "RMSprop" in kinds else set()
+    if missing := needed - slots.keys():
+        raise UserError(
+            f"Keras's optimizer keeps {', '.join(slots) or 'no moments'}; {type(optimizer).__name__} needs "
+            f"{' and '.join(sorted(missing))}, too, so that epochs cannot be restarted: the optimizers are of two kinds"
+        )
+    if kinds & ADAMS:
         names = {"momentum": "exp_avg", "velocity": "exp_avg_sq"}
         state = {names[slot]: value for slot, value in slots.items()}
         if optimizer.defaults.get("amsgrad"):

@@ -268,3 +268,23 @@ def test_arrays_cross_with_their_layout():
     assert to_torch(kernel, Layout((1, 0))).shape == (3, 2)
     assert np.array_equal(to_numpy(to_torch(kernel, Layout((1, 0))), Layout((1, 0))), kernel)
     assert to_numpy(torch.ones(2, dtype=torch.bfloat16), Layout((0,))).dtype == np.float32
+
+
+def test_an_embedding_bag_holds_an_embeddings_weights():
+    module = nn.Sequential(nn.EmbeddingBag(9, 4))
+    table = [Tensor("embedding/embeddings", "Embedding", "embeddings", (9, 4), True)]
+    assert Binding(module, table).table[0].torch_name == "0.weight"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "slots", "words"),
+    [
+        (torch.optim.Adam, ("velocity",), "keeps velocity; Adam needs momentum, too"),
+        (torch.optim.AdamW, (), "keeps no moments; AdamW needs momentum and velocity, too"),
+        (torch.optim.RMSprop, (), "keeps no moments; RMSprop needs velocity, too"),
+    ],
+)
+def test_moments_that_another_kind_of_optimizer_needs_are_told(optimizer, slots, words):
+    parameter = torch.zeros(2)
+    with pytest.raises(UserError, match=words):
+        translate_moments(optimizer([parameter]), dict.fromkeys(slots, parameter), 3, 0.1)
