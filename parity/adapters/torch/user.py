@@ -71,7 +71,7 @@ class UserCandidate(Candidate):
         """Has the file build its module.
 
         Raises:
-            UserError: it returned no LightningModule.
+            UserError: it returned no LightningModule, or the same one again, which cannot be copied.
         """
         import_module("lightning").seed_everything(self.seed if seed is None else seed, verbose=False)
         module = self.file.call("lightning_module")
@@ -79,10 +79,16 @@ class UserCandidate(Candidate):
         if package_of(module) is None:
             raise UserError(f"{what} {type(module).__name__}; it must return a LightningModule")
         if module in self.built:  # its weights are those of the first time: the rung of initial weights says so
+            if self.pristine is None:
+                raise UserError(f"{what} the same module again, and it cannot be copied; it must build a new one")
             module = copy.deepcopy(self.pristine)
         elif not self.built:
-            self.pristine = copy.deepcopy(module)
+            self.pristine = copied(module)
         self.built.add(module)
+        if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
+            with torch.no_grad():  # lazy layers have no shapes before the first batch
+                self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
+            module.train()
         return module.double() if self.experiment.training.precision == "float64" else module
 
     def find_rates(self) -> list[float]:
@@ -264,6 +270,14 @@ class UserCandidate(Candidate):
         """Yields the validation rows as inputs."""
         for start in range(0, len(self.arrays["x_test"]), EVAL_BATCH):
             yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
+
+
+def copied(module: nn.Module) -> nn.Module | None:
+    """Returns a module's copy, as it is before it is trained; None where it cannot be copied."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # a user's own parts may refuse in any way
+        return None
 
 
 def ways_to_call(inputs: list[torch.Tensor], rows: UserRows) -> list[Callable[[nn.Module], torch.Tensor]]:

@@ -79,6 +79,25 @@ def changed(before: str, after: str) -> str:
     return MODULE + LOADERS.replace(before, after)
 
 
+def test_lazy_layers_have_their_shapes_before_they_are_bound(candidate):
+    side = candidate(MODULE.replace("nn.Linear(32, 3)", "nn.LazyLinear(3)") + LOADERS)
+    module = side.build()
+    assert tuple(module.net[2].weight.shape) == (3, 32) and module.training
+
+
+def test_the_optimizers_replay_feeds_what_a_batch_norm_takes(candidate):
+    side = candidate(MODULE + LOADERS)
+    (batch,) = side.replayed(1)["loader"]
+    assert len(batch[0]) == 2
+
+
+def test_a_forward_that_returns_no_tensor_is_refused_with_what_to_do(candidate):
+    side = candidate(MODULE.replace("return self.net(x)", "return {'logits': self.net(x)}") + LOADERS)
+    module = side.build()
+    with pytest.raises(UserError, match=r"forward\(\) returned a dict; lightning_output\(module, batch\)"):
+        side.predict(SimpleNamespace(module=module, load=lambda weights: None), {}, [side.input_of(X[:2])])
+
+
 REFUSED = {
     "number": ("lightning_module = lambda: 3" + LOADERS, r"lightning_module\(\) returned int; it must return a Lightn"),
     "raises": ("def lightning_module(): return nothing" + LOADERS, r"NameError: name 'nothing' is not defined \(own_p"),
