@@ -146,7 +146,8 @@ def worst(subject: str, rung: str, gaps: list[Gap | str], detail: str, title: st
         return Check(subject, rung, "error", None, 0, "nothing was compared", title=title)
     words = [gap for gap in gaps if isinstance(gap, str)]
     if words:
-        return Check(subject, rung, "fail", "; ".join(words)[:300], 0, "; ".join(words), title=title)
+        more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+        return Check(subject, rung, "fail", f"{words[0]}{more}"[:100], 0, "; ".join(words), title=title)
     top = max(gaps, key=lambda gap: gap.ratio)
     measured = top.measured if np.isfinite(top.measured) else "not a number"
     return Check(

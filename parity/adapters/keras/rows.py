@@ -41,6 +41,7 @@ def read(given: object, fit: dict, path: str) -> Rows:
     what = f"{path}: keras_data()"
     try:
         parts = [given] if fit.get("validation_split") else list(given)
+        parts = parts[:2] if len(parts) == 3 else parts  # the third is a test set
         (train, *rest), is_whole = parts, len(parts) == 1
         if len(rest) != (0 if is_whole else 1):
             raise ValueError

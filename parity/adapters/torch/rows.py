@@ -279,6 +279,8 @@ def loaders_in(given: object, what: str) -> list:
         given.prepare_data()
         given.setup("fit")
         given = (given.train_dataloader(), given.val_dataloader())
+    if isinstance(given, tuple | list) and len(given) == 3:  # the third is a test set's
+        given = given[:2]
     if not isinstance(given, tuple | list) or len(given) != 2:
         kind = type(given).__name__ + (f" of {len(given)}" if isinstance(given, tuple | list) else "")
         raise UserError(f"{what} returned {kind}; it must return a LightningDataModule or (train_loader, val_loader)")

@@ -114,7 +114,8 @@ def test_nothing_to_compare_is_an_error():
 
 def test_words_fail_and_are_shown():
     one = worst("x", "loss", [Gap("a", 0.0, 1.0), "b is missing", "c is empty"], "")
-    assert one.status == "fail" and one.detail == one.measured == "b is missing; c is empty"
+    assert one.status == "fail" and one.detail == "b is missing; c is empty"
+    assert one.measured == "b is missing and 1 more"
 
 
 def test_no_number_fails_and_stays_json():

@@ -61,6 +61,7 @@ print(json.dumps({
     "endless batches": described((Batches(None), Batches(1))),
     "nothing": described((pairs.take(0), pairs)),
     "uneven": described((({"a": x, "b": y[1:]}, y), (x, y))),
+    "with a test set": described(((x, y), (x[:9], y[:9]), (x, y))),
     "number": described(3),
     "four": described(((x, y, w, w), (x, y))),
 }))
@@ -80,6 +81,10 @@ def test_arrays_are_taken_as_they_are_in_the_precision_that_keras_has(answers):
         "x": {"": ["float32", 20, 4]}, "y": {"": 19.0}, "rows": [20, 9], "batch": None, "random": False,
         "packed": "ndarray",
     }  # fmt: skip
+
+
+def test_a_test_set_is_left_out(answers):
+    assert answers["with a test set"] == answers["arrays"]
 
 
 def test_several_inputs_stay_what_they_were(answers):

@@ -108,6 +108,11 @@ def test_rows_without_numbers_are_compared_by_value(level):
     assert endless["samples"] > 50
 
 
+def test_a_third_loader_is_a_test_sets_and_left_out():
+    loader = DataLoader(TensorDataset(IMAGES, LABELS), batch_size=8)
+    assert opened((loader, loader, None)).loaders == {"train": loader, "test": loader}
+
+
 def test_a_random_transform_is_seen():
     def noisy(items):
         images, labels = default_collate(items)
