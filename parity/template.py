@@ -8,6 +8,9 @@ process of its own.
 
 EPOCHS = 3  # how often both train on all rows; 1 unless given
 # BATCH_SIZE = 32      # of Keras's fit; 32 unless given. The training loader must have the same
+# METRICS = {"val_accuracy": "dev_acc"}      # from Keras's names to logged ones, where words do not tell which is which
+# WEIGHTS = {"scale/factor": "factor"}       # from Keras's paths to the module's names, for layers of your own
+# ACCEPT = ["metrics/val_loss"]              # differences that are shown and do not decide
 
 
 def digits():

@@ -20,6 +20,7 @@ MOST_DRAWS, FEWEST_DRAWS = 64, 4
 # Of the loss: where the reference has departed this far from itself, a free run says nothing more.
 HORIZON = 1e-4
 CASE_BATCH = 32
+LAYERS_CASE = "with biases"  # that goes layer by layer: no bias is 0 in it, and no statistic what it starts from
 METRICS_BATCHES = 31  # and half a batch: an uneven last one shows how means are taken
 METRICS_EPOCHS = 2
 EVAL_BATCH = 300  # does not divide 10,000 (nor 1,000): the last batch counts by its samples or not

@@ -46,15 +46,7 @@ def find_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) 
         ours: Keras's rows, (N, ...).
         theirs: the candidate's, (N, ...).
     """
-    found = []
-    for name, turn in forms.items():
-        try:
-            turned = turn(ours)
-        except (IndexError, ValueError):  # too few axes
-            continue
-        if turned.shape == theirs.shape:
-            found.append(Form(name, difference(turned, theirs)))
-    return min(found, key=lambda form: form.gap, default=None)
+    return nearest_form(forms, ours, theirs, lambda turned: difference(turned, theirs))
 
 
 def find_form_of_any(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) -> Form | None:
@@ -65,6 +57,17 @@ def find_form_of_any(forms: dict[str, Callable], ours: np.ndarray, theirs: np.nd
         ours: all of Keras's rows, (N, ...).
         theirs: some of the candidate's, (n, ...).
     """
+
+    def missing(turned: np.ndarray) -> float:
+        """Returns the share of the candidate's rows that are not among Keras's."""
+        known = {row.tobytes() for row in np.ascontiguousarray(turned, np.float32)}
+        return sum(row.tobytes() not in known for row in np.ascontiguousarray(theirs, np.float32)) / len(theirs)
+
+    return nearest_form(forms, ours, theirs, missing)
+
+
+def nearest_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray, gap_of: Callable) -> Form | None:
+    """Returns the form of the smallest gap among those whose rows have the candidate's shape."""
     found = []
     for name, turn in forms.items():
         try:
@@ -72,9 +75,7 @@ def find_form_of_any(forms: dict[str, Callable], ours: np.ndarray, theirs: np.nd
         except (IndexError, ValueError):  # too few axes
             continue
         if turned.shape[1:] == theirs.shape[1:]:
-            known = {row.tobytes() for row in np.ascontiguousarray(turned, np.float32)}
-            missing = sum(row.tobytes() not in known for row in np.ascontiguousarray(theirs, np.float32))
-            found.append(Form(name, missing / len(theirs)))
+            found.append(Form(name, gap_of(turned)))
     return min(found, key=lambda form: form.gap, default=None)
 
 

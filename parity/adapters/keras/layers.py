@@ -15,13 +15,11 @@ from parity.protocol.layer_forms import OUTPUT
 from parity.protocol.records import LayerCall, LayerOutputs, LayerPasses
 from parity.protocol.tensors import Arrays, Table, layers_of
 
-CASE = "with biases"  # no bias is 0 in it, and no statistic what it starts from
-
 
 def answer_layers(reference: Reference) -> LayerOutputs:
     """Puts one batch through a model of its own, in evaluation and in training mode, and again for every variant."""
     model = reference.build()
-    case = inputs.cases(reference.table, reference.start, *reference.case_batch())[CASE]
+    case = inputs.cases(reference.table, reference.start, *reference.case_batch())[inputs.LAYERS_CASE]
     fixed = next((value.shape[0] for value in getattr(model, "inputs", None) or ()), None)
     rows = (fixed, fixed) if isinstance(fixed, int) else (inputs.TRAINING_ROWS, inputs.TRACKED_ROWS)
     return LayerOutputs(
@@ -141,6 +139,7 @@ def replace_call(layer, path: str, keep: Callable[[LayerCall], None], replace: C
         return activation(values, *arguments, **options)
 
     def recorded(*arguments, **options):
+        """Calls the layer, and keeps what went through it."""
         before_activation.clear()
         outputs = call(*arguments, **options)
         own, given = list(before_activation), arguments[0] if arguments else options.get("inputs")

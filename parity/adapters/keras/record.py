@@ -89,6 +89,7 @@ def cut_beforehand(model) -> None:
     fit, predict = model.fit, model.predict
 
     def batches(arrays: tuple, size: int) -> Dataset:
+        """Cuts arrays, nested or not, into batches."""
         rows = len(keras.tree.flatten(arrays)[0])
         whole = rows // size * size
 
@@ -103,6 +104,7 @@ def cut_beforehand(model) -> None:
     def fit_batches(
         x, y, batch_size, shuffle, sample_weight=None, validation_data=None, validation_batch_size=None, **options
     ):
+        """Fits batches that are cut beforehand."""
         if validation_data:
             options["validation_data"] = batches(validation_data, validation_batch_size or batch_size)
         weights = () if sample_weight is None else (sample_weight,)

@@ -88,13 +88,15 @@ class Part:
     def pack(self) -> Callable[[np.ndarray], object]:
         """Makes of some rows' inputs what the model takes."""
         kind = type(self.x) if isinstance(self.x, dict | tuple | list) else None
+        names = list(self.columns()[0])  # and not the arrays, which are kept elsewhere
 
         def packed(rows: np.ndarray) -> object:
+            """Makes of some rows what the model takes."""
             if kind is None:
                 return rows
             columns = {name: np.ascontiguousarray(array) for name, array in columns_of(rows).items()}
             if not rows.dtype.names:  # one input in a dictionary or a tuple
-                columns = dict.fromkeys(self.columns()[0], rows)
+                columns = dict.fromkeys(names, rows)
             return columns if issubclass(kind, dict) else tuple(columns.values())
 
         return packed

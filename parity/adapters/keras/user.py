@@ -51,7 +51,7 @@ class UserReference(Reference):
         self.pair = replace(task.pair, experiment=self.settings())
         self.models, self.rates = weakref.WeakSet(), []
         self.first = self.build()
-        self.build()  # it must be another one
+        self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
         self.start = tensors.read_weights(self.first, self.table)

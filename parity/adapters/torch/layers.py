@@ -17,8 +17,6 @@ from parity.protocol.layer_forms import OUTPUT, forms_in_keras, forms_in_torch, 
 from parity.protocol.records import LayerCall, LayerOutputs, LayerPasses
 from parity.protocol.tensors import Arrays, Tensor, layers_of
 
-CASE = "with biases"
-
 
 @dataclass(frozen=True)
 class ModuleCall:
@@ -33,7 +31,7 @@ class ModuleCall:
 def answer_layers(candidate: UserCandidate) -> LayerOutputs:
     """Puts the reference's batch through the module, in every mode, and Keras's inputs through each layer alone."""
     reference, cases = candidate.task.reference("layers"), candidate.task.reference("cases")
-    case = cases.cases[CASE]
+    case = cases.cases[inputs.LAYERS_CASE]
     binding = candidate.bind(case.weights)
     candidate.find_output(binding, cases)
     tracked = inputs.tracked_batches(len(case.images), reference.tracked_rows)

@@ -96,14 +96,12 @@ class UserCandidate(Candidate):
 
         They are those of the module's layers where a step fails: it will say why in its own part.
         """
-        module, package = self.build(), None
+        module = self.build()
         layers = [part.p for part in module.modules() if isinstance(part, nn.modules.dropout._DropoutNd) and part.p]
-        mode, rows = Chance(), slice(self.batch_size)
-        batch = self.batch_of(*(self.arrays[name][rows] for name in SPLITS["train"]))
-        package = package_of(module)
+        batch = self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
         try:
-            with mode:
-                self.trainer(package, [], log_every_n_steps=1).fit(module, load_as_they_are([batch]))
+            with Chance() as mode:
+                self.trainer(package_of(module), [], log_every_n_steps=1).fit(module, load_as_they_are([batch]))
         except Exception:
             return layers
         return mode.rates
