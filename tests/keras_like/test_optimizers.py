@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import run_python
 
+from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD, step_size
 
 
@@ -101,6 +102,8 @@ def test_state_goes_on_to_the_same_bits_after_saving():
         (KerasSGD, {"momentum": 0.0}, {"momentum": 1.0}),
         (KerasRMSprop, {"rho": 0.0}, {"rho": -0.1}),
         (KerasRMSprop, {"eps": 1e-30}, {"eps": 0}),
+        (KerasAdagrad, {"initial_accumulator_value": 0.0}, {"initial_accumulator_value": -0.1}),
+        (KerasNadam, {"betas": (0.0, 0.9)}, {"betas": (1.0, 0.9)}),
     ],
 )
 def test_numbers_are_held_to_their_range(kind, allowed, refused):
@@ -140,6 +143,8 @@ KINDS = {
         torch.optim.SGD,
     ),
     "rmsprop": (lambda p: KerasRMSprop(p, momentum=0.5), "RMSprop", {"momentum": 0.5}, torch.optim.RMSprop),
+    "adagrad": (KerasAdagrad, "Adagrad", {}, torch.optim.Adagrad),
+    "nadam": (KerasNadam, "Nadam", {}, torch.optim.NAdam),
 }  # fmt: skip
 
 

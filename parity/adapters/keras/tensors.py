@@ -144,7 +144,7 @@ def trained_paths(table: Table) -> list[str]:
 
 
 # Names that Keras's optimizers have for their moments, by the names that both sides use.
-SLOTS = {"momentum": ("momentums", "_momentums"), "velocity": ("_velocities",)}
+SLOTS = {"momentum": ("momentums", "_momentums"), "velocity": ("_velocities",), "accumulator": ("_accumulators",)}
 
 
 def moment_variables(model, table: Table) -> dict[str, dict]:

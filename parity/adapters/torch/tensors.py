@@ -173,14 +173,18 @@ def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.T
 
 
 ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
+# the slots without which an optimizer of torch's cannot go on
+NEEDED = {
+    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"}
+}  # fmt: skip
 
 
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
     kinds = {cls.__name__ for cls in type(optimizer).__mro__}
     if "KerasOptimizer" in kinds:
-        return {**slots, **({"step": step} if "KerasAdam" in kinds else {})}
-    needed = {"momentum", "velocity"} if kinds & ADAMS else {"velocity"} if "RMSprop" in kinds else set()
+        return {**slots, **({"step": step} if kinds & {"KerasAdam", "KerasNadam"} else {})}
+    needed = next((names for kind, names in NEEDED.items() if kind in kinds), set())
     if missing := needed - slots.keys():
         raise UserError(
             f"Keras's optimizer keeps {', '.join(slots) or 'no moments'}; {type(optimizer).__name__} needs "
@@ -191,7 +195,11 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         state = {names[slot]: value for slot, value in slots.items()}
         if optimizer.defaults.get("amsgrad"):
             state["max_exp_avg_sq"] = state["exp_avg_sq"].clone()
+        if "NAdam" in kinds:
+            state["mu_product"] = product_of_momenta(optimizer.defaults, step)
         return {"step": torch.tensor(float(step)), **state}
+    if "Adagrad" in kinds:
+        return {"step": torch.tensor(float(step)), "sum": slots["accumulator"]}
     if "SGD" in kinds:  # v = -lr b
         return {"momentum_buffer": slots["momentum"] / -learning_rate} if "momentum" in slots else {}
     if "RMSprop" in kinds:
@@ -201,8 +209,15 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {}
     raise UserError(
         f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-        "known are torch's SGD, Adam, AdamW, RMSprop and keras_like's, and classes made from them"
+        "known are torch's SGD, Adam, AdamW, NAdam, RAdam, RMSprop, Adagrad, keras_like's, and classes made from them"
     )
+
+
+def product_of_momenta(numbers: dict, step: int) -> torch.Tensor:
+    """Returns the product of the momenta of torch's NAdam in so many steps, as a tensor ()."""
+    t = torch.arange(1, step + 1, dtype=torch.float64)
+    # mu_t = beta_1 (1 - .96^(t momentum_decay) / 2)
+    return (numbers["betas"][0] * (1 - 0.5 * 0.96 ** (t * numbers["momentum_decay"]))).prod().float()
 
 
 def to_torch(array: np.ndarray, layout: Layout) -> torch.Tensor:

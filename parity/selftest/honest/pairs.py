@@ -29,6 +29,8 @@ OPTIMIZERS = (
     Optimizer("AdamW()", "weight_decay=0.004", "KerasAdam"),
     Optimizer("RMSprop()", "", "KerasRMSprop"),
     Optimizer("RMSprop(momentum=0.5)", "momentum=0.5", "KerasRMSprop"),
+    Optimizer("Adagrad(0.02)", "lr=0.02", "KerasAdagrad"),
+    Optimizer("Nadam()", "", "KerasNadam"),
 )
 
 
@@ -232,6 +234,7 @@ def lightning_module():
     import torch.nn.functional as F
     from torch import nn
 
+    from keras_like.adaptive import KerasAdagrad, KerasNadam
     from keras_like.initializers import initialize_
     from keras_like.normalization import KerasBatchNorm1d, KerasBatchNorm2d
     from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.tensors import Binding, to_numpy, to_torch, translate_moments
@@ -230,9 +231,16 @@ SLOTS = {"momentum": torch.full((2,), 0.5), "velocity": torch.full((2,), 0.25)}
          {"momentum_buffer": torch.full((2,), -5.0)}),
         (lambda p: torch.optim.SGD(p, 0.1), {}, {}),
         (torch.optim.RMSprop, {"velocity": SLOTS["velocity"]}, {"square_avg": SLOTS["velocity"], "step": 7.0}),
-        (torch.optim.Adagrad, {}, {}),
+        (torch.optim.Adagrad, {"accumulator": SLOTS["velocity"]}, {"sum": SLOTS["velocity"], "step": 7.0}),
+        (KerasAdagrad, {"accumulator": SLOTS["velocity"]}, {"accumulator": SLOTS["velocity"]}),
+        (KerasNadam, SLOTS, {**SLOTS, "step": 7}),
+        # .9^7 (1 - .96 / 2) (1 - .96^2 / 2) ... (1 - .96^7 / 2)
+        (lambda p: torch.optim.NAdam(p, momentum_decay=1), SLOTS,
+         {"exp_avg": SLOTS["momentum"], "exp_avg_sq": SLOTS["velocity"], "step": 7.0, "mu_product": 0.0096825}),
+        (torch.optim.Adadelta, {}, {}),
     ],
-    ids=["KerasAdam", "KerasSGD", "KerasRMSprop", "Adam", "SGD with momentum", "SGD", "RMSprop", "no moments"],
+    ids=["KerasAdam", "KerasSGD", "KerasRMSprop", "Adam", "SGD with momentum", "SGD", "RMSprop", "Adagrad",
+         "KerasAdagrad", "KerasNadam", "NAdam", "no moments"],
 )  # fmt: skip
 def test_keras_moments_become_each_optimizers_own_state(make, slots, state):
     translated = translate_moments(make([nn.Parameter(torch.zeros(2))]), slots, 7, 0.1)
@@ -247,8 +255,8 @@ def test_amsgrad_has_its_largest_moment():
 
 
 def test_an_optimizer_with_a_state_that_is_unknown_is_refused():
-    optimizer = torch.optim.Adagrad([nn.Parameter(torch.zeros(2))])
-    with pytest.raises(UserError, match="Keras's moments cannot be put into Adagrad"):
+    optimizer = torch.optim.Adadelta([nn.Parameter(torch.zeros(2))])
+    with pytest.raises(UserError, match="Keras's moments cannot be put into Adadelta"):
         translate_moments(optimizer, SLOTS, 7, 0.1)
 
 
