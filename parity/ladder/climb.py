@@ -100,7 +100,15 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Setti
         except Exception as error:  # a record can be wrong in any way; it must end in a report all the same
             detail = f"the records cannot be compared ({type(error).__name__}: {error})"
             checks.append(Check("comparison", rung.name, "error", None, None, detail))
+    checks = [with_quirks(check, context) for check in checks]
     return checks or [Check("comparison", first, "error", None, None, "nothing was compared")]
+
+
+def with_quirks(check: Check, context: Context) -> Check:
+    """Returns a failed check with the quirks of the reference's backend that may have failed it; any other as it is."""
+    found = [quirk.id for quirk in context.facts.quirks if check.status == "fail" and check.rung in quirk.rungs]
+    said = f"; mind a quirk of Keras on {context.facts.backend}: experiment/{', '.join(found)}"
+    return replace(check, detail=check.detail + said) if found else check
 
 
 def are_mixed(reference: Side, candidate: Side) -> bool:

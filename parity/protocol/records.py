@@ -67,6 +67,15 @@ class RandomLayer:
         return f"masks-{number}.npy"
 
 
+@dataclass(frozen=True)
+class Quirk:
+    """Where the reference's backend trains unlike Keras's others."""
+
+    id: str
+    rungs: tuple[str, ...]  # that it can fail
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts(Record):
     """What is trained, on what, with what, from which start."""
@@ -93,6 +102,7 @@ class Facts(Record):
     random_layers: list[RandomLayer] = field(default_factory=list)  # of the reference, whose masks are handed over
     silent: str = ""  # why they are not
     clips: bool = False  # whether the loss of a pair file's reference clips probabilities, see the rung loss
+    quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)

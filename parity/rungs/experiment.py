@@ -10,7 +10,8 @@ def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
     """Checks that both ran the same experiment, and Lightning the one that was asked for."""
     ours, theirs = (experiment_from(facts.experiment) for facts in (reference, candidate))
     if isinstance(ours, Settings):
-        return [*compare_batches(reference, candidate), compare_rates(reference, candidate)]
+        quirks = [Check(quirk.id, "experiment", "info", None, None, quirk.text) for quirk in reference.quirks]
+        return [*compare_batches(reference, candidate), compare_rates(reference, candidate), *quirks]
     different = [f"Keras has {text}" for text in differences(ours, theirs)]
     different += [f"asked for {text} in Lightning" for text in differences(context.asked, theirs)]
     same = not different and {reference.experiment_hash, candidate.experiment_hash} == {ours.hash}

@@ -12,7 +12,7 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import chance, rows, tensors
+from parity.adapters.keras import chance, quirks, rows, tensors
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
@@ -66,9 +66,6 @@ class UserReference(Reference):
         for name in (name for names in SPLITS.values() for name in names):
             np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
-        if task.backend == "jax" and self.experiment.training.precision == "float64":
-            what = "Keras on JAX computes some functions of float64 in float32 (tanh, variances)"
-            send("note", text=f"{what}: a port may depart from it by 1e-8, and not from TensorFlow")
 
     def settings(self):
         """Returns how much is trained: by the flags, else as the file says, else as Keras does."""
@@ -176,6 +173,7 @@ class UserReference(Reference):
             "random_layers": self.random_layers,
             "silent": self.silent,
             "clips": self.clips(),
+            "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
         }
 
     def clips(self) -> bool:

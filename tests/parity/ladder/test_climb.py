@@ -12,7 +12,7 @@ from mlp_spec.experiment import Experiment
 from parity.ladder import climb
 from parity.ladder.climb import Climb, Side
 from parity.protocol.recording import BadRecordingError, Recording
-from parity.protocol.records import Record
+from parity.protocol.records import Quirk, Record
 from parity.protocol.task import KERAS, LIGHTNING, read_record
 from parity.rungs.lockstep import FEWEST_STEPS
 
@@ -212,6 +212,19 @@ def test_a_side_without_an_answer_is_an_error_of_its_rung(sides):
         checks = climb.judge(part, sides[0], Side(errors={part: "the oven is cold"}), None)
         assert [(check.status, check.detail) for check in checks] == [("error", "the oven is cold")]
         assert checks[0].id.endswith("/lightning-could-not-answer")
+
+
+def test_a_failure_names_the_quirk_of_the_backend_that_may_have_made_it(sides):
+    ours, theirs = sides
+    quirk = Quirk("sparse-gradients-of-embedding", ("lockstep",), "squares each occurrence")
+    ours = Side({**ours.parts, "facts": replace(ours.parts["facts"], quirks=[quirk])})
+    losses = theirs.parts["lockstep"].losses
+    steps = replace(theirs.parts["lockstep"], losses=losses + 0.01)
+    for parts, mind in ({"lockstep": steps}, True), ({}, False):
+        checks = climb.judge("lockstep", ours, Side({**theirs.parts, **parts}), None)
+        minded = [check.id for check in checks if "experiment/sparse-gradients-of-embedding" in check.detail]
+        assert minded == ([check.id for check in bad(checks)] if mind else [])
+    assert minded == [] and bad(checks) == []
 
 
 # ---- ids

@@ -1,0 +1,48 @@
+"""Quirks of Keras's backends: where Keras on one of them trains unlike Keras on the others, and so unlike any port."""
+
+import keras
+
+from parity.protocol.records import Quirk
+
+TRAINING, OUTPUTS = ("lockstep", "metrics", "interchange"), ("forward", "loss", "gradients")
+# Read in keras/src/backend/tensorflow/sparse.py and optimizers/*.py of Keras 3.15: gradients of an embedding are
+# IndexedSlices, whose values are squared, or clipped, before those of one word are summed.
+SPARSE = (
+    "Keras on TensorFlow {what} of each occurrence of a word in a batch, and sums then; on JAX and torch, and in "
+    "PyTorch, occurrences are summed first. --keras-backend jax compares with that; no usual port trains like this one"
+)
+POOLING = (
+    "Keras on torch pads average pooling with 'same' by the border's values; on TensorFlow and JAX padding is not "
+    "counted. --keras-backend tensorflow compares with that"
+)
+FLOAT64 = (
+    "Keras on JAX computes some functions of float64 in float32 (tanh, variances): a port may depart from it by 1e-8, "
+    "and not from TensorFlow"
+)
+
+
+def find(model: keras.Model, backend: str, precision: str) -> list[Quirk]:
+    """Finds the quirks that touch a compiled model.
+
+    Args:
+        model: the reference.
+        backend: what Keras runs on.
+        precision: `float32` or `float64`.
+    """
+    layers, quirks = list(model._flatten_layers()), []
+    is_sparse = backend == "tensorflow" and any(isinstance(layer, keras.layers.Embedding) for layer in layers)
+    if is_sparse and (what := sparse_steps(model.optimizer)):
+        quirks.append(Quirk("sparse-gradients-of-embedding", TRAINING, SPARSE.format(what=what)))
+    pools = (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
+    if backend == "torch" and any(isinstance(layer, pools) and layer.padding == "same" for layer in layers):
+        quirks.append(Quirk("average-pooling-on-torch", (*OUTPUTS, *TRAINING), POOLING))
+    if backend == "jax" and precision == "float64":
+        quirks.append(Quirk("float64-on-jax", (*OUTPUTS, "optimizer", *TRAINING), FLOAT64))
+    return quirks
+
+
+def sparse_steps(optimizer) -> str:
+    """Says what an optimizer does to the gradient of each occurrence by itself; nothing where a sum is the same."""
+    clips = any(getattr(optimizer, name, None) for name in ("clipvalue", "clipnorm", "global_clipnorm"))
+    squares = type(optimizer) not in (keras.optimizers.SGD, keras.optimizers.Lion)
+    return " and ".join(["clips the gradient"] * clips + ["squares the gradient"] * squares)

@@ -1,0 +1,59 @@
+"""Quirks of Keras's backends: each is seen on the backend that has it, and on no other, and is found there."""
+
+import json
+
+import pytest
+from conftest import run_python
+
+SCRIPT = """
+import json, sys
+from keras_reference import backend
+backend.start("cpu", "float32", sys.argv[1])
+import keras, numpy as np
+from keras import layers
+from parity.adapters.keras import quirks
+
+
+def first_step(optimizer):
+    model = keras.Sequential([
+        keras.Input((4,), dtype="int32"), layers.Embedding(5, 1), layers.Flatten(),
+        layers.Dense(1, kernel_initializer="ones", trainable=False)])
+    model.compile(optimizer, "mse")
+    before = model.layers[0].get_weights()[0]
+    model.fit(np.full((1, 4), 3), np.full((1, 1), 9.0), verbose=0)  # one word, four times, with equal gradients
+    found = [quirk.id for quirk in quirks.find(model, sys.argv[1], "float32")]
+    return [float((model.layers[0].get_weights()[0] - before)[3, 0]), found]
+
+
+pools = keras.Sequential([keras.Input((4, 4, 1)), layers.AveragePooling2D(3, 2, "same")])
+pools.compile("sgd", "mse")
+corner = float(pools(np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1))[0, 1, 1, 0])
+print(json.dumps({
+    "adam": first_step(keras.optimizers.Adam(0.001)), "sgd": first_step(keras.optimizers.SGD(0.001)),
+    "clip": first_step(keras.optimizers.SGD(0.001, clipvalue=0.1)),
+    "pool": [corner, [quirk.id for quirk in quirks.find(pools, sys.argv[1], "float32")]],
+    "float64": [quirk.id for quirk in quirks.find(pools, sys.argv[1], "float64")],
+}))
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_quirk_is_seen_and_found_on_its_backend_alone(backend):
+    ended = run_python("-c", SCRIPT, backend)
+    assert ended.status == 0, ended.err
+    answers = json.loads(ended.out.strip().splitlines()[-1])
+    sparse = ["sparse-gradients-of-embedding"] if backend == "tensorflow" else []
+    # Adam's first step is lr m / sqrt(v): sqrt(4) times as long where four occurrences are squared one by one
+    step, found = answers["adam"]
+    assert step == pytest.approx(0.002 if sparse else 0.001, rel=1e-3) and found == sparse
+    assert answers["sgd"][1] == []
+    # clipped to .1 each and then summed, or summed and then clipped
+    step, found = answers["clip"]
+    assert step == pytest.approx(0.0004 if sparse else 0.0001, rel=1e-3) and found == sparse
+    # the last corner's window holds 10, 11, 14 and 15, and five places of padding
+    corner, found = answers["pool"]
+    assert found == (["average-pooling-on-torch"] if backend == "torch" else [])
+    assert (corner == pytest.approx(12.5)) == (backend != "torch")
+    assert [quirk for quirk in answers["float64"] if quirk != "average-pooling-on-torch"] == (
+        ["float64-on-jax"] if backend == "jax" else []
+    )
