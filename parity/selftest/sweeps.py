@@ -70,7 +70,7 @@ def record(experiment: Experiment, data_folder: str | None, options: SweepFlags,
 
 
 def record_pair(pair: Pair, options: JobFlags, folder: Path, **of_task) -> tuple[Side, Task]:
-    """Records a pair's reference at the quick level; returns it with the candidates' task.
+    """Records a pair's reference, at the quick level unless told; returns it with the candidates' task.
 
     Args:
         pair: what is compared.
@@ -82,7 +82,7 @@ def record_pair(pair: Pair, options: JobFlags, folder: Path, **of_task) -> tuple
     from parity.protocol.task import KERAS, Task
 
     folder.mkdir(exist_ok=True)
-    task = Task((), str(folder / KERAS), pair, level="quick", **of_task)
+    task = Task((), str(folder / KERAS), pair, **{"level": "quick", **of_task})
     return record_reference(task, folder, options.stall_timeout)
 
 

@@ -22,7 +22,8 @@ from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, describe_arrays
 
-MORE_RUNS = 3  # times as many runs for the floor, where they are short
+# Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
+MORE_RUNS, SHORT_STEPS = 3, 2_000
 KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
 FIT = (
@@ -125,7 +126,8 @@ class UserReference(Reference):
 
     def variants(self) -> list[inputs.Variant]:
         """Returns the runs that measure a training's noise floor; rows that change places would get others' masks."""
-        kinds = inputs.VARIANTS * (MORE_RUNS if self.task.level == "quick" else 1)
+        is_short = self.plan.epochs * self.plan.steps(self.batch_size) <= SHORT_STEPS
+        kinds = inputs.VARIANTS * (MORE_RUNS if is_short else 1)
         return [inputs.Variant("nudged" if self.random_layers else kind, number) for number, kind in enumerate(kinds)]
 
     def after_training(self) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from mlp_spec import flags
 from mlp_spec.support import command
@@ -19,9 +20,11 @@ class HonestFlags(JobFlags):
     """How many pairs to draw."""
 
     runs: int = 60
-    """Quick runs, each of a pair that is drawn from a seed of its own."""
+    """Runs, each of a pair that is drawn from a seed of its own."""
     first_seed: int = 0
     """The runs take this seed and the following ones."""
+    level: Literal["quick", "full"] = "quick"
+    """Of the ladder."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def sweep(options: HonestFlags) -> int:
-    """Puts every pair through the quick ladder; writes the results as they come."""
+    """Puts every pair through the ladder; writes the results as they come."""
     from mlp_spec.runs.folder import RunFolder
     from mlp_spec.support.values import whole_number
 
@@ -65,7 +68,7 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
     file.write_text(write(honest), encoding="utf-8")
     pair = CheckFlags(str(file), seed=seed, precision=honest.setting.precision).pair()
     started = time.monotonic()
-    reference, task = sweeps.record_pair(pair, options, own, backend=honest.setting.backend)
+    reference, task = sweeps.record_pair(pair, options, own, backend=honest.setting.backend, level=options.level)
     if "facts" in reference.parts:
         task = replace(task, output_dir=str(own / "lightning"))
         checks = climb_with(reference, task, own, options.stall_timeout).checks

@@ -43,11 +43,15 @@ def test_what_could_not_be_decided_is_kept(tmp_path, monkeypatch):
     asked = []
     side = Side(errors={"facts": "no such layer"})
     monkeypatch.setattr(sweeps, "record_pair", lambda *given, **more: asked.append((given, more)) or (side, None))
-    row = command.attempt(0, HonestFlags(), tmp_path)
+    row = command.attempt(0, HonestFlags(level="full"), tmp_path)
     assert row["failed"] == [] and "no such layer" in row["errors"][0] and row[command.RATIO] is None
     assert "undecided" in command.line(row)
     ((pair, _, folder), more) = asked[0]
-    assert pair.experiment.training.seed == 0 and folder == tmp_path / "seed-0" and more == {"backend": "jax"}
+    assert (
+        pair.experiment.training.seed == 0
+        and folder == tmp_path / "seed-0"
+        and more == {"backend": "jax", "level": "full"}
+    )
     assert Path(pair.file).read_text().startswith('"""digits: Conv2D')
 
 
