@@ -224,6 +224,7 @@ class Steps(Record):
     batches: list[Batches] = field(default_factory=list)
     startup_seconds: float = 0.0
     path: dict = field(default_factory=dict)  # how the candidate ran its steps
+    counted: Curves = field(default_factory=dict)  # accuracies of the candidate's outputs, whatever it logs
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def judge_logged(reference: Steps, candidate: Steps, context: Context) -> list[C
     horizon = horizon_of(floor, reference.losses)
     epochs = min(context.facts.plan.epochs, horizon // max(1, len(reference.losses) // context.facts.plan.epochs))
     checks = [judge_curve(name, reference, candidate, context, epochs) for name in reference.curves]
+    checks += judge_own_means(reference, candidate, context, epochs)
     said = [name for name in context.facts.metrics if name not in reference.curves]
     if said:
         detail = f"METRICS names {', '.join(said)}; Keras shows {', '.join(reference.curves)}"
@@ -59,10 +60,32 @@ def judge_logged(reference: Steps, candidate: Steps, context: Context) -> list[C
     return checks
 
 
+def judge_own_means(reference: Steps, candidate: Steps, context: Context, epochs: int) -> list[Check]:
+    """Checks the means that are computed here, whatever the module logs: of its steps' losses and of its outputs."""
+    training, checks = context.facts.experiment["training"], []
+    if candidate.losses.shape != reference.losses.shape:  # the rung lockstep fails
+        return []
+    losses = candidate.losses.reshape(context.facts.plan.epochs, -1)
+    rows = np.full(losses.shape[1], training["batch_size"])
+    rows[-1] = context.facts.plan.samples - rows[:-1].sum()
+    # sum of n_b l_b / sum of n_b, over an epoch's batches
+    means = {"loss": losses @ rows / rows.sum()}
+    for name in reference.curves:
+        theirs = means.get(name)
+        if theirs is None and is_accuracy(name):
+            theirs = candidate.counted.get("val_accuracy" if name.startswith("val_") else "accuracy")
+        if theirs is not None and epochs:
+            of = "losses" if name == "loss" else "outputs"
+            check = compare_curve(name, reference, theirs, context, epochs)
+            detail = f"computed from the {of} of its steps, whatever it logs; {check.detail}"
+            checks.append(replace(check, subject=f"mean-{name}", detail=detail, title=f"{name}, computed"))
+    return checks
+
+
 def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context, epochs: int) -> Check:
     """Checks one of Keras's curves; one that is not logged is not compared, and no failure."""
     logged, at_steps = list(candidate.curves), candidate.path.get("logged_at_steps", [])
-    found, samples = find_logged(name, [*logged, *at_steps], context.facts.metrics), context.facts.plan.samples
+    found = find_logged(name, [*logged, *at_steps], context.facts.metrics)
     if len(found) != 1 or found[0] in at_steps or not epochs:
         why = "no epoch ends before the chaos horizon"
         if not found:
@@ -74,14 +97,20 @@ def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context,
         elif found[0] in at_steps:
             why = f"{found[0]} is logged for single steps (on_epoch=False), the last one's value is no mean"
         return Check(name, RUNG, "info", None, None, f"not compared: {why}", title=name)
-    ours, theirs = reference.curves[name], candidate.curves[found[0]]
+    check = compare_curve(name, reference, candidate.curves[found[0]], context, epochs)
+    return replace(check, detail=f"logged as {found[0]}; {check.detail}", title=name)
+
+
+def compare_curve(name: str, reference: Steps, theirs: np.ndarray, context: Context, epochs: int) -> Check:
+    """Checks a curve of the candidate's, (epochs,), against one of Keras's, in the epochs before the horizon."""
+    ours = reference.curves[name]
     if len(ours) != len(theirs) or not np.isfinite(theirs).all():
         what = "not a number" if len(ours) == len(theirs) else f"{len(theirs)} epochs"
-        detail = f"{found[0]} must have a number in each of {len(ours)} epochs"
-        return Check(name, RUNG, "fail", what, None, detail, title=name)
+        return Check(name, RUNG, "fail", what, None, f"there must be a number in each of {len(ours)} epochs")
     variants = [run.curves[name][:epochs] for run in context.floor.variants]
     if is_accuracy(name):
-        count = context.facts.data["test"]["samples"] if name.startswith("val_") else samples
+        plan, test = context.facts.plan, context.facts.data["test"]
+        count = test["samples"] if name.startswith("val_") else plan.samples
         check = check_images(name, RUNG, ours[:epochs], theirs[:epochs], variants, np.full(epochs, count))
     else:
         precision = context.facts.experiment["training"]["precision"]
@@ -89,8 +118,7 @@ def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context,
         check = of_steps(name, RUNG, distance(ours[:epochs], theirs[:epochs]), floor, epochs, "")
         more = {name: check.more[name] for name in ("largest", "largest_ratio_to_floor")}
         check = replace(check, detail=check.detail.removeprefix("; ").replace("step", "epoch"), more=more)
-    detail = f"logged as {found[0]}; {epochs} of {len(ours)} epochs judged; {check.detail}"
-    return replace(check, detail=detail, title=name)
+    return replace(check, detail=f"{epochs} of {len(ours)} epochs judged; {check.detail}")
 
 
 def check_images(

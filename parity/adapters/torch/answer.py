@@ -114,6 +114,7 @@ def answer_lockstep(candidate: Candidate) -> Steps:
         curves=curves(history),
         final=binding.weights(),
         epoch_seconds=history.epoch_seconds,
+        counted={name: np.array(curve) for name, curve in getattr(history, "counted", {}).items() if curve},
         path={
             "steps_per_execution": candidate.pair.steps_per_execution,
             "compiled": candidate.pair.compiled,

@@ -12,12 +12,16 @@ class LoggedMetrics(lightning.Callback):
 
     A number that every last step of an epoch leaves, and that nothing changes afterwards, is logged for single steps.
 
+    Args:
+        counted: accuracies that are counted beside it, by name.
+
     Attributes:
         epoch_seconds: wall seconds.
         at_steps: the names of what is logged for single steps.
     """
 
-    def __init__(self):
+    def __init__(self, counted: dict[str, list[float]] | None = None):
+        self.counted = counted or {}
         self.kept: dict[str, list[float]] = {}
         self.epoch_seconds: list[float] = []
         self.at_steps: list[str] = []

@@ -14,6 +14,7 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay
 from parity.adapters.torch.logged import LoggedMetrics
+from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
@@ -158,7 +159,11 @@ class UserCandidate(Candidate):
             advice = "lightning_output(module, batch) in the pair file must return one tensor, Keras's output"
             raise UserError(f"{self.pair.file}: {returned} returned a {type(outputs[0]).__name__}; {advice}")
         output = torch.cat([output.detach().cpu() for output in outputs])
-        return OUTPUTS[self.output](output).numpy() if self.output else output.numpy()
+        return self.turn(output).numpy()
+
+    def turn(self, output: torch.Tensor) -> torch.Tensor:
+        """Turns the module's output into what Keras predicts, once it is known what it is."""
+        return OUTPUTS[self.output](output) if self.output else output
 
     def called(self, module: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
         """Calls the module with inputs: by `lightning_output()`, else in the first way that its `forward` takes.
@@ -254,11 +259,13 @@ class UserCandidate(Candidate):
 
     def reporters(self) -> tuple:
         """Returns what keeps the curves and seconds of every epoch, as the callback that does it."""
-        logged, facts = LoggedMetrics(), self.facts
+        facts, labels = self.facts, tuple(self.arrays[y] for _, y in SPLITS.values())
+        right = RightAnswers(labels, lambda epoch: facts.plan.order(self.seed, epoch, self.samples), self.turn)
+        logged = LoggedMetrics(right.curves)
         if not facts.random_layers or len(self.rates) != len(facts.random_layers):
-            return logged, [logged]
+            return logged, [logged, right]
         turned = self.flattening == "(C, H, W)"
-        return logged, [logged, Replay(facts.random_layers, self.task.reference_dir, turned)]
+        return logged, [logged, right, Replay(facts.random_layers, self.task.reference_dir, turned)]
 
     def describe_layers(self, model) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""
