@@ -26,6 +26,7 @@ def check(path: str) -> str:
     """
     if not path.endswith(".py") or not Path(path).is_file():
         raise UserError(f"there is no pair file {path}; give the path of a Python file")
+    targets.check_name(path)
     source = Path(path).read_bytes()
     try:
         tree = ast.parse(source)

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import time
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from mlp_spec.support.errors import UserError
@@ -23,8 +24,24 @@ def check(flag: str, target: str | None) -> None:
     source, separator, name = target.rpartition(":")
     if not separator or not source or not name.isidentifier():
         raise UserError(f"{flag} {target!r} is no target; write package.module:Name or path/to/file.py:Name")
-    if source.endswith(".py") and not Path(source).is_file():
-        raise UserError(f"{flag} {target}: there is no file {source}")
+    if source.endswith(".py"):
+        if not Path(source).is_file():
+            raise UserError(f"{flag} {target}: there is no file {source}")
+        check_name(source)
+
+
+def check_name(path: str) -> None:
+    """Checks that a file's name hides no package: what imports that would get the file.
+
+    Raises:
+        UserError: it does.
+    """
+    stem = Path(path).stem
+    installed = [folder for folder in sys.path if "site-packages" in folder or "dist-packages" in folder]
+    if stem in sys.stdlib_module_names or PathFinder.find_spec(stem, installed):
+        raise UserError(
+            f"{path} has the name of the package {stem}, and would be imported in its place; rename the file"
+        )
 
 
 def load(target: str):

@@ -21,7 +21,7 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     failed = [check for check in report["checks"] if check["status"] == "fail"]
     undecided = [check for check in report["checks"] if check["status"] == "error"]
     for detail in dict.fromkeys(check["detail"] for check in undecided):  # one error, once
-        names = ", ".join(full_name(check) for check in undecided if check["detail"] == detail)
+        names = ", ".join(dict.fromkeys(full_name(check) for check in undecided if check["detail"] == detail))
         console.print(Text(f"\n{names}: {detail}", style=COLOURS["error"] if failed else ""))
     # the first failure, and (where experiments differ, the next) one whose cause was searched for
     explained = failed[:1] + [check for check in failed[1:] if check["cause"]]

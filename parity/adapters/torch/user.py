@@ -86,6 +86,9 @@ class UserCandidate(Candidate):
         elif not self.built:
             self.pristine = copied(module)
         self.built.add(module)
+        if not list(module.parameters()):  # its layers are made when the Trainer begins
+            module.configure_model()
+            module.configure_model = lambda: None  # once: the weights that were put in place stay
         if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
                 self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))

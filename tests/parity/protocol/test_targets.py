@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from mlp_spec.support.errors import UserError
-from parity.protocol import targets
+from parity.protocol import pair_file, targets
 from parity.protocol.task import received
 
 
@@ -54,7 +54,10 @@ def test_a_module_is_loaded_by_its_name():
     [
         ("no.such.module:Mine", "there is no module no"),
         ("parity.no_such:Mine", "there is no module parity.no_such"),
-        ("parity.protocol.targets:Mine", "parity.protocol.targets has no Mine; it has: LONG_IMPORT, Path, UserError"),
+        (
+            "parity.protocol.targets:Mine",
+            "parity.protocol.targets has no Mine; it has: LONG_IMPORT, Path, PathFinder, UserError",
+        ),
         ("nonsense", "is no target; write package.module:Name or path/to/file.py:Name"),
     ],
 )
@@ -84,6 +87,16 @@ def test_a_target_is_checked_by_its_form_alone(target):
 def test_another_form_is_refused_with_the_flag(target):
     with pytest.raises(UserError, match=f"--candidate '{target}' is no target"):
         targets.check("--candidate", target)
+
+
+@pytest.mark.parametrize("name", ["lightning", "keras", "random"])
+def test_a_file_that_hides_a_package_is_refused(name, tmp_path):
+    path = tmp_path / f"{name}.py"
+    path.touch()
+    with pytest.raises(UserError, match=rf"{name}.py has the name of the package {name}, .*; rename the file"):
+        targets.check("--candidate", f"{path}:Mine")
+    with pytest.raises(UserError, match="rename the file"):
+        pair_file.check(str(path))
 
 
 def test_a_file_that_is_not_there_is_refused_before_anything_runs(tmp_path):

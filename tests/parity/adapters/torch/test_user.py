@@ -220,3 +220,11 @@ def test_a_replayed_batch_can_be_normalised(candidate):
     batches = list(candidate(MODULE + LOADERS).replayed(3)["loader"])
     assert len(batches) == 3
     assert nn.BatchNorm1d(32)(batches[0][0].flatten(1)).shape == (2, 32)  # of one row, torch has no variance
+
+
+def test_layers_that_are_made_when_the_trainer_begins_are_bound_once(candidate):
+    late = MODULE.replace("def __init__(self):\n            super().__init__()\n", "def configure_model(self):\n")
+    module = candidate(late + LOADERS).build()
+    weight = module.net[2].weight
+    module.configure_model()
+    assert module.net[2].weight is weight
