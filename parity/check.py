@@ -30,6 +30,8 @@ class CheckFlags:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     keras_backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
     """What Keras, the reference, runs on."""
+    compile: bool = False
+    """Compile the LightningModule's steps, by torch.compile as Lightning takes it."""
     accept: tuple[str, ...] = ()
     """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
     output_dir: str | None = None
@@ -50,7 +52,7 @@ class CheckFlags:
         training = TrainingSpec(seed=self.seed, precision=self.precision, **{"epochs": 1, **said})
         sha256 = pair_file.check(self.file)
         settings = Settings(Path(self.file).stem, sha256, training, said)
-        return Pair(settings, file=str(Path(self.file).resolve()))
+        return Pair(settings, compiled=self.compile, file=str(Path(self.file).resolve()))
 
 
 def main(argv: list[str] | None = None) -> int:

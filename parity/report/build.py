@@ -63,6 +63,7 @@ def describe_side(side: Side) -> dict | None:
         "layers": [vars(layer) for layer in facts.layers],
         "history": {name: trained.curves[name].tolist() for name in trained.curves},
         "epoch_seconds": trained.epoch_seconds,
+        **({"path": trained.path} if trained.path else {}),
     }
 
 

@@ -21,9 +21,8 @@ def judge(reference: Steps, candidate: Steps, context: Context) -> list[Check]:
 
 def describe_path(path: dict) -> str:
     """Says on which path the candidate trained, unless it is the default one."""
-    if not path.get("steps_per_execution"):
-        return ""
-    text = f"; Lightning with {path['steps_per_execution']} steps per execution"
-    if path.get("why_not"):
-        return f"{text}, not compiled ({path['why_not']})"
-    return text + (", compiled" if path.get("compiled") else "")
+    steps = path.get("steps_per_execution")
+    compiled = f"not compiled ({path['why_not']})" if path.get("why_not") else "compiled" * bool(path.get("compiled"))
+    words = [f"with {steps} steps per execution" if steps else "", compiled]
+    text = ", ".join(filter(None, words))
+    return f"; Lightning {text}" if text else ""

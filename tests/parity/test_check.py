@@ -45,6 +45,16 @@ def test_an_honest_port_has_parity(name, flags, tmp_path):
     assert (tmp_path / "run" / "report.md").exists() and not list(tmp_path.rglob("*.npy"))  # no copy of the rows stays
 
 
+def test_compiled_steps_are_climbed_with(tmp_path):
+    ended, report = check(tmp_path, "honest", "--compile")  # it drops, too: compiled code is handed Keras's masks
+    assert ended.status == 0, ended.out
+    assert "Lightning: steps are compiled\n" in ended.out
+    path = report["sides"]["lightning"]["path"]
+    assert (path["compiled"], path["why_not"]) == (True, None)
+    (speed,) = (one for one in report["checks"] if one["rung"] == "speed")
+    assert speed["detail"].endswith("; Lightning compiled")
+
+
 def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):
     ended, report = check(tmp_path, "naive")
     assert ended.status == 1, ended.out
@@ -91,6 +101,19 @@ def test_a_side_that_fails_is_told_once(tmp_path):
     assert ended.status == 2 and ended.out.count("no attribute 'no_such' (late.py, line") == 1, ended.out
 
 
+def test_without_a_compiler_it_says_so_and_goes_on(tmp_path):
+    path = tmp_path / "words.py"
+    path.write_text(sample_pairs.WORDS)
+    surroundings = {"CXX": "/nowhere/g++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    flags = ("--level", "quick", "--compile", "--output-dir", tmp_path / "run")
+    ended = run_python("-m", "parity", "check", path, *flags, env=surroundings)
+    why_not = "no C++ compiler was found (g++ or clang++)"
+    assert ended.status == 0 and f"Lightning: steps are not compiled, but run as they are: {why_not}\n" in ended.out
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    path = report["sides"]["lightning"]["path"]
+    assert (path["compiled"], path["why_not"]) == (False, why_not)
+
+
 @pytest.mark.parametrize(
     ("text", "flags", "words"),
     [
@@ -113,8 +136,13 @@ def test_bad_input_is_refused_before_anything_starts(text, flags, words, tmp_pat
 def test_a_pair_is_the_file_and_what_flags_said(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(sample_pairs.WORDS)
-    pair = CheckFlags(str(path), epochs=7, precision="float64").pair()
-    assert pair.file == str(path) and pair.experiment.name == "mine" and pair.experiment.said == {"epochs": 7}
+    pair = CheckFlags(str(path), epochs=7, precision="float64", compile=True).pair()
+    assert (
+        pair.compiled
+        and pair.file == str(path)
+        and pair.experiment.name == "mine"
+        and pair.experiment.said == {"epochs": 7}
+    )
     assert (pair.experiment.training.epochs, pair.experiment.training.precision) == (7, "float64")
     path.write_text(sample_pairs.WORDS + "\n")
     assert CheckFlags(str(path), epochs=7, precision="float64").pair().experiment.hash != pair.experiment.hash

@@ -11,6 +11,9 @@ def open_session(task: Task) -> Candidate:
     """Returns the side of the lab's pair, or of a pair file."""
     if not task.pair.file:
         return Candidate(task)
+    from lightning_mlp import train
+
+    train.keep_compiled_code()  # before torch is imported, which asks for the folder then
     from parity.adapters.torch.user import UserCandidate
 
     return UserCandidate(task)

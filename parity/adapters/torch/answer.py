@@ -115,12 +115,7 @@ def answer_lockstep(candidate: Candidate) -> Steps:
         final=binding.weights(),
         epoch_seconds=history.epoch_seconds,
         counted={name: np.array(curve) for name, curve in getattr(history, "counted", {}).items() if curve},
-        path={
-            "steps_per_execution": candidate.pair.steps_per_execution,
-            "compiled": candidate.pair.compiled,
-            "why_not": getattr(binding.module, "why_not", None),
-            "logged_at_steps": getattr(history, "at_steps", []),
-        },
+        path={**candidate.path(binding.module), "logged_at_steps": getattr(history, "at_steps", [])},
     )
 
 

@@ -158,6 +158,14 @@ class Candidate(Session):
         reporter = EpochReporter(history, lambda curves, seconds: report_epoch(Results(curves, seconds)))
         return history, [history, reporter]
 
+    def path(self, module) -> dict:
+        """Returns on which path a trained module was trained."""
+        return {
+            "steps_per_execution": self.pair.steps_per_execution,
+            "compiled": self.pair.compiled,
+            "why_not": getattr(module, "why_not", None),
+        }
+
     def validation_inputs(self) -> list:
         """Returns the test images in batches."""
         return [batch[0] for batch in self.prepared_datamodule().val_dataloader()]

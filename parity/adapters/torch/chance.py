@@ -3,6 +3,8 @@
 Layers and functional calls end in the same functions of `torch.nn.functional`; these are caught (`TorchFunctionMode`).
 """
 
+import itertools
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +45,8 @@ class Chance(TorchFunctionMode):
         rate, training = values.get("p", 0.5), values.get("training", not is_alpha)
         if not training or rate == 0:
             return values["input"]
-        self.rates.append(float(rate))
+        if self.drop or not torch.compiler.is_compiling():  # a list that grows is compiled anew for every length
+            self.rates.append(float(rate))
         return self.drop(len(self.rates) - 1, values["input"]) if self.drop else values["input"]
 
 
@@ -63,7 +66,8 @@ class Replay(lightning.Callback):
         self.layers, self.turned = layers, turned
         files = [Path(folder) / layer.file(number) for number, layer in enumerate(layers)]
         self.masks = [np.load(file, mmap_mode="r") for file in files]
-        self.mode, self.step = Chance(self.drop), 0
+        self.mode, self.step, self.key = Chance(self.drop), 0, next(numbers)
+        replays[self.key] = self
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         """Begins a step."""
@@ -74,7 +78,12 @@ class Replay(lightning.Callback):
         self.step += 1
 
     def drop(self, number: int, values: torch.Tensor) -> torch.Tensor:
-        """Drops what the reference's layer of this number dropped in this step.
+        """Drops what the reference's layer of this number dropped in this step."""
+        rate = self.layers[number].rate if number < len(self.layers) else 0.0
+        return values * mask_of(values.detach(), number, self.key) / (1 - rate)
+
+    def mask(self, number: int, values: torch.Tensor) -> torch.Tensor:
+        """Returns what the reference's layer of this number kept in this step: ones and zeros.
 
         Raises:
             UserError: it has no such layer, or one of another shape.
@@ -87,8 +96,24 @@ class Replay(lightning.Callback):
         fitting = [form for form in forms_of(mask, layer, self.turned) if form.shape == shape]
         if not fitting:
             raise UserError(f"the module drops in {shape[1:]}, where the reference's {layer.name} has {layer.shape}")
-        kept = torch.from_numpy(np.ascontiguousarray(fitting[0])).to(values.device)
-        return values * kept.to(values.dtype) / (1 - layer.rate)
+        return torch.from_numpy(np.ascontiguousarray(fitting[0])).to(values.device).to(values.dtype)
+
+
+# By numbers that are the same in every process: they stand in compiled code, which is kept for the next one.
+replays: weakref.WeakValueDictionary[int, Replay] = weakref.WeakValueDictionary()
+numbers = itertools.count()
+
+
+@torch.library.custom_op("parity::mask_of", mutates_args=())
+def mask_of(values: torch.Tensor, number: int, key: int) -> torch.Tensor:
+    """Returns the mask of a replay's step, which compiled code cannot see into: it asks for it at every step."""
+    return replays[key].mask(number, values)
+
+
+@mask_of.register_fake
+def describe_mask(values: torch.Tensor, number: int, key: int) -> torch.Tensor:
+    """Describes a mask to the compiler."""
+    return torch.empty(values.shape, dtype=values.dtype, device=values.device)
 
 
 def forms_of(mask: np.ndarray, layer: RandomLayer, turned: bool) -> list[np.ndarray]:

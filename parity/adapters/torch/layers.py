@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from parity.adapters.torch.chance import Chance
+from parity.adapters.torch.compiled import uncompile
 from parity.adapters.torch.tensors import Binding
-from parity.adapters.torch.user import OUTPUTS, UserCandidate
+from parity.adapters.torch.user import OUTPUTS, UserCandidate, package_of
 from parity.protocol import inputs
 from parity.protocol.inputs import Case
 from parity.protocol.layer_forms import OUTPUT, forms_in_keras, forms_in_torch, nearest
@@ -34,6 +35,7 @@ def answer_layers(candidate: UserCandidate) -> LayerOutputs:
     case = cases.cases[inputs.LAYERS_CASE]
     binding = candidate.bind(case.weights)
     candidate.find_output(binding, cases)
+    uncompile(binding.module, package_of(binding.module))
     tracked = inputs.tracked_batches(len(case.images), reference.tracked_rows)
     in_place, alone = {}, {}
     everything = np.arange(len(case.images))

@@ -13,6 +13,7 @@ from torch import nn
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay
+from parity.adapters.torch.compiled import CompiledSteps, Compiler
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
@@ -55,11 +56,13 @@ class UserCandidate(Candidate):
         self.options = {name: options[name] for name in CLIPPING if name in options}
         self.built: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.rates: list[float] = []
+        self.compiler, self.compiled_steps = Compiler(False), None
         self.arrays = {name: self.read(name) for names in SPLITS.values() for name in names}
         what = f"{self.pair.file}: lightning_data()"
         self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
         self.output, self.flattening, self.way = "", "", None
         self.rates = self.find_rates()
+        self.try_to_compile()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
     def read(self, name: str) -> np.ndarray:
@@ -93,7 +96,28 @@ class UserCandidate(Candidate):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
                 self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
             module.train()
-        return module.double() if self.experiment.training.precision == "float64" else module
+        module = module.double() if self.experiment.training.precision == "float64" else module
+        return self.compiler.compile(module, package_of(module))
+
+    def try_to_compile(self) -> None:
+        """Has all further modules compiled, if that is asked for and a step on one batch can be."""
+        if self.pair.compiled:
+            self.compiler = Compiler(True)
+            self.compiler.probe(lambda: self.train_once(self.build(), validates=True))
+            why_not = self.compiler.why_not
+            said = f"steps are not compiled, but run as they are: {why_not}" if why_not else "steps are compiled"
+            send("note", text=said)
+
+    def train_once(self, module, validates: bool = False) -> list[float]:
+        """Trains a module for a step in which nothing drops, and may validate it; returns what would drop at rates."""
+        batches = [self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))]
+        package = package_of(module)
+        validates = validates and type(module).validation_step is not package.LightningModule.validation_step
+        loaders = [load_as_they_are(batches), load_as_they_are(batches) if validates else None]
+        with Chance() as mode:
+            trainer = self.trainer(package, [], log_every_n_steps=1, limit_val_batches=int(validates))
+            trainer.fit(module, *loaders)
+        return mode.rates
 
     def find_rates(self) -> list[float]:
         """Returns the rates of what drops in a training step, in the order of the calls.
@@ -102,13 +126,11 @@ class UserCandidate(Candidate):
         """
         module = self.build()
         layers = [part.p for part in module.modules() if isinstance(part, nn.modules.dropout._DropoutNd) and part.p]
-        batch = self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
         try:
-            with Chance() as mode:
-                self.trainer(package_of(module), [], log_every_n_steps=1).fit(module, load_as_they_are([batch]))
+            return self.train_once(module)
         except Exception:
+            self.pair = replace(self.pair, compiled=False)
             return layers
-        return mode.rates
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
@@ -264,11 +286,16 @@ class UserCandidate(Candidate):
         """Returns what keeps the curves and seconds of every epoch, as the callback that does it."""
         facts, labels = self.facts, tuple(self.arrays[y] for _, y in SPLITS.values())
         right = RightAnswers(labels, lambda epoch: facts.plan.order(self.seed, epoch, self.samples), self.turn)
-        logged = LoggedMetrics(right.curves)
-        if not facts.random_layers or len(self.rates) != len(facts.random_layers):
-            return logged, [logged, right]
-        turned = self.flattening == "(C, H, W)"
-        return logged, [logged, right, Replay(facts.random_layers, self.task.reference_dir, turned)]
+        logged, self.compiled_steps = LoggedMetrics(right.curves), CompiledSteps(self.compiler)
+        reporters = [logged, right, self.compiled_steps]
+        if facts.random_layers and len(self.rates) == len(facts.random_layers):
+            turned = self.flattening == "(C, H, W)"
+            reporters.append(Replay(facts.random_layers, self.task.reference_dir, turned))
+        return logged, reporters
+
+    def path(self, module) -> dict:
+        """Returns whether the last training was compiled."""
+        return self.compiled_steps.path()
 
     def describe_layers(self, model) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""

@@ -34,6 +34,8 @@ def test_one_epoch_alone_counts():
     [
         ({}, ""),
         ({"steps_per_execution": None, "compiled": False}, ""),
+        ({"compiled": True, "why_not": None}, "; Lightning compiled"),
+        ({"compiled": False, "why_not": "no compiler"}, "; Lightning not compiled (no compiler)"),
         ({"steps_per_execution": 100}, "; Lightning with 100 steps per execution"),
         ({"steps_per_execution": 100, "compiled": True}, "; Lightning with 100 steps per execution, compiled"),
         ({"steps_per_execution": 9, "why_not": "no compiler"}, "; Lightning with 9 steps per execution, not compiled "

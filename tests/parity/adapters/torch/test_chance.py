@@ -66,3 +66,37 @@ def test_what_drops_elsewhere_or_more_often_is_an_error(tmp_path):
         functional.dropout(torch.ones(4, 5))
     with one.mode, pytest.raises(UserError, match="the module drops 2 times in a step, the reference 1 times"):
         functional.dropout(X)
+
+
+def test_compiled_code_drops_the_same_step_by_step(tmp_path):
+    masks = np.random.default_rng(0).integers(0, 2, (3, 4, 2, 2, 3))
+
+    def dropped(values):
+        return functional.dropout(values * 2, 0.4) + 1
+
+    results = []
+    for function in (dropped, torch.compile(dropped, backend="aot_eager", fullgraph=True)):
+        one, of_steps = replay(tmp_path, masks), []
+        for _ in masks:
+            values = X.clone().requires_grad_()
+            one.on_train_batch_start(None, None, None, 0)
+            with one.mode:
+                result = function(values)
+            result.sum().backward()
+            one.on_train_batch_end(None, None, None, None, 0)
+            of_steps.append(torch.stack([result.detach(), values.grad]))
+        results.append(torch.stack(of_steps))
+    assert torch.equal(*results) and not torch.equal(results[0][0], results[0][1])
+
+
+def test_nothing_drops_in_compiled_code_which_is_compiled_once():
+    graphs = []
+
+    def count(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    function = torch.compile(lambda values: functional.dropout(values, 0.5) + 1, backend=count)
+    with Chance():
+        assert all(torch.equal(function(X), X + 1) for _ in range(4))
+    assert len(graphs) == 1
