@@ -40,6 +40,7 @@ class Side:
 
     parts: dict[str, Record] = field(default_factory=dict)  # its records by part
     errors: dict[str, str] = field(default_factory=dict)  # what went wrong, by part
+    notes: list[str] = field(default_factory=list)  # what it found by itself, and says for people
 
 
 def ask(
@@ -77,6 +78,8 @@ def ask(
         elif kind == "failed" and part in waiting:
             waiting.remove(part)
             side.errors[part] = str(event["message"])
+        elif kind == "note" and event["text"] not in side.notes:  # a process that goes on finds it again
+            side.notes.append(event["text"])
         follow(event)
 
     def keep(part: str) -> bool:

@@ -125,7 +125,7 @@ class Progress:
             elif kind == "alive":
                 row.text = event["what"]
             elif kind == "note":
-                self.print(f"{name}: {event['text']}")
+                self.show_note(row, event["text"])
             elif kind == "epoch":
                 row.text = epoch_line(event["epoch"] - 1, epochs, event["seconds"], event["metrics"])
             elif kind in ("part", "failed"):
@@ -134,6 +134,10 @@ class Progress:
                 self.print_plain(f"{name:<9}  {row.text}")
 
         return on_event
+
+    def show_note(self, row: Row, text: str) -> None:
+        """Prints what a process says for people."""
+        self.print(f"{row.name}: {text}")
 
     def print_sample_note(self, dataset: str) -> None:
         """Prints once that the offline sample is used."""
@@ -145,12 +149,16 @@ class Progress:
 STATES = {"working": ("at work", "cyan"), "answered": ("answered", "dim"), "failed": ("no answer", "bold yellow")}
 RESULTS = {"pass": "green", "fail": "bold red", "error": "bold yellow", "info": "dim"}
 ORDER = ("fail", "error", "pass", "info")  # the state of a rung is the first of these that one of its checks has
+# Of every line its label and its parts, of which the first one that a side was asked is shown: the rungs data, forward
+# and metrics have checks in a later part, too; a pair file's metrics have them there alone.
 LINES = [
-    (rung.name if number == 0 else f"{rung.name}, restarted", part)
+    (rung.name if number == 0 else f"{rung.name}, restarted", (part, *list(rung.judges)[1:]) if several else (part,))
     for rung in RUNGS
+    if rung.name != "speed"
+    for several in [rung.name in ("data", "forward", "metrics")]
     for number, part in enumerate(rung.judges)
-    if rung.name != "speed" and not (number and rung.name in ("data", "forward", "metrics"))
-]  # the rungs data, forward and metrics have checks in a later part, too
+    if not (number and several)
+]
 
 
 class LadderProgress(Progress):
@@ -184,8 +192,9 @@ class LadderProgress(Progress):
         for name, width in (("rung", 20), *((name, 11) for name in NAMES.values()), ("result", 12)):
             table.add_column(name, min_width=width, no_wrap=True)
         with self.lock:
-            for label, part in LINES:
-                states = [STATES.get(self.states[side].get(part, ""), ("", "")) for side in NAMES]
+            for label, parts in LINES:
+                words = [next((own[part] for part in parts if part in own), "") for own in self.states.values()]
+                states = [STATES.get(word, ("", "")) for word in words]
                 result = self.results.get(label, "")
                 cells = [Text(word, style=style) for word, style in states]
                 table.add_row(label, *cells, Text(result, style=RESULTS.get(result, "")))
@@ -203,6 +212,10 @@ class LadderProgress(Progress):
             follow(event)
 
         return on_event
+
+    def show_note(self, row: Row, text: str) -> None:
+        """Shows what a process says for people while it is new; the summary has it, too, and keeps it."""
+        row.text = text
 
     def show_result(self, part: str, checks: list) -> None:
         """Shows the result of each rung that a part was judged on."""

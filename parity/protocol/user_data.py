@@ -11,7 +11,7 @@ SPLITS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 
 # How an input (N, ...) of Keras's may lie in PyTorch's batches.
 INPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "as they are": lambda x: x,
+    "as in Keras": lambda x: x,
     "channels first": lambda x: np.moveaxis(x, -1, 1),
     "flattened": lambda x: x.reshape(len(x), -1),
     "channels first, flattened": lambda x: np.moveaxis(x, -1, 1).reshape(len(x), -1),
@@ -20,7 +20,7 @@ INPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 # How a target may: one-hot rows or class indices, a column or a row of numbers.
 TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "as they are": lambda y: y,
+    "as in Keras": lambda y: y,
     "class indices of one-hot rows": lambda y: y.argmax(axis=-1),
     "without the last axis": lambda y: y[..., 0],
     "as a column": lambda y: y[:, None],

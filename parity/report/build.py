@@ -5,6 +5,7 @@ from datetime import datetime
 from mlp_spec.runs import environment
 from parity.ladder.climb import Climb
 from parity.process import Side
+from parity.report import findings
 from parity.rungs.check import Check
 
 SCHEMA = 1
@@ -47,6 +48,7 @@ def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> d
             "devices": {name: side_facts and side_facts.device for name, side_facts in facts.items()},
         },
         "candidate": {name: lightning and getattr(lightning, name) for name in ("candidate", "candidate_datamodule")},
+        "findings": findings.collect(climb, checks),
         "sides": {name: describe_side(side) for name, side in sides.items()},
         "checks": [check.to_dict() for check in checks],
     }
@@ -67,9 +69,22 @@ def describe_side(side: Side) -> dict | None:
     }
 
 
+def paired_histories(report: dict) -> dict[str, dict[str, list[float]]]:
+    """Returns both sides' curves by epoch under Keras's names; a side that has not trained is left out.
+
+    What the candidate of a pair file logs has its own names: the findings say which is which.
+    """
+    histories = {name: side["history"] for name, side in report["sides"].items() if side}
+    if is_of_lab(report) or "lightning" not in histories:
+        return histories
+    logged, metrics = histories["lightning"], report.get("findings", findings.NOTHING)["metrics"]
+    return histories | {"lightning": {name: logged[other] for name, other in metrics.items() if other in logged}}
+
+
 def sentence(report: dict) -> str:
     """Says the verdict in one sentence."""
-    what = f"{report['experiment']['name']} on {report['experiment']['data']['dataset']}"
+    experiment = report["experiment"]
+    what = experiment["name"] + (f" on {experiment['data']['dataset']}" if is_of_lab(report) else "")
     bad = [check for check in report["checks"] if check["status"] in ("fail", "error")]
     if report["verdict"] == "pass":
         passed = sum(check["status"] == "pass" for check in report["checks"])
@@ -84,6 +99,11 @@ def sentence(report: dict) -> str:
         failures = f"{len(failed)} checks failed, the first: {first}"
         return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{cause}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
+
+
+def is_of_lab(report: dict) -> bool:
+    """Says whether the report is of the lab's pair, or of what stands in place of its parts; else of a pair file."""
+    return "model" in report["experiment"]
 
 
 def shown(value) -> str:

@@ -1,11 +1,13 @@
 """Prints the report in one screen: a line for each rung; the first failure and its cause come last, at the prompt."""
 
 import math
+import textwrap
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parity.report import findings
 from parity.report.build import sentence, shown
 from parity.rungs import QUESTIONS
 
@@ -17,6 +19,8 @@ LOG_WIDTH = 10_000
 def show(report: dict, folder: str, console: Console | None = None) -> None:
     """Prints the report; `folder` is where its files are."""
     console = widen_for_logs(console or Console(highlight=False))
+    if lines := findings.describe(report):
+        console.print(build_list("Found:", lines, console.width), "", sep="\n")
     console.print(build_table(report["checks"]))
     failed = [check for check in report["checks"] if check["status"] == "fail"]
     undecided = [check for check in report["checks"] if check["status"] == "error"]
@@ -25,16 +29,17 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
         console.print(Text(f"\n{names}: {detail}", style=COLOURS["error"] if failed else ""))
     # the first failure, and (where experiments differ, the next) one whose cause was searched for
     explained = failed[:1] + [check for check in failed[1:] if check["cause"]]
-    if others := [full_name(check) for check in failed if check not in explained]:
-        console.print(Text(f"\nAlso failed: {', '.join(others)}"))
+    if others := [check for check in failed if check not in explained]:
+        rungs = dict.fromkeys(check["rung"] for check in others)
+        lines = [(rung, "; ".join(short_name(check) for check in others if check["rung"] == rung)) for rung in rungs]
+        console.print("", build_list("Also failed:", lines, console.width), sep="\n")
     for check in explained:
         console.print(Text(f"\n{full_name(check)}: {check['detail']}"))
         if check["cause"]:
             console.print(Text(describe_cause(check["cause"]), style="bold"))
-    ending = "html" if "model" in report["experiment"] else "md"
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
-    console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.{ending}"), soft_wrap=True)
-    console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]), soft_wrap=True)
+    console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)
+    console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]))
 
 
 def widen_for_logs(console: Console) -> Console:
@@ -42,6 +47,22 @@ def widen_for_logs(console: Console) -> Console:
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     return console
+
+
+def build_list(title: str, lines: list[tuple[str, str]], width: int) -> Text:
+    """Builds a list with a subject and a text on each line; a long text goes on below itself.
+
+    Args:
+        title: above it.
+        lines: subjects and texts.
+        width: of the terminal.
+    """
+    column = 2 + max(len(subject) for subject, _ in lines)
+    wrapped = [
+        textwrap.fill(text, width, initial_indent=subject.ljust(column), subsequent_indent=" " * column)
+        for subject, text in lines
+    ]
+    return Text.assemble((title, "bold"), *(f"\n{line}" for line in wrapped))
 
 
 def build_table(checks: list[dict]) -> Table:
@@ -81,6 +102,11 @@ def closeness_to_limit(check: dict) -> tuple[int, float]:
 def full_name(check: dict) -> str:
     """Returns a check's rung and name."""
     return f"{check['rung']} / {check['name']}"
+
+
+def short_name(check: dict) -> str:
+    """Returns a check's name, with the first layer that departs where it has one."""
+    return check["name"] + (f" (first: {check['first']})" if check.get("first") else "")
 
 
 def describe_cause(cause: dict) -> str:

@@ -96,9 +96,11 @@ def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context,
             why = f"it may be {' or '.join(found)}; METRICS in the pair file says which"
         elif found[0] in at_steps:
             why = f"{found[0]} is logged for single steps (on_epoch=False), the last one's value is no mean"
-        return Check(name, RUNG, "info", None, None, f"not compared: {why}", title=name)
+        logged = {"logged_as": found[0]} if len(found) == 1 and found[0] in logged else {}
+        return Check(name, RUNG, "info", None, None, f"not compared: {why}", title=name, more=logged)
     check = compare_curve(name, reference, candidate.curves[found[0]], context, epochs)
-    return replace(check, detail=f"logged as {found[0]}; {check.detail}", title=name)
+    detail, more = f"logged as {found[0]}; {check.detail}", {**check.more, "logged_as": found[0]}
+    return replace(check, detail=detail, title=name, more=more)
 
 
 def compare_curve(name: str, reference: Steps, theirs: np.ndarray, context: Context, epochs: int) -> Check:

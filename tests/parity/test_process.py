@@ -162,12 +162,14 @@ class Script:
     """
 
     def __init__(self, folder, *runs):
-        self.folder, self.runs, self.asked = folder, list(runs), []
+        self.folder, self.runs, self.asked, self.notes = folder, list(runs), [], []
 
     def __call__(self, command, stall, on_event):
         assert command[1:3] == ["-m", ADAPTERS["keras"]] and Task.read(command[3]).parts == PARTS
         self.asked.append(tuple(command[4:]))
         done, ended = self.runs.pop(0)
+        for note in self.notes:
+            on_event(note)
         for part, what in done.items():
             if what == "damaged":
                 recording_path(self.folder, part).write_text("no recording")
@@ -184,8 +186,9 @@ WELL, KILLED = Ended(0, ["a line"]), Ended(-9, ["last words"])
 def ask_script(tmp_path, monkeypatch):
     """Asks a script for parts whose records are all of one kind; returns the side, and the script."""
 
-    def asked(*runs, **options):
+    def asked(*runs, notes=(), **options):
         script = Script(tmp_path / "out", *runs)
+        script.notes = notes
         monkeypatch.setattr(process, "watch", script)
         monkeypatch.setattr("parity.protocol.task.PARTS", dict.fromkeys(PARTS, Restarts))
         task = Task(PARTS, str(tmp_path / "out"))
@@ -199,6 +202,12 @@ def test_every_part_that_is_answered_is_read_and_announced(ask_script):
     side, script = ask_script((dict.fromkeys(PARTS, "part"), WELL), arrived=arrived.append, follow=events.append)
     assert list(side.parts) == arrived == list(PARTS) and side.errors == {} and script.asked == [PARTS]
     assert [event["part"] for event in events] == list(PARTS)
+
+
+def test_what_a_process_notes_is_kept_once(ask_script):
+    note = {"event": "note", "text": "the output is logits"}
+    side, _ = ask_script((dict.fromkeys(PARTS, "part"), WELL), notes=[note, note])
+    assert side.notes == ["the output is logits"]
 
 
 def test_what_the_process_printed_is_left_beside_its_task(ask_script, tmp_path):

@@ -46,7 +46,6 @@ def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
         "a note",
         "Keras      training on mnist-sample on cpu",
         "Keras      facts",
-        "Keras: model.py took 9 s to import",
         "Keras      lockstep",
         "Keras      Epoch 1/2    1.5 s  loss 1.0000  val_acc 0.5000",
         "ladder     data: fail",
@@ -68,6 +67,22 @@ def test_the_live_table_has_every_rung_and_fits_the_terminal(width):
     assert rows["experiment"] == ["answered", "pass"] and rows["data"] == ["answered", "fail"]
     assert rows["lockstep"] == ["at", "work"] and rows["interchange"] == [] and "lockstep, restarted" in rows
     assert any("Epoch 1/2" in line for line in lines)
+
+
+def test_a_note_is_shown_while_it_is_new_and_printed_where_no_summary_has_it():
+    ladder, plain = LadderProgress(2, stream=io.StringIO()), Progress(io.StringIO())
+    for progress in (ladder, plain):
+        progress.follow("Keras", 2)(EVENTS[3])
+    assert any("model.py took 9 s to import" in line for line in render(ladder))
+    assert "took" not in ladder.stream.getvalue()
+    assert plain.stream.getvalue().splitlines() == ["Keras      starting", "Keras: model.py took 9 s to import"]
+
+
+def test_a_rung_that_is_judged_from_a_later_part_alone_shows_that():
+    progress = LadderProgress(2, stream=io.StringIO())
+    progress.follow_side("keras")({"event": "part", "part": "lockstep"})
+    (line,) = [line for line in render(progress) if line.startswith("metrics")]
+    assert line.split() == ["metrics", "answered"]
 
 
 def test_a_restarted_epoch_has_a_line_of_its_own():

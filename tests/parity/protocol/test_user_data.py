@@ -20,7 +20,7 @@ IMAGES = DRAW.random((5, 4, 4, 3)).astype(np.float32)
 LABELS = np.array([2, 0, 1, 2, 1])
 
 
-@pytest.mark.parametrize("name", ["as they are", "channels first", "flattened", "channels first, flattened"])
+@pytest.mark.parametrize("name", ["as in Keras", "channels first", "flattened", "channels first, flattened"])
 def test_the_form_of_inputs_is_found(name):
     form = find_form(INPUTS, IMAGES, INPUTS[name](IMAGES))
     assert (form.name, form.gap) == (name, 0.0)
@@ -29,13 +29,13 @@ def test_the_form_of_inputs_is_found(name):
 def test_a_cube_is_told_by_its_values_and_not_by_its_shape():
     cube = DRAW.random((5, 3, 3, 3)).astype(np.float32)
     assert find_form(INPUTS, cube, np.moveaxis(cube, -1, 1)).name == "channels first"
-    assert find_form(INPUTS, cube, cube).name == "as they are"
+    assert find_form(INPUTS, cube, cube).name == "as in Keras"
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "name"),
     [
-        (LABELS, LABELS, "as they are"),
+        (LABELS, LABELS, "as in Keras"),
         (np.eye(3)[LABELS], LABELS, "class indices of one-hot rows"),
         (LABELS[:, None] / 4, LABELS / 4, "without the last axis"),
         (LABELS / 4, LABELS[:, None] / 4, "as a column"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from sample_records import make_sides
-from sample_reports import CHECKS, ERROR, FAILED, build_report, trained_side
+from sample_reports import CHECKS, ERROR, FAILED, build_pair_report, build_report, pair_sides, trained_side
 
 from mlp_spec.experiment import PRESETS
 from parity.process import Side
@@ -46,6 +46,24 @@ def test_one_sentence_says_the_verdict():
     failed = build.sentence(build_report([*CHECKS, ERROR, FAILED]))
     assert failed.startswith("NO PARITY") and "lockstep / curve acc" in failed
     assert build.sentence(build_report([ERROR])).startswith("COULD NOT RUN")
+
+
+def test_a_pair_file_has_no_data_set_by_name():
+    assert build.sentence(build_pair_report(departs_from=9)) == (
+        "PARITY: Keras and Lightning agree on mine (4 of 4 checks passed)."
+    )
+    assert not build.is_of_lab(build_pair_report()) and build.is_of_lab(build_report())
+
+
+def test_the_curves_of_a_pair_file_are_paired_by_what_was_found():
+    histories = build.paired_histories(build_pair_report())
+    assert list(histories["keras"]) == ["loss", "accuracy", "val_accuracy"]
+    assert histories["lightning"] == {"accuracy": [0.5, 0.375, 0.25], "val_accuracy": [0.5, 0.375]}
+    keras, lightning = pair_sides(["dense"])
+    lightning.parts.clear()
+    assert set(build.paired_histories(build_pair_report(sides=(keras, lightning)))) == {"keras"}
+    lab = build_report()
+    assert build.paired_histories(lab) == {name: side["history"] for name, side in lab["sides"].items()}
 
 
 def test_a_side_is_described_by_what_it_recorded():

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from sample_reports import CHECKS, EXPLAINED, FAILED, GOLDEN, build_golden_report, build_report
+from sample_reports import CHECKS, EXPLAINED, FAILED, GOLDEN, build_golden_report, build_pair_report, build_report
 
 from parity.report import terminal
 from parity.rungs.check import Check
@@ -41,7 +41,7 @@ def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch, no_color, is_col
 def test_the_first_failure_and_its_cause_come_last():
     lines = print_report(build_report([*CHECKS, EXPLAINED, FAILED])).splitlines()
     places = [next(index for index, line in enumerate(lines) if words in line) for words in
-              ("Also failed: lockstep / curve acc", "lockstep / batch loss, free run: first", "cause: PyTorch's Adam",
+              ("Also failed:", "lockstep  curve acc", "lockstep / batch loss, free run: first", "cause: PyTorch's Adam",
                "NO PARITY")]  # fmt: skip
     assert places == sorted(places) and places[-1] >= len(lines) - 3
 
@@ -49,6 +49,30 @@ def test_the_first_failure_and_its_cause_come_last():
 def test_a_cause_that_is_not_known_says_what_was_tried():
     cause = {"id": None, "title": "None of 3 tested hypotheses explains the gap.", "formulas": {}, "explained": 0.0}
     assert terminal.describe_cause(cause) == "  cause: not known. None of 3 tested hypotheses explains the gap."
+
+
+def test_of_a_pair_file_what_was_found_comes_first_and_once():
+    text = print_report(build_pair_report(), force_terminal=True, color_system=None)
+    assert text.splitlines()[:2] == ["Found:", "Lightning  the module's output is logits"]
+    assert text.count("the module's output is logits") == 1
+    assert "Metrics    accuracy is train/acc, val_accuracy is val; not compared: loss" in text
+    assert "forward  layers in training mode (first: norm)" in text
+    assert "runs/here/report.html" in text and "differ on mine (2 checks failed" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_long_text_goes_on_below_itself_and_a_log_has_no_trailing_spaces():
+    lines = [("Layers", "conv is features.0, " * 8), ("Data", "1")]
+    printed = terminal.build_list("Found:", lines, 80).plain.splitlines()
+    assert printed[0] == "Found:" and printed[-1] == "Data    1" and len(printed) == 5
+    assert printed[1].startswith("Layers  conv") and printed[2].startswith("        ")
+    assert all(line == line.rstrip() and len(line) <= 80 for line in printed)
+
+
+def test_the_verdict_is_broken_between_words():
+    text = print_report(build_report([*CHECKS, EXPLAINED, FAILED]), force_terminal=True, color_system=None)
+    words = text.split()
+    assert "correction." in words and "(2" in words and all(len(line) <= 80 for line in text.splitlines()[-3:])
 
 
 def test_brackets_in_names_are_no_markup():

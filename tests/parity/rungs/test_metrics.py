@@ -101,6 +101,9 @@ def test_what_is_logged_alike_passes():
     expected = {"loss": "pass", "accuracy": "pass", "loss, computed": "pass"}
     assert {name: check.status for name, check in checks.items()} == expected
     assert checks["loss"].detail.startswith("logged as train_loss; 3 of 3 epochs judged; nearest to its limit at epoch")
+    assert {name: check.more["logged_as"] for name, check in checks.items()} == {
+        "loss": "train_loss", "accuracy": "train/acc",
+    }  # fmt: skip
     assert checks["loss"].id == "metrics/loss" and checks["accuracy"].id == "metrics/accuracy"
 
 
@@ -116,21 +119,22 @@ def test_what_is_logged_alike_passes():
 def test_another_mean_fails(name, changed):
     checks = judged({**LOGGED, **changed})
     assert [other for other, check in checks.items() if check.status == "fail"] == [name]
+    assert all("logged_as" in check.more for check in checks.values())
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "words", "logged_as"),
     [
-        ({"curves": {"train/acc": CURVES["accuracy"]}}, "nothing that the module logs is it; it logs: train/acc"),
-        ({"curves": {}, "at_steps": ["train_loss"]}, "train_loss is logged for single steps (on_epoch=False)"),
-        ({"curves": {**LOGGED, "Loss": CURVES["loss"]}}, "it may be train_loss or Loss; METRICS in the pair file"),
-        ({"said": {"loss": "mine"}}, "the module logs no mine; it logs: train_loss, train/acc"),
-        ({"noise": [Run(LOSSES + 1, CURVES)] * 3}, "no epoch ends before the chaos horizon"),
+        ({"curves": {"train/acc": CURVES["accuracy"]}}, "nothing that the module logs is it; it logs: train/acc", None),
+        ({"curves": {}, "at_steps": ["train_loss"]}, "train_loss is logged for single steps (on_epoch=False)", None),
+        ({"curves": {**LOGGED, "Loss": CURVES["loss"]}}, "may be train_loss or Loss; METRICS in the pair file", None),
+        ({"said": {"loss": "mine"}}, "the module logs no mine; it logs: train_loss, train/acc", None),
+        ({"noise": [Run(LOSSES + 1, CURVES)] * 3}, "no epoch ends before the chaos horizon", "train_loss"),
     ],
 )
-def test_what_is_not_there_is_not_compared_and_no_failure(options, words):
+def test_what_is_not_there_is_not_compared_and_no_failure(options, words, logged_as):
     check = judged(**options)["loss"]
-    assert check.status == "info" and words in check.detail
+    assert check.status == "info" and words in check.detail and check.more.get("logged_as") == logged_as
 
 
 @pytest.mark.parametrize(
