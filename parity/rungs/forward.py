@@ -7,7 +7,7 @@ import numpy as np
 
 from parity.protocol.layer_forms import OUTPUT
 from parity.protocol.records import Answer, Cases, LayerCall, LayerOutputs
-from parity.rungs.check import Check, Context, Gap, compare, missing, worst
+from parity.rungs.check import Check, Context, Gap, compare, finite, missing, worst
 
 RUNG = "forward"
 # Of each mode the subject of its check, and its name in words.
@@ -63,9 +63,10 @@ def judge_layers(reference: LayerOutputs, candidate: LayerOutputs, context: Cont
         expected, variants = getattr(reference.in_place, mode), [getattr(run, mode) for run in reference.variants]
         in_place = compare_calls(expected, getattr(candidate.in_place, mode), variants)
         blamed = blamed_layers(in_place)
-        checks.append(check_in_place(subject, in_place, blamed, limit_text(len(variants))))
         layers = [call for call in expected if call.layer != OUTPUT]
         alone = compare_calls(layers, getattr(candidate.alone, mode), [run[: len(layers)] for run in variants])
+        check = check_in_place(subject, in_place, blamed, limit_text(len(variants)))
+        checks.append(replace(check, more={**check.more, "layers": describe_gaps(in_place, alone)}))
         count += sum(gap.gap is not None for gap in alone)
         for number in blamed:
             inside.setdefault(name, []).append((in_place, number, alone[number] if number < len(alone) else None))
@@ -117,6 +118,24 @@ def blamed_layers(gaps: list[LayerGap]) -> list[int]:
     departing = [number for number, gap in enumerate(gaps) if gap.departs]
     behind = gaps[departing[-1] + 1 :] if departing else []
     return [] if any(gap.layer == OUTPUT and gap.gap is not None for gap in behind) else departing
+
+
+def describe_gaps(in_place: list[LayerGap], alone: list[LayerGap]) -> list[dict]:
+    """Describes every call of a mode as plain JSON values: its gap in its place, and alone where it has one."""
+    return [
+        {"layer": gap.layer, **describe_gap(gap), "alone": describe_gap(alone[number]) if number < len(alone) else None}
+        for number, gap in enumerate(in_place)
+    ]
+
+
+def describe_gap(gap: LayerGap) -> dict:
+    """Describes one gap as plain JSON values; `why` says in words why it has no numbers."""
+    if not isinstance(gap.gap, Gap):
+        numbers, why = dict.fromkeys(("measured", "limit", "noise_floor")), gap.why_not or gap.gap
+    else:
+        numbers = {"measured": finite(gap.gap.measured), "limit": gap.gap.limit, "noise_floor": gap.gap.floor}
+        why = "" if np.isfinite(gap.gap.measured) else "not a number"
+    return {**numbers, "departs": gap.departs, "why": why}
 
 
 def check_in_place(subject: str, gaps: list[LayerGap], blamed: list[int], limit: str) -> Check:

@@ -117,6 +117,27 @@ def test_the_same_layers_pass():
     assert checks["layers-in-isolation"].detail == "12 compared, given Keras's input: each layer alone agrees"
 
 
+def test_every_layer_of_a_mode_is_in_its_check():
+    checks = judged_layers(passes(moved(1, 2, 3, 4)), alone(evaluation=moved(1)))
+    rows = checks["layers"].more["layers"]
+    assert [row["layer"] for row in rows] == list(NAMES)
+    assert [row["departs"] for row in rows] == [False, True, True, True, True]
+    assert [row["alone"] and row["alone"]["departs"] for row in rows] == [False, True, False, False, None]
+    assert rows[1]["measured"] == pytest.approx(1e-3, rel=1e-2) and 0 < rows[1]["noise_floor"] * 9 < rows[1]["limit"]
+    assert not any(row["departs"] for row in checks["layers-in-training-mode"].more["layers"])
+
+
+def test_a_layer_without_a_number_says_why():
+    in_place = passes([*ARRAYS[:3], ARRAYS[3] * np.nan, ARRAYS[4] * np.nan])
+    shape = [*in_place.training[:4], replace(in_place.training[4], output=ARRAYS[4][:2])]
+    missing = [replace(in_place.tracked[0], output=None, why_not="it is called twice"), *in_place.tracked[1:]]
+    checks = judged_layers(replace(in_place, training=shape, tracked=missing))
+    nothing, odd, none = (checks[subject].more["layers"][at] for subject, at in zip(SUBJECTS, (3, 4, 0), strict=False))
+    assert (nothing["why"], nothing["measured"], nothing["departs"]) == ("not a number", None, True)
+    assert odd["why"] == "the model's output has the shape (2, 3), not (8, 3)" and odd["limit"] is None
+    assert (none["why"], none["departs"]) == ("it is called twice", False)
+
+
 @pytest.mark.parametrize(("mode", "subject"), list(zip(("evaluation", "training", "tracked"), SUBJECTS, strict=False)))
 def test_the_first_layer_that_departs_is_named_and_whether_it_does_so_alone(mode, subject):
     checks = judged_layers(passes(**{mode: moved(1, 2, 3, 4)}), alone(**{mode: moved(1)}))
