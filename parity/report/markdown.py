@@ -3,7 +3,8 @@
 from jinja2 import Environment, StrictUndefined
 
 from mlp_spec.runs.folder import CURVES
-from parity.report.build import sentence, shown
+from parity.report import findings
+from parity.report.build import is_of_lab, paired_histories, sentence, shown
 from parity.report.terminal import describe_cause
 
 ENVIRONMENT = """\
@@ -21,8 +22,15 @@ TEMPLATE = (
 
 **{{ sentence|cell }}**
 
-{{ report.created }}, experiment `{{ report.experiment.run_id }}`, data set `{{ report.experiment.data.dataset }}`
+{{ report.created }}, experiment `{{ report.experiment.run_id }}`, \
+{% if is_lab %}data set `{{ report.experiment.data.dataset }}`
+{% else %}pair file `{{ report.experiment.pair_file.name|cell }}`, SHA-256 `{{ report.experiment.pair_file.sha256 }}`
+{% endif %}{% if findings %}
+## What was found
 
+{% for subject, text in findings -%}
+- {{ subject }}: {{ text|cell }}
+{% endfor %}{% endif %}
 | status | rung | check | measured | limit | noise floor | detail |
 |---|---|---|---:|---:|---:|---|
 {% for check in report.checks -%}
@@ -32,12 +40,24 @@ TEMPLATE = (
 {% for check in report.checks if check.cause -%}
 - **Cause of {{ check.rung|cell }} / {{ check.name|cell }}**: {{ check.cause|describe_cause|cell }}
 {% endfor %}
-{% if histories -%}
+{% for check in report.checks if check.get("layers") %}## {{ check.name|capitalize|cell }}
+
+In the order of execution; alone, a layer is given Keras's own input of it.
+
+| # | layer | gap | limit | gap alone | remark |
+|---:|---|---:|---:|---:|---|
+{% for row in check.layers -%}
+| {{ loop.index }} | {{ row.layer|cell }} | {{ row.measured|format_value }}{{ " (beyond)" if row.departs }} | \
+{{ row.limit|format_value }} | {{ row.alone.measured|format_value if row.alone else "-" }}\
+{{ " (beyond)" if row.alone and row.alone.departs }} | {{ row.why|cell }} |
+{% endfor %}
+{% endfor %}
+{%- if histories -%}
 ## Curves
 
-![Training curves of both frameworks](curves.png)
+{% if is_lab %}![Training curves of both frameworks](curves.png)
 
-| epoch |{% for name in curves %} {{ name }} Keras | {{ name }} Lightning |{% endfor %}
+{% endif %}| epoch |{% for name in curves %} {{ name }} Keras | {{ name }} Lightning |{% endfor %}
 |---:|{% for name in curves %}---:|---:|{% endfor %}
 {% for epoch in range(epochs) -%}
 | {{ epoch + 1 }} |{% for name in curves %} {{ histories.keras[name][epoch]|six_digits }} | \
@@ -55,14 +75,17 @@ TEMPLATE = (
 
 def render(report: dict) -> str:
     """Renders the report."""
-    histories = {name: side["history"] for name, side in report["sides"].items() if side}
-    epochs = {len(curve) for history in histories.values() for curve in history.values()}
-    complete = len(histories) == 2 and len(epochs) == 1 and all(map(set(CURVES).issubset, histories.values()))
+    histories, is_lab = paired_histories(report), is_of_lab(report)
+    names = CURVES if is_lab else list(histories.get("lightning", ()))  # what a module does not log has no table
+    epochs = {len(curve) for history in histories.values() for name, curve in history.items() if name in names}
+    complete = len(histories) == 2 and len(epochs) == 1 and all(map(set(names).issubset, histories.values()))
     return render_template(
         TEMPLATE,
         report=report,
+        is_lab=is_lab,
+        findings=findings.describe(report),
         sentence=sentence(report),
-        curves=CURVES,
+        curves=names,
         histories=histories if complete else None,
         epochs=max(epochs) if complete else 0,
     )

@@ -18,14 +18,14 @@ def publish(
         form: `json` prints `report.json` in place of the summary.
     """
     from parity.report import curves, markdown, terminal
+    from parity.report.build import is_of_lab
     from parity.report.page.render import render
 
     write_json(folder / "report.json", report)
     write_text(folder / "report.md", markdown.render(report))
-    if "model" in report["experiment"]:  # pictures are of the lab's digits
-        if all(report["sides"].values()):
-            curves.draw(report, folder / "curves.png")
-        write_text(folder / "report.html", render(report, keras, lightning))
+    write_text(folder / "report.html", render(report, keras, lightning))
+    if is_of_lab(report) and all(report["sides"].values()):  # the picture is of the lab's four curves
+        curves.draw(report, folder / "curves.png")
     if form == "json":
         print((folder / "report.json").read_text(encoding="utf-8"), end="")
     else:

@@ -52,6 +52,8 @@ class Chart:
     lines: list[Line]  # the curves, as a reader wants them
     headings: list[str]  # what the tooltip says above the values, for each of `xs`
     marks: list[tuple[float, str]] = field(default_factory=list)  # (x, label) of vertical lines
+    # how each value of the first line is drawn as a point, `within` or `beyond` its limit; not at all unless given
+    dots: list[str] = field(default_factory=list)
     width: int = 480
     height: int = 280
 
@@ -64,15 +66,23 @@ class Chart:
         return round(self.height - BOTTOM - self.y.share(float(value)) * (self.height - TOP - BOTTOM), 1)
 
     def svg_path(self, line: Line) -> str:
-        """Returns the curve as an SVG path, interrupted where there is no number."""
-        steps, pen = [], "M"
-        for x, value in zip(self.xs, line.values, strict=True):
-            if not np.isfinite(value):
-                pen = "M"
-                continue
-            steps.append(f"{pen}{self.pixel_x(x)} {self.pixel_y(value)}")
-            pen = "L"
+        """Returns the curve as an SVG path, interrupted where there is no number; a number alone is a short line."""
+        is_number, steps = np.isfinite(line.values), []
+        for at, (x, value) in enumerate(zip(self.xs, line.values, strict=True)):
+            if is_number[at]:
+                pen = "L" if is_number[max(at - 1, 0) : at].any() else "M"
+                is_alone = pen == "M" and not is_number[at + 1 : at + 2].any()
+                steps.append(f"{pen}{self.pixel_x(x)} {self.pixel_y(value)}{'h8' if is_alone else ''}")
         return "".join(steps)
+
+    def points(self) -> list[tuple[float, float, str]]:
+        """Returns the points of the first line: their pixels, and how they are drawn."""
+        values = self.lines[0].values if self.dots else []
+        return [
+            (self.pixel_x(x), self.pixel_y(value), dot)
+            for x, value, dot in zip(self.xs, values, self.dots, strict=False)
+            if np.isfinite(value)
+        ]
 
     def lines_by_width(self) -> list[Line]:
         """Returns the lines in the order in which they are drawn: thin ones above broad ones."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from mlp_spec import published
 from parity.protocol.records import Record
+from parity.report.build import is_of_lab, paired_histories
 from parity.report.page.charts import Chart, Line, counting_axis, linear_axis, logarithmic_axis
 from parity.rungs.check import MULTIPLE, distance, horizon_of, running_floor
 
@@ -17,24 +18,31 @@ MOST_POINTS = 240  # of the divergence chart: its steps lie evenly on the logari
 
 
 def build_training_charts(report: dict) -> list[Chart]:
-    """Builds the charts of loss and accuracy by epoch: Keras, Lightning, and what the lab printed."""
-    sources = [(name.capitalize(), name, side["history"]) for name, side in report["sides"].items() if side]
-    if not sources:
+    """Builds the charts by epoch: Keras, Lightning, and what the lab printed; a pair file's of all Keras's metrics."""
+    histories = paired_histories(report)
+    if not histories:
         return []
-    experiment = report["experiment"]
-    printed = published.history(experiment["name"]) if experiment["data"]["dataset"] == "mnist" else None
-    if printed:
+    sources = [(name.capitalize(), name, history) for name, history in histories.items()]
+    experiment, titles = report["experiment"], TITLES
+    if not is_of_lab(report):
+        titles = {name: TITLES.get(name, name) for history in histories.values() for name in history}
+        if logged := histories.get("lightning"):
+            titles = {name: title + ("" if name in logged else " (not logged)") for name, title in titles.items()}
+    elif printed := published.history(experiment["name"]) if experiment["data"]["dataset"] == "mnist" else None:
         sources.append(("the lab printed", "lab", printed))
-    charts = []
-    for name, title in TITLES.items():
-        epochs = np.arange(1, max(len(history[name]) for _, _, history in sources) + 1)
+    last = max(len(history[name]) for _, _, history in sources for name in titles if name in history)
+    charts, epochs = [], np.arange(1, last + 1)
+    for number, (name, title) in enumerate(titles.items()):
         lines = [
-            Line(label, style, pad_with_nan(np.array(history[name]), len(epochs))) for label, style, history in sources
+            Line(label, style, pad_with_nan(np.array(history[name]), len(epochs)))
+            for label, style, history in sources
+            if name in history
         ]
         x = linear_axis("Epoch", epochs.astype(float), whole=True)
         y = linear_axis(name, np.concatenate([line.values for line in lines]))
         headings = [f"Epoch {epoch}" for epoch in epochs]
-        charts.append(Chart(f"chart-{name}", title, describe_curves(title, lines), x, y, epochs, lines, headings))
+        id = f"chart-{name if name in TITLES else number}"  # a user's names are no ids
+        charts.append(Chart(id, title, describe_curves(title, lines), x, y, epochs, lines, headings))
     return charts
 
 
@@ -43,14 +51,31 @@ def pad_with_nan(values: np.ndarray, length: int) -> np.ndarray:
     return np.append(values.astype(float), np.full(length - len(values), np.nan))
 
 
-def describe_curves(title: str, lines: list[Line]) -> str:
+def describe_curves(title: str, lines: list[Line], what: str = "epoch") -> str:
     """Describes a chart in words: where each line starts and ends."""
     descriptions = []
     for line in lines:
         finite = line.values[np.isfinite(line.values)]
         ends = f" from {finite[0]:.4f} to {finite[-1]:.4f}" if len(finite) else ": no number"
         descriptions.append(line.label + ends)
-    return f"{title} by epoch: {'; '.join(descriptions)}."
+    return f"{title} by {what}: {'; '.join(descriptions)}."
+
+
+def build_step_chart(keras: dict[str, Record], lightning: dict[str, Record]) -> Chart | None:
+    """Builds the chart of both runs' batch losses, step by step; None where one is missing or has no number."""
+    if "lockstep" not in keras or "lockstep" not in lightning:
+        return None
+    losses = {name: side["lockstep"].losses for name, side in (("keras", keras), ("lightning", lightning))}
+    steps = min(map(len, losses.values()))
+    if not steps or not any(np.isfinite(values).any() for values in losses.values()):
+        return None
+    points = np.unique(np.linspace(1, steps, min(MOST_POINTS, steps)).astype(int))
+    lines = [Line(name.capitalize(), name, values[points - 1].astype(float)) for name, values in losses.items()]
+    x = linear_axis("Step", points.astype(float), whole=True)
+    y = linear_axis("Loss of the batch", np.concatenate([line.values for line in lines]))
+    headings = [f"Step {step:,}" for step in points]
+    title = "Loss of every batch" if len(points) == steps else f"Loss of the batch, at {len(points)} of {steps:,} steps"
+    return Chart("chart-steps", title, describe_curves(title, lines, "step"), x, y, points, lines, headings, width=980)
 
 
 def build_divergence_chart(keras: dict[str, Record], lightning: dict[str, Record]) -> Chart | None:

@@ -21,9 +21,9 @@ for (const figure of document.querySelectorAll(".chart")) {
     }
     tip.hidden = false;
     const right = values.x[place] > width / 2;  // beside the cursor, on the side with room
-    const share = 100 * values.x[place] / width;
-    tip.style.left = right ? "auto" : `calc(${share}% + 12px)`;
-    tip.style.right = right ? `calc(${100 - share}% + 12px)` : "auto";
+    const pixels = values.x[place] * svg.getBoundingClientRect().width / width;  // a wide chart may scroll
+    tip.style.left = `${pixels + (right ? -12 : 12)}px`;
+    tip.style.transform = right ? "translateX(-100%)" : "";
   };
   const hide = () => {
     tip.hidden = true;

@@ -9,8 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlp_spec.runs import fitting
 from parity.protocol.records import Record
-from parity.report.build import sentence, shown
+from parity.report import findings
+from parity.report.build import is_of_lab, sentence, shown
 from parity.report.page import confusion, curves, idioms, models
+from parity.report.page import layers as layer_by_layer
 from parity.rungs import QUESTIONS
 from parity.traps.catalogue import TRAPS
 
@@ -18,6 +20,15 @@ FOLDER = Path(__file__).parent
 # The bar of a check reaches this many powers of ten to both sides of its limit.
 DECADES = 4
 WORST_FIRST = ("fail", "error", "pass", "info")  # a rung's status is the worst of its checks'
+# of every section its element's id, and its title
+SECTIONS_OF_LAB = {
+    "ladder": "The ladder", "curves": "Curves", "models": "The models", "sees": "What they see",
+    "draw": "Draw a digit", "idioms": "Idioms", "fitting": "Under- or overfit?", "environment": "Speed and environment",
+}  # fmt: skip
+SECTIONS_OF_PAIR = {
+    "found": "What was found", "layers": "Layer by layer", "ladder": "The ladder", "curves": "Curves",
+    "environment": "Speed and environment",
+}  # fmt: skip
 MEANING = {
     "pass": "Whatever is trained in one framework can be expected from the other, to rounding.",
     "fail": "The first rung that fails says where to look; the rungs above it hold.",
@@ -32,28 +43,72 @@ def render(report: dict, keras: dict[str, Record], lightning: dict[str, Record])
         report: as `report.json` holds it.
         keras, lightning: each side's recordings by part; what is missing is left out of the page, which says so.
     """
-    predictions = confusion.read_predictions(keras, lightning)
-    disagreeing, closest = confusion.find_disagreements(predictions) if predictions else (0, [])
+    is_lab = is_of_lab(report)
+    own = describe_lab(report, keras, lightning) if is_lab else describe_pair(report, keras, lightning)
     return jinja_environment().get_template("page.html").render(
+        **own,
+        is_lab=is_lab,
+        sections=SECTIONS_OF_LAB if is_lab else SECTIONS_OF_PAIR,
         report=report,
         sentence=sentence(report),
         meaning=MEANING[report["verdict"]],
-        experiment=describe_experiment(report["experiment"]),
         rungs=group_by_rung(report["checks"]),
         charts=curves.build_training_charts(report),
         divergence=curves.build_divergence_chart(keras, lightning),
-        layers=models.layers(report),
-        weights=models.first_layer(keras, lightning),
-        matrices=confusion.describe_matrices(predictions) if predictions else [],
-        disagreeing=disagreeing,
-        closest=closest,
-        mistakes=confusion.find_worst_mistakes(predictions) if predictions else [],
-        drawing=build_drawing(report, keras, lightning, predictions),
-        idioms=idioms.build_steps(),
-        traps={trap: TRAPS[trap] for step in idioms.STEPS for trap in step.traps},
-        fitting=judge_fitting(report["sides"]),
         speed=compare_speed(report["sides"]),
     )  # fmt: skip
+
+
+def describe_lab(report: dict, keras: dict[str, Record], lightning: dict[str, Record]) -> dict:
+    """Returns what the page shows of the lab's pair alone: its MLPs, its digits, its idioms."""
+    predictions = confusion.read_predictions(keras, lightning)
+    disagreeing, closest = confusion.find_disagreements(predictions) if predictions else (0, [])
+    return {
+        "experiment": describe_experiment(report["experiment"]),
+        "layers": models.layers(report),
+        "weights": models.first_layer(keras, lightning),
+        "matrices": confusion.describe_matrices(predictions) if predictions else [],
+        "disagreeing": disagreeing,
+        "closest": closest,
+        "mistakes": confusion.find_worst_mistakes(predictions) if predictions else [],
+        "drawing": build_drawing(report, keras, lightning, predictions),
+        "idioms": idioms.build_steps(),
+        "traps": {trap: TRAPS[trap] for step in idioms.STEPS for trap in step.traps},
+        "fitting": judge_fitting(report["sides"]),
+    }
+
+
+def describe_pair(report: dict, keras: dict[str, Record], lightning: dict[str, Record]) -> dict:
+    """Returns what the page shows of a pair file alone: what was found, and the forward passes layer by layer."""
+    found = report.get("findings", findings.NOTHING)
+    return {
+        "experiment": describe_settings(report),
+        "findings": findings.describe(report),
+        "tensors": found["tensors"],
+        "modes": layer_by_layer.describe_modes(report["checks"]),
+        "steps": curves.build_step_chart(keras, lightning),
+    }
+
+
+def describe_settings(report: dict) -> list[tuple[str, str]]:
+    """Describes in words what of a pair file was compared, a line for each subject."""
+    experiment, data = report["experiment"], report.get("findings", findings.NOTHING)["data"]
+    training, file, keras = experiment["training"], experiment["pair_file"], report["sides"]["keras"]
+    trained = len(next(iter(keras["history"].values()), ())) if keras else training["epochs"]
+    asked = f" ({training['epochs']} asked for)" if trained != training["epochs"] else ""
+    words = {"train": "train on", "test": "validate on"}
+    rows = [f"{described['samples']:,} rows to {words[split]}" for split, described in data.items()]
+    arrays = [
+        f"{name} {' x '.join(map(str, array['shape'])) or 'one number'} ({array['dtype']})"
+        for name, array in (data["train"]["arrays"].items() if data else ())
+    ]
+    return [
+        ("Pair file", file["name"]),
+        ("SHA-256 of the file", f"{file['sha256'][:16]}…"),
+        ("Training", f"{trained} epochs{asked} in batches of {training['batch_size']}, {training['precision']}"),
+        ("Seed", str(training["seed"])),
+        *([("Data set", "; ".join([", ".join(rows), ", ".join(arrays)]))] if data else []),
+    ]
 
 
 @cache

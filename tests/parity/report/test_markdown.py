@@ -2,7 +2,17 @@
 
 import pytest
 from jinja2 import UndefinedError
-from sample_reports import CHECKS, ERROR, FAILED, GOLDEN, build_golden_report, build_report, trained_side
+from sample_reports import (
+    CHECKS,
+    ERROR,
+    EVIL,
+    FAILED,
+    GOLDEN,
+    build_golden_report,
+    build_pair_report,
+    build_report,
+    trained_side,
+)
 
 from parity.ladder.climb import Side
 from parity.report import markdown
@@ -41,6 +51,29 @@ def test_names_stay_text():
     )
     assert "<script>" not in text and "&lt;script&gt;" in text
     assert "x\\|y" in text and "&lt;b&gt;<br>\\| bold" in text
+
+
+def test_of_a_pair_file_it_holds_what_was_found_and_every_layer():
+    text = markdown.render(build_pair_report())
+    assert "## What was found\n\n- Lightning: the module's output is logits\n- Metrics: accuracy is train/acc" in text
+    assert "\n\n| status | rung |" in text and "pair file `mine`, SHA-256 `0123456789abcdef" in text
+    assert "## Layers in training mode\n" in text
+    assert "\n| 1 | conv | 2e-07 | 1e-06 | 0 |  |\n| 2 | norm | 0.01 (beyond) | 1e-06 | - (beyond) |  |\n" in text
+    assert "curves.png" not in text
+
+
+def test_of_a_pair_file_the_curves_stand_under_keras_names():
+    report = build_pair_report()
+    assert "## Curves" not in markdown.render(report)  # one curve ended early
+    report["sides"]["lightning"]["history"]["val"].append(0.25)
+    text = markdown.render(report)
+    assert "| epoch | accuracy Keras | accuracy Lightning | val_accuracy Keras | val_accuracy Lightning |\n" in text
+    assert "| 3 | 0.250000 | 0.250000 | 0.250000 | 0.250000 |" in text
+
+
+def test_names_of_layers_stay_text():
+    text = markdown.render(build_pair_report([EVIL, "a|b"]))
+    assert "<script>" not in text and "| a\\|b |" in text
 
 
 def test_a_value_that_a_template_lacks_is_an_error():

@@ -2,7 +2,7 @@
 
 import json
 
-from sample_reports import ERROR, build_report, trained_side
+from sample_reports import ERROR, build_pair_report, build_report, trained_side
 
 from parity.process import Side
 from parity.report.write import publish
@@ -18,6 +18,12 @@ def test_every_report_is_written(tmp_path):
 def test_without_two_trained_sides_there_is_no_picture(tmp_path):
     publish(build_report([ERROR], (trained_side("cpu"), Side())), {}, {}, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "report.html"}
+
+
+def test_a_pair_file_has_its_page_and_no_picture(tmp_path, capsys):
+    publish(build_pair_report(), {}, {}, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "report.html"}
+    assert f"Report: {tmp_path}/report.html" in capsys.readouterr().out
 
 
 def test_the_summary_is_text_or_the_whole_report_as_json(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Line charts as numbers: paths, axes and tooltips."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,20 @@ def test_a_curve_is_interrupted_where_there_is_no_number():
     chart = build_chart([1.0, np.nan, 0.5, 0.25])
     assert chart.svg_path(chart.lines[0]).count("M") == 2
     assert chart.tooltip()["rows"][0]["values"] == ["1.0000", "no number", "0.5000", "0.2500"]
+
+
+def test_a_number_alone_can_be_seen():
+    assert build_chart([0.5]).svg_path(build_chart([0.5]).lines[0]).endswith("h8")
+    chart = build_chart([1.0, np.nan, 0.5, np.nan, 0.25, 0.125])
+    assert chart.svg_path(chart.lines[0]).count("h8") == 2
+
+
+def test_points_are_drawn_where_they_are_asked_for():
+    chart = build_chart([1.0, np.nan, 0.5])
+    assert chart.points() == []
+    chart = replace(chart, dots=["within", "within", "beyond"])
+    places = [(chart.pixel_x(x), chart.pixel_y(y)) for x, y in ((1, 1.0), (3, 0.5))]
+    assert chart.points() == [(*places[0], "within"), (*places[1], "beyond")]
 
 
 def test_a_tooltip_has_a_heading_and_a_pixel_for_each_value():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sample_reports import build_report
+from sample_reports import build_pair_report, build_report, pair_sides
 
 from mlp_spec import published
 from parity.protocol.records import Floor, Run, Steps
@@ -77,6 +77,30 @@ def test_another_data_set_is_not_the_labs():
         "keras",
         "lightning",
     }
+
+
+def test_of_a_pair_file_every_metric_of_keras_has_a_chart():
+    charts = curves.build_training_charts(build_pair_report())
+    assert [(chart.id, chart.title) for chart in charts] == [
+        ("chart-loss", "Training loss (not logged)"), ("chart-1", "accuracy"), ("chart-2", "val_accuracy"),
+    ]  # fmt: skip
+    assert [[line.label for line in chart.lines] for chart in charts] == [["Keras"], *[["Keras", "Lightning"]] * 2]
+    assert np.isnan(charts[2].lines[1].values[2])  # it ended early
+    report = build_pair_report()
+    report["sides"]["lightning"] = None
+    assert curves.build_training_charts(report)[0].title == "Training loss"
+
+
+def test_both_runs_losses_are_drawn_step_by_step():
+    keras, lightning = (side.parts for side in pair_sides(["dense"]))
+    chart = curves.build_step_chart(keras, lightning)
+    assert chart.title == "Loss of every batch" and len(chart.xs) == 120
+    assert "by step: Keras from 2.0000 to 1.0000; Lightning from 2.0000 to 1.0000" in chart.description
+    many = {"lockstep": lockstep(np.linspace(2, 1, 1000))}
+    assert curves.build_step_chart(many, many).title == "Loss of the batch, at 240 of 1,000 steps"
+    assert curves.build_step_chart({}, lightning) is None and curves.build_step_chart(keras, {}) is None
+    nothing = {"lockstep": lockstep(np.full(5, np.nan))}
+    assert curves.build_step_chart(nothing, nothing) is None
 
 
 def test_without_a_trained_side_there_are_no_curves():

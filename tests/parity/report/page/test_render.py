@@ -1,8 +1,9 @@
 """The page's parts as pure functions: bars, rungs, the experiment in words, speed."""
 
 import pytest
-from sample_reports import CHECKS, ERROR, FAILED, build_report
+from sample_reports import CHECKS, ERROR, EVIL, FAILED, build_pair_report, build_report, pair_sides
 
+from parity.process import Side
 from parity.report.page import render
 
 
@@ -72,6 +73,53 @@ def test_the_page_shows_every_check_and_says_what_is_missing():
     for name in ("same experiment", "curve loss", "curve acc", "training"):
         assert f'<span class="name">{name}</span>' in page
     assert page.count('class="missing"') >= 4 and "NO PARITY" in page
+
+
+def test_a_pair_file_is_described_in_words():
+    words = dict(render.describe_settings(build_pair_report()))
+    assert words == {
+        "Pair file": "mine",
+        "SHA-256 of the file": "0123456789abcdef…",
+        "Training": "3 epochs (10 asked for) in batches of 32, float32",
+        "Seed": "0",
+        "Data set": "1,500 rows to train on, 297 rows to validate on; input 8 x 8 x 1 (float32), "
+        "target one number (int64)",
+    }
+
+
+def test_the_page_of_a_pair_file_has_its_own_sections_and_none_of_the_labs():
+    sides = [side.parts for side in pair_sides(["conv", "norm", "dense"])]
+    page = render.render(build_pair_report(), *sides)
+    assert [line.split('"')[1] for line in page.splitlines() if line.startswith("<section")] == [
+        "found", "layers", "ladder", "curves", "environment",
+    ]  # fmt: skip
+    for chart in ("chart-layers-0", "chart-layers-1", "chart-1", "chart-steps", "chart-divergence"):
+        assert '<figure class="chart' in page and f'id="{chart}"' in page
+    assert page.count('<circle class="point beyond"') == 2 * 3 and 'class="missing"' not in page
+    assert "the module&#39;s output is logits" in page and "alone: the port pads before it" in page
+    assert "confusion" not in page.partition("</style>")[2].partition("<script>")[0]
+
+
+def test_the_page_of_a_pair_file_says_what_is_missing():
+    page = render.render(build_pair_report(checks=[ERROR], sides=(Side(), Side())), {}, {})
+    assert page.count('class="missing"') == 3 and "COULD NOT RUN" in page
+    assert "<details open>" not in page
+
+
+def test_only_the_first_mode_that_fails_is_open():
+    assert render.render(build_pair_report(), {}, {}).count("<details open>") == 1
+    assert "<details open>" not in render.render(build_pair_report(departs_from=9), {}, {})
+
+
+def test_names_of_a_pair_file_are_escaped():
+    report = build_pair_report([EVIL, "norm"], departs_from=0)
+    report["experiment"]["name"] = report["experiment"]["pair_file"]["name"] = EVIL
+    report["findings"]["notes"]["keras"] = [EVIL]
+    for name in ("loss", EVIL):
+        report["findings"]["metrics"][name] = EVIL
+        report["sides"]["keras"]["history"][name] = report["sides"]["lightning"]["history"][EVIL] = [1.0, 2.0, 3.0]
+    page = render.render(report, {}, {})
+    assert "<script>window" not in page and "onerror='" not in page and "&lt;script&gt;window" in page
 
 
 def test_names_are_escaped():
