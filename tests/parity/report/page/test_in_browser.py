@@ -1,53 +1,24 @@
 """The HTML report in a real browser, from the file system: it draws, answers, and can be used by everybody."""
 
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import run_python
-from playwright.sync_api import expect, sync_playwright
+from opened_page import OpenedPage
+from playwright.sync_api import expect
 
 from lightning_mlp.predict.drawing import as_mnist
 from parity.report import render as parity_render
 from parity.report.page.render import render
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium; Debian's, since its driver downloads none."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        assert not os.environ.get("CI"), "CI must have chromium"
-        pytest.skip("NOT RUN: needs chromium (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
 def folder(parity_run) -> Path:
     """The folder of a short parity run."""
     return parity_run[0]
-
-
-class OpenedPage:
-    """A page, with everything that went wrong in it and everything it requested."""
-
-    def __init__(self, browser, path: Path, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
-        self.page = self.context.new_page()
-        self.errors, self.requests = [], []
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
 
 
 @pytest.fixture
