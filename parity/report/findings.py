@@ -20,19 +20,20 @@ def collect(climb: Climb, checks: list[Check]) -> dict:
     Returns:
         notes: of each side, in words.
         data: of a pair file, by split: how many rows, and the shape and type of every array.
-        metrics: by Keras's name, the logged one; None where none is logged, or several may be meant.
+        metrics: by Keras's name, the logged one; None where none is logged, or several may be meant; none at all before
+            both have trained.
         tensors: Keras's path, the candidate's name and both shapes of each tensor of a pair file that was bound.
     """
     reference, candidate = (side.parts.get("facts") for side in (climb.reference, climb.candidate))
     notes = {"keras": list(climb.reference.notes), "lightning": list(climb.candidate.notes)}
     if reference is None or "model" in reference.experiment:
         return {**NOTHING, "notes": notes}
-    lockstep = climb.reference.parts.get("lockstep")
+    trained = [side.parts.get("lockstep") for side in (climb.reference, climb.candidate)]
     logged = {check.subject: check.more.get("logged_as") for check in checks if check.rung == "metrics"}
     return {
         "notes": notes,
         "data": {split: describe_rows(described) for split, described in reference.data.items()},
-        "metrics": {name: logged.get(name) for name in (lockstep.curves if lockstep else ())},
+        "metrics": {name: logged.get(name) for name in (trained[0].curves if all(trained) else ())},
         "tensors": describe_tensors(candidate) if candidate else [],
     }
 

@@ -37,7 +37,7 @@ RUNGS = (
     Rung("experiment", "Do both run the same experiment?", {"facts": experiment.judge}),
     Rung(
         "data",
-        "Do both frameworks' own pipelines give the same images, labels and batches?",
+        "Do both frameworks' own pipelines give the same inputs, targets and batches?",
         {"facts": data.judge_arrays, "metrics": data.judge_batches},
     ),
     Rung(
@@ -52,7 +52,7 @@ RUNGS = (
     ),
     Rung(
         "forward",
-        "With the same weights, do both predict the same for the same images?",
+        "With the same weights, do both predict the same for the same inputs?",
         {"cases": forward.judge, "layers": forward.judge_layers},
     ),
     Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}),

@@ -16,7 +16,7 @@ OWN, OWN_TITLE = "classes-own-weights", "classes, each its own weights"
 def judge(reference: Predictions, candidate: Predictions, context: Context) -> list[Check]:
     """Checks the probabilities and classes of all test images."""
     ours, theirs, variants = reference.probabilities, candidate.probabilities, reference.variants
-    gaps = [compare("image, class", ours, theirs, variants)]
+    gaps = [compare("image, class" if context.is_lab else "row, output", ours, theirs, variants)]
     detail, title = limit_text(len(variants)), "probabilities, Keras's weights"
     check = worst("probabilities-keras-weights", RUNG, gaps, detail, title)
     if not context.is_lab:  # a pair file's outputs need be no classes

@@ -142,7 +142,7 @@ def check_images(
     floor = max((float(np.abs(np.rint(run * counts) - images).max()) for run in variants), default=0.0)
     gaps = np.abs(theirs * counts - images)  # the reference's are float32; half an image is no image
     epoch = int(gaps.argmax())
-    detail = f"limit in images: 1, or 10 times the noise floor; largest in epoch {epoch + 1}"
+    detail = f"limit in samples: 1, or 10 times the noise floor; largest in epoch {epoch + 1}"
     limit = max(1.0, Gap("", 0.0, floor).limit)
     # a fraction of an image is another mean (over classes, over batches), not another answer
     whole = abs(gaps[epoch] - round(gaps[epoch])) <= 0.05 + 1e-6 * counts[epoch]

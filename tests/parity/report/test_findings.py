@@ -54,7 +54,7 @@ def test_where_a_side_got_nowhere_its_notes_are_all():
     keras, lightning = pair_sides(["dense"])
     lightning.parts.clear()
     report = build_pair_report(checks=[ERROR], sides=(keras, lightning))
-    assert [subject for subject, _ in findings.describe(report)] == ["Lightning", "Metrics"]
+    assert [subject for subject, _ in findings.describe(report)] == ["Lightning"]
     report = build_pair_report(checks=[ERROR], sides=(Side(notes=["slow"]), Side()))
     assert findings.describe(report) == [("Keras", "slow")]
 

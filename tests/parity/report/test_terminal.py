@@ -1,10 +1,20 @@
 """The report in the terminal: one screen, the first failure and its cause last, colour only where it is wanted."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from sample_reports import CHECKS, EXPLAINED, FAILED, GOLDEN, build_golden_report, build_pair_report, build_report
+from sample_reports import (
+    CHECKS,
+    ERROR,
+    EXPLAINED,
+    FAILED,
+    GOLDEN,
+    build_golden_report,
+    build_pair_report,
+    build_report,
+)
 
 from parity.report import terminal
 from parity.rungs.check import Check
@@ -44,6 +54,12 @@ def test_the_first_failure_and_its_cause_come_last():
               ("Also failed:", "lockstep  curve acc", "lockstep / batch loss, free run: first", "cause: PyTorch's Adam",
                "NO PARITY")]  # fmt: skip
     assert places == sorted(places) and places[-1] >= len(lines) - 3
+
+
+def test_one_error_names_each_check_once():
+    errors = [replace(ERROR, detail="no weights"), replace(ERROR, detail="no weights"), replace(ERROR, rung="loss")]
+    text = print_report(build_report([*CHECKS, *errors]))
+    assert "\nlockstep / training: no weights\n" in text and "\nloss / training: keras_reference died" in text
 
 
 def test_a_cause_that_is_not_known_says_what_was_tried():
