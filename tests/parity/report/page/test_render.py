@@ -106,6 +106,14 @@ def test_the_page_of_a_pair_file_says_what_is_missing():
     assert "<details open>" not in page
 
 
+def test_where_one_side_alone_has_trained_the_page_says_so():
+    keras, lightning = pair_sides(["dense"])
+    assert "has trained.</p>" not in render.render(build_pair_report(), {}, {})
+    lightning.parts.clear()
+    page = render.render(build_pair_report(checks=[ERROR], sides=(keras, lightning)), {}, {})
+    assert "Only Keras has trained." in page and "Both trained" not in page
+
+
 def test_only_the_first_mode_that_fails_is_open():
     assert render.render(build_pair_report(), {}, {}).count("<details open>") == 1
     assert "<details open>" not in render.render(build_pair_report(departs_from=9), {}, {})
