@@ -95,7 +95,9 @@ def cut_beforehand(model) -> None:
 
         def of_all(change: Callable[[np.ndarray], np.ndarray]) -> tuple:
             precise = keras.config.floatx()
-            return keras.tree.map_structure(lambda a: change(a.astype(precise) if a.dtype.kind == "f" else a), arrays)
+            return keras.tree.map_structure(
+                lambda a: change(a.astype(precise, copy=False) if a.dtype.kind == "f" else a), arrays
+            )
 
         cut = Dataset.from_tensor_slices(of_all(lambda array: array[:whole].reshape(-1, size, *array.shape[1:])))
         rest = Dataset.from_tensors(of_all(lambda array: array[whole:]))

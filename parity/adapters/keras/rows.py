@@ -183,7 +183,7 @@ def check_array(value: object, name: str, what: str) -> np.ndarray:
         return array
     if not np.isfinite(array).all():
         raise UserError(f"{what}: {name} holds what is not a number (NaN or infinite)")
-    return array.astype(keras.config.floatx())
+    return array.astype(keras.config.floatx(), copy=False)
 
 
 def joined_or_alone(columns: dict[str, np.ndarray]) -> np.ndarray:
