@@ -320,6 +320,24 @@ def lightning_data():
 """
 
 
+# Functions of the port's own in place of nn.Dropout: noise can be silenced, what drops cannot.
+OWN = """
+    import torch
+
+    class Own(nn.Module):
+        def forward(self, x):
+            return {drawn} if self.training else x
+
+    class Port("""
+
+
+def own(drawn: str, *changes: str) -> str:
+    """Returns the honest port with a layer of its own that draws, and the data with changes."""
+    data = DIGITS.replace(*changes) if changes else DIGITS
+    port = HONEST.replace("\n    class Port(", OWN.format(drawn=drawn), 1)
+    return data + port.replace("nn.Dropout(0.3)", "Own()")
+
+
 def changed(before: str, after: str) -> str:
     """Returns the honest port with one line changed."""
     assert HONEST.count(before) == 1
@@ -332,6 +350,9 @@ PAIRS = {
     "regression": REGRESSION,
     "words": WORDS,
     "two": TWO,
+    "noise": own("x + 0.1 * torch.randn_like(x)", "layers.Dropout(0.3)", "layers.GaussianNoise(0.1)"),
+    "by-hand": own("x * (torch.rand_like(x) >= 0.3) / 0.7"),
+    "by-hand-unscaled": own("x * (torch.rand_like(x) >= 0.3)"),
     # flattens (H, W, C), as Keras does
     "turned": changed("self.net(x)", "self.net[5:](self.net[:4](x).movedim(1, -1).flatten(1))"),
     # keeps the unbiased variance

@@ -13,7 +13,7 @@ from parity.pair import Settings
 from parity.process import Follow, Side, ask
 from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, NAMES, REFERENCE_PARTS, Task, parts_of
 from parity.rungs import NEEDED, own_rung, rungs_of
-from parity.rungs.check import Check, Context
+from parity.rungs.check import Check, Context, without_random_steps
 
 
 class StopClimbing(ProjectError):
@@ -92,11 +92,12 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Setti
     if ours.run_id != theirs.run_id and part != "facts" and not are_mixed(reference, candidate):
         detail = f"Keras answered for {ours.run_id}, Lightning for {theirs.run_id}"
         return [Check("same-run", first, "fail", None, None, detail)]
-    context = Context(reference.parts["facts"], reference.parts.get("floor"), asked)
+    context = Context(reference.parts["facts"], reference.parts.get("floor"), asked, candidate.parts.get("facts"))
     checks = []
     for rung in rungs_of(part):
         try:
-            checks += rung.judges[part](ours, theirs, context)
+            found = rung.judges[part](ours, theirs, context)
+            checks += [without_random_steps(check, context.why_random) for check in found]
         except Exception as error:  # a record can be wrong in any way; it must end in a report all the same
             detail = f"the records cannot be compared ({type(error).__name__}: {error})"
             checks.append(Check("comparison", rung.name, "error", None, None, detail))

@@ -1,5 +1,8 @@
 """How what goes through a layer lies in the two frameworks: found from shapes, and from values where two forms fit."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from parity.protocol.user_data import difference
@@ -28,6 +31,34 @@ def forms_in_keras(array: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray
     elif array.ndim == 2 and len(shape) > 2 and array.size == np.prod(shape) and array.shape[-1] == shape[-1]:
         forms.append(array.reshape(shape))  # a row for every place
     return [form for form in forms if form.shape == tuple(shape)]
+
+
+def to_keras_by_shape(
+    shape: tuple[int, ...], in_keras: tuple[int, ...], flattened: tuple[int, ...] = ()
+) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """Returns what may turn arrays of one of torch's shapes into Keras's layout, whatever the number of rows.
+
+    Args:
+        shape: (N, ...) of what goes through a place of the candidate's module.
+        in_keras: (N, ...) of what goes through Keras's layer.
+        flattened: the shape (H, W, C) that was flattened before Keras's layer; the module may not have flattened yet.
+    """
+    turns = [lambda array: array]
+    if len(shape) > 2:
+        turns.append(lambda array: np.moveaxis(array, 1, -1))
+    if flattened and len(shape) > 2:
+        turns = [lambda array, turn=turn: turn(array).reshape(len(array), -1) for turn in reversed(turns)]
+    elif len(shape) == 2 and (flattened or len(in_keras) > 2):
+        *places, channels = flattened or in_keras[1:]
+        whole = (channels, *places)
+
+        def turned(array: np.ndarray) -> np.ndarray:
+            return np.moveaxis(array.reshape(len(array), *whole), 1, -1).reshape(len(array), *in_keras[1:])
+
+        turns = [turned, lambda array: array.reshape(len(array), *in_keras[1:])]
+    fitting = np.empty(shape)
+    known = [turn for turn in turns if math.prod(shape) == math.prod(in_keras)]
+    return [turn for turn in known if turn(fitting).shape == tuple(in_keras)]
 
 
 def nearest(forms: list[np.ndarray], *references: np.ndarray | None) -> np.ndarray | None:

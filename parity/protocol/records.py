@@ -101,6 +101,11 @@ class Facts(Record):
     rates: list[float] = field(default_factory=list)  # of the layers that drop by chance, which are set to 0
     random_layers: list[RandomLayer] = field(default_factory=list)  # of the reference, whose masks are handed over
     silent: str = ""  # why they are not
+    # kinds: of the reference's layers with `rates`; draws: the functions that the candidate draws by in a step, beside
+    # those that drop
+    kinds: list[str] = field(default_factory=list)
+    draws: list[str] = field(default_factory=list)
+    unsilenced: str = ""  # what draws by chance in a training step though everything is set to do nothing
     clips: bool = False  # whether the loss of a pair file's reference clips probabilities, see the rung loss
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
     # metrics, accept: of a pair file, METRICS and ACCEPT
@@ -166,6 +171,43 @@ class LayerOutputs(Record):
     # the candidate's: each layer alone, given the reference's input; call by call as in place
     alone: LayerPasses | None = None
     variants: list[LayerPasses] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RandomCall:
+    """One call of a random layer in training mode."""
+
+    layer: str  # its name, of the candidate the place in its module
+    rate: float | None = None  # of the candidate None, where it draws by functions of another kind
+    input: np.ndarray | None = None  # (rows, ...) in Keras's layout, while nothing is drawn; None where `why_not`
+    law: dict[str, np.ndarray] = field(default_factory=dict)  # of draws of its own, (draws,) each; see `protocol.law`
+    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened; the reference's
+    does_more: bool = False  # whether the candidate's part changes its input in evaluation mode, too
+    why_not: str = ""  # why one of them is missing
+
+
+@dataclass(frozen=True)
+class SilentPass:
+    """A pass in training mode while nothing is drawn: what each random call is given, and units of the output."""
+
+    inputs: list[np.ndarray | None]
+    output: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomOutputs(Record):
+    """What random layers are given and draw, and what they do to the model's output in training mode."""
+
+    calls: list[RandomCall]  # in the order of execution
+    # of some units of the model's output, (rows, units): while nothing is drawn; and while it is, (draws, rows, units),
+    # none where two draws are the same
+    silent: np.ndarray
+    draws: np.ndarray
+    unsilenced: bool = False  # whether two passes differ, though everything is set to do nothing
+    # rows, times: of the batch, and how often it is repeated while something is drawn; the reference's
+    rows: int = 0
+    times: int = 0
+    variants: list[SilentPass] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +343,7 @@ PARTS: dict[str, type[Record]] = {
     "initial_weights": Draws,
     "cases": Cases,
     "layers": LayerOutputs,
+    "random_layers": RandomOutputs,
     "optimizer": Replay,
     "metrics": Means,
     "lockstep": Steps,

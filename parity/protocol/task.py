@@ -22,22 +22,25 @@ NAMES = {KERAS: "Keras", LIGHTNING: "Lightning"}
 
 # What a candidate is asked, from cause to effect.
 CANDIDATE_PARTS = (
-    "facts", "initial_weights", "cases", "layers", "optimizer", "metrics", "lockstep", "restarts", "interchange",
+    "facts", "initial_weights", "cases", "layers", "random_layers", "optimizer", "metrics", "lockstep", "restarts",
+    "interchange",
 )  # fmt: skip
 # The reference trains the runs of its noise floor last: what the candidate reads is recorded before, so that it need
 # not wait.
 REFERENCE_PARTS = (
-    "facts", "initial_weights", "cases", "layers", "optimizer", "metrics", "lockstep", "interchange", "floor",
-    "restarts",
+    "facts", "initial_weights", "cases", "layers", "random_layers", "optimizer", "metrics", "lockstep", "interchange",
+    "floor", "restarts",
 )  # fmt: skip
 
 
 def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the parts that a pair is asked, of all.
 
-    The means of a pair file's metrics are not compared; layers one by one are those of a pair file alone.
+    The means of a pair file's metrics are not compared; layers one by one, and random ones, are those of a pair file
+    alone.
     """
-    return tuple(part for part in parts if part != ("metrics" if pair.file else "layers"))
+    left_out = ("metrics",) if pair.file else ("layers", "random_layers")
+    return tuple(part for part in parts if part not in left_out)
 
 
 @dataclass(frozen=True)

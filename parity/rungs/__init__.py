@@ -19,6 +19,7 @@ from parity.rungs import (
     loss,
     metrics,
     optimizer,
+    random_layers,
     speed,
 )
 
@@ -54,6 +55,11 @@ RUNGS = (
         "forward",
         "With the same weights, do both predict the same for the same inputs?",
         {"cases": forward.judge, "layers": forward.judge_layers},
+    ),
+    Rung(
+        "random layers",
+        "Do both draw by chance in the same places, from the same law?",
+        {"random_layers": random_layers.judge},
     ),
     Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}),
     Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}),

@@ -1,7 +1,7 @@
 """What a check is, and how a gap is judged against the reference's own noise floor."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -58,11 +58,49 @@ class Context:
     facts: Facts  # the reference's
     floor: Floor | None = None  # the runs that measure the noise floor of its free run; None where they are not needed
     asked: Experiment | Settings | None = None  # what was asked for
+    candidate: Facts | None = None  # the candidate's
+
+    @property
+    def why_random(self) -> str:
+        """Says why two training steps cannot be the same, of a pair file; empty where they can."""
+        whys = [facts.unsilenced for facts in (self.facts, self.candidate) if facts and facts.unsilenced]
+        return f"not compared: {'; '.join(whys)}; the rung random layers compares the laws" if whys else ""
+
+    @property
+    def draws_elsewhere(self) -> bool:
+        """Says whether something draws in the candidate's training step."""
+        return self.candidate is not None and bool(self.candidate.rates or self.candidate.draws)
 
     @property
     def is_lab(self) -> bool:
         """Says whether the lab's pair is judged; a pair file's layers, curves and outputs may be of any kind."""
         return "model" in self.facts.experiment
+
+
+# By rung, the subjects of what only two training steps that are not random have in common; all of them where none is
+# named.
+OF_STEPS = {
+    "forward": ("layers-in-training-mode", "layers-after-training-passes", "layers-in-isolation"),
+    "loss": (),
+    "gradients": (),
+    "metrics": (),
+    "lockstep": ("batch-loss-free-run", "batch-loss-restarted-epochs", "tensors-after-training"),
+    "interchange": ("evaluation-mode-after-training",),
+}
+
+
+def without_random_steps(check: Check, why_random: str) -> Check:
+    """Returns a check that informs in place of failing, where it compares training steps and they are random.
+
+    Args:
+        check: what was judged.
+        why_random: why they are; empty where they are not.
+    """
+    subjects = OF_STEPS.get(check.rung)
+    is_of_steps = subjects is not None and (not subjects or check.subject in subjects)
+    if not why_random or not is_of_steps or check.status not in ("fail", "error") or check.measured == "not a number":
+        return check
+    return replace(check, status="info", limit=None, noise_floor=None, detail=why_random, more={})
 
 
 def judged(passed: bool) -> str:

@@ -5,6 +5,8 @@ from parity.pair import Settings, experiment_from
 from parity.protocol.records import Facts
 from parity.rungs.check import Check, Context, judged
 
+ADDING = ("GaussianNoise", "GaussianDropout")  # kinds of Keras's that do not drop, but add or multiply
+
 
 def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
     """Checks that both ran the same experiment, and Lightning the one that was asked for."""
@@ -35,14 +37,36 @@ def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
 
 
 def compare_rates(reference: Facts, candidate: Facts) -> Check:
-    """Checks the rates of what drops by chance; and says whether both drop the same in the training."""
-    ours, theirs = (" ".join(f"{rate:g}" for rate in facts.rates) or "none" for facts in (reference, candidate))
-    same_masks = reference.random_layers and len(candidate.rates) == len(reference.rates)
+    """Checks the rates of what drops by chance; and says whether both drop the same in the training.
+
+    What adds or multiplies by chance has no rate in torch, nor has what a module drops by functions of its own: the
+    rung random layers compares them.
+    """
+    kinds = reference.kinds or ["Dropout"] * len(reference.rates)
+    dropping = [rate for rate, kind in zip(reference.rates, kinds, strict=True) if kind not in ADDING]
+    ours, theirs = (" ".join(f"{rate:g}" for rate in rates) or "none" for rates in (dropping, candidate.rates))
     detail = f"Keras {ours}, candidate {theirs}"
-    if reference.rates or candidate.rates:
-        why = f" ({reference.silent})" if reference.silent else ""
-        how = "the candidate drops what Keras dropped" if same_masks else f"nothing is dropped{why}"
-        if reference.random_layers and not same_masks:
-            how = "Keras drops and the candidate does not: they do not drop as often"
-        detail += f"; nothing is dropped while single batches are compared; in the training, {how}"
-    return Check("rates-of-dropout", "experiment", judged(ours == theirs), theirs, ours, detail)
+    if others := [f"{kind} {rate:g}" for rate, kind in zip(reference.rates, kinds, strict=True) if kind in ADDING]:
+        detail += f"; Keras's {', '.join(others)} is compared at random layers"
+    if candidate.draws:
+        functions = ", ".join(dict.fromkeys(candidate.draws))
+        detail += f"; the candidate draws by {functions}, too, which is compared at random layers"
+    if reference.rates or candidate.rates or candidate.draws:
+        detail += (
+            f"; nothing is drawn while single batches are compared; in the training, {how_drawn(reference, candidate)}"
+        )
+    may_drop = any(not name.startswith(("randn", "normal")) for name in candidate.draws)
+    status = "info" if ours != theirs and may_drop else judged(ours == theirs)
+    return Check("rates-of-dropout", "experiment", status, theirs, ours, detail)
+
+
+def how_drawn(reference: Facts, candidate: Facts) -> str:
+    """Says what is dropped while both train in lockstep."""
+    if reference.unsilenced or candidate.unsilenced:
+        return "steps are random and not compared"
+    if reference.random_layers and len(candidate.rates) == len(reference.rates):
+        return "the candidate drops what Keras dropped"
+    if reference.random_layers:
+        return "Keras drops and the candidate does not: they do not drop as often"
+    why = f" ({reference.silent})" if reference.silent else ""
+    return f"nothing is drawn{why}: the law is compared at random layers"

@@ -24,6 +24,7 @@ def check(folder, name, *flags):
         ("honest", ()),
         ("honest", ("--precision", "float64", "--seed", "3")),
         ("regression", ("--precision", "float64")),
+        ("noise", ()),
         ("turned", ()),
         ("words", ("--keras-backend", "jax")),
         ("two", ()),
@@ -35,8 +36,8 @@ def test_an_honest_port_has_parity(name, flags, tmp_path):
     assert report["verdict"] == "pass" and ended.out.splitlines()[-1].startswith("PARITY: Keras and Lightning agree")
     rungs = dict.fromkeys(check["rung"] for check in report["checks"])
     assert list(rungs) == [
-        "experiment", "data", "architecture", "initial weights", "forward", "loss", "gradients", "optimizer",
-        "metrics", "lockstep", "speed", "interchange",
+        "experiment", "data", "architecture", "initial weights", "forward", "loss", "gradients", "random layers",
+        "optimizer", "metrics", "lockstep", "speed", "interchange",
     ]  # fmt: skip
     for one in report["checks"]:
         if "largest_ratio_to_floor" in one:
@@ -53,6 +54,19 @@ def test_compiled_steps_are_climbed_with(tmp_path):
     assert (path["compiled"], path["why_not"]) == (True, None)
     (speed,) = (one for one in report["checks"] if one["rung"] == "speed")
     assert speed["detail"].endswith("; Lightning compiled")
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("by-hand", set()), ("by-hand-unscaled", {"each-layer", "the-output"})])
+def test_where_steps_stay_random_the_law_decides(name, wrong, tmp_path):
+    ended, report = check(tmp_path, name)
+    assert ended.status == bool(wrong), ended.out
+    checks = {one["id"]: one for one in report["checks"]}
+    failed = {name for name, one in checks.items() if one["status"] in ("fail", "error")}
+    assert failed == {f"random-layers/law-of-{one}" for one in wrong}
+    for of_steps in ("loss/batch-loss", "gradients/gradients", "lockstep/batch-loss-restarted-epochs"):
+        one = checks[of_steps]
+        assert one["status"] == "info" and "draws by rand_like); the rung random" in one["detail"], one
+    assert checks["forward/probabilities"]["status"] == checks["random-layers/places"]["status"] == "pass"
 
 
 def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):

@@ -14,6 +14,7 @@ from mlp_spec.runs import environment
 from mlp_spec.runs.folder import Results
 from parity.adapters.keras import tensors
 from parity.adapters.keras.layers import answer_layers
+from parity.adapters.keras.random_layers import answer_random_layers
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
 from parity.adapters.keras.tensors import load_weights, read_moments, read_weights, trained_paths
@@ -272,7 +273,7 @@ def predict_test(reference: Reference, model, weights: Arrays) -> np.ndarray:
 
 
 ANSWERS = (
-    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_optimizer, answer_metrics,
-    answer_lockstep, answer_interchange, answer_floor, answer_restarts,
+    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_optimizer,
+    answer_metrics, answer_lockstep, answer_interchange, answer_floor, answer_restarts,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

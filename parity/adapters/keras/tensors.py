@@ -82,9 +82,9 @@ def is_known(layer) -> bool:
 def flattened_before(layer) -> tuple[int, ...]:
     """Returns the shape (H, W, C) that was flattened into the inputs of a Dense or random layer; or nothing.
 
-    Layers that work on each value alone may stand between: activations and the kinds of Dropout.
+    Layers that work on each value alone may stand between: activations, and what drops or adds by chance.
     """
-    between = (keras.layers.Activation, keras.layers.Dropout, keras.layers.ReLU, keras.layers.LeakyReLU)
+    between = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, *CHANCE)
     nodes = layer._inbound_nodes if type(layer).__name__ == "Dense" or isinstance(layer, CHANCE) else []
     while nodes and len(nodes[-1].parent_nodes) == 1:
         node = nodes[-1].parent_nodes[0]

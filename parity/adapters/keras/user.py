@@ -13,6 +13,7 @@ from keras import ops
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import chance, quirks, rows, tensors
+from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
@@ -174,6 +175,8 @@ class UserReference(Reference):
             "accept": list(self.file.constant("ACCEPT") or []),
             "random_layers": self.random_layers,
             "silent": self.silent,
+            "kinds": [type(layer).__name__ for layer in chance.random_layers(self.first)],
+            "unsilenced": why_unsilenced(self),
             "clips": self.clips(),
             "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
         }

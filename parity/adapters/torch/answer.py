@@ -11,6 +11,7 @@ from lightning_mlp.history import History
 from mlp_spec.runs import environment
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.layers import answer_layers
+from parity.adapters.torch.random_layers import answer_random_layers
 from parity.adapters.torch.record import BatchRecorder, GradientInjector, GradientRecorder, WeightInjector
 from parity.adapters.torch.tensors import Binding
 from parity.protocol import inputs
@@ -38,6 +39,8 @@ def answer_facts(candidate: Candidate) -> Facts:
         candidate=candidate.pair.candidate,
         candidate_datamodule=candidate.pair.candidate_datamodule,
         rates=candidate.rates,
+        draws=candidate.draws,
+        unsilenced=candidate.unsilenced,
     )
 
 
@@ -138,7 +141,7 @@ def answer_interchange(candidate: Candidate) -> Predictions:
 
 
 ANSWERS = (
-    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_optimizer, answer_metrics,
-    answer_lockstep, answer_restarts, answer_interchange,
+    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_optimizer,
+    answer_metrics, answer_lockstep, answer_restarts, answer_interchange,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

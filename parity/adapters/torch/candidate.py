@@ -24,6 +24,7 @@ class Candidate(Session):
     Attributes:
         device: `cpu` or `gpu`.
         rates: of the layers that drop by chance, which are set to 0.
+        draws, unsilenced: what else draws in a step, and why that is random even so.
     """
 
     def __init__(self, task: Task):
@@ -32,7 +33,7 @@ class Candidate(Session):
 
         train.keep_compiled_code()
         super().__init__(task)
-        self.device, self.rates = devices.choose(task.accelerator), []
+        self.device, self.rates, self.draws, self.unsilenced = devices.choose(task.accelerator), [], [], ""
         train.quieten()
         train.use_threads(self.device, self.experiment)
         send("start", device=self.device, dataset=self.experiment.data.dataset)

@@ -1,43 +1,62 @@
 """What drops by chance in a module: it does nothing, or drops what the reference dropped.
 
 Layers and functional calls end in the same functions of `torch.nn.functional`; these are caught (`TorchFunctionMode`).
+So is noise of one's own, as far as it comes from a normal distribution: it is its mean, as Keras's noise of rate 0.
 """
 
+import copy
 import itertools
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.record import BatchRecorder
+from parity.protocol.law import is_random
 from parity.protocol.records import RandomLayer
 
 NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 FUNCTIONS = {getattr(functional, name) for name in NAMES}
+NORMAL = {torch.randn: "randn", torch.randn_like: "randn_like", torch.normal: "normal", torch.Tensor.normal_: "normal_"}
+# What else draws: nothing can be put in its place, as nobody knows what a module makes of it.
+OTHERS = {
+    getattr(owner, name): name
+    for owner, names in (
+        (torch, ("rand", "rand_like", "randint", "randint_like", "randperm", "bernoulli", "multinomial", "poisson")),
+        (torch.Tensor, ("uniform_", "random_", "bernoulli", "bernoulli_", "exponential_", "geometric_", "log_normal_")),
+    )
+    for name in names
+}
 
 
 class Chance(TorchFunctionMode):
-    """Catches what drops in training.
+    """Catches what draws in training.
 
     Args:
         drop: from the number of the call in its step, and its input, to what is passed on; None passes the input on.
 
     Attributes:
-        rates: of the calls of the step so far, those of 0 left out.
+        rates: of the calls that drop, of the step so far, those of 0 left out.
+        draws: the functions of other kinds that drew, in order.
     """
 
     def __init__(self, drop: Callable[[int, torch.Tensor], torch.Tensor] | None = None):
         super().__init__()
-        self.drop, self.rates = drop, []
+        self.drop, self.rates, self.draws = drop, [], []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        """Calls a function, if it is none that drops."""
+        """Calls a function, if it is none that drops; a normal distribution gives its mean."""
         kwargs = kwargs or {}
+        if name := NORMAL.get(func) or OTHERS.get(func):
+            return self.draw(func, name, args, kwargs)
         if func not in FUNCTIONS:
             return func(*args, **kwargs)
         values = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
@@ -45,9 +64,88 @@ class Chance(TorchFunctionMode):
         rate, training = values.get("p", 0.5), values.get("training", not is_alpha)
         if not training or rate == 0:
             return values["input"]
+        return self.pass_on(func, values["input"], float(rate))
+
+    def pass_on(self, func: Callable, values: torch.Tensor, rate: float) -> torch.Tensor:
+        """Returns what a function that would drop gives in its place."""
         if self.drop or not torch.compiler.is_compiling():  # a list that grows is compiled anew for every length
-            self.rates.append(float(rate))
-        return self.drop(len(self.rates) - 1, values["input"]) if self.drop else values["input"]
+            self.rates.append(rate)
+        return self.drop(len(self.rates) - 1, values) if self.drop else values
+
+    def draw(self, func: Callable, name: str, args: tuple, kwargs: dict) -> torch.Tensor:
+        """Calls a function that draws; what a normal distribution gives becomes its mean, but for new weights."""
+        drawn = func(*args, **kwargs)
+        if isinstance(drawn, nn.Parameter):
+            return drawn
+        if not torch.compiler.is_compiling():
+            self.draws.append(name)
+        if func in NORMAL:
+            of_call = dict(zip(("mean",), args[1:] if name == "normal_" else args, strict=False)) | kwargs
+            mean = of_call.get("mean", 0.0) if name.startswith("normal") else 0.0
+            with torch.no_grad():
+                drawn.copy_(torch.as_tensor(mean, dtype=drawn.dtype, device=drawn.device))
+        return drawn
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """What draws in a training step."""
+
+    rates: list[float]  # of what drops, in the order of the calls
+    draws: list[str] = field(default_factory=list)  # functions of other kinds
+    unsilenced: str = ""  # why a step is random, though nothing is drawn that can be silenced; empty where it is not
+
+
+class Noted(lightning.Callback):
+    """Notes what draws in a training step, and not what draws around it: loaders draw seeds.
+
+    Attributes:
+        mode: to be entered while the Trainer works.
+        rates, draws: of the step.
+    """
+
+    def __init__(self):
+        self.mode, self.rates, self.draws = Chance(), [], []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        """Begins the step."""
+        self.mode.rates.clear()
+        self.mode.draws.clear()
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        """Ends it."""
+        self.rates, self.draws = list(self.mode.rates), list(self.mode.draws)
+
+
+def find_randomness(
+    build: Callable[[], nn.Module], train: Callable[[nn.Module, list[lightning.Callback]], None]
+) -> Randomness:
+    """Trains one step twice from the same weights while nothing is drawn, and sees what would be.
+
+    The rates are those of the module's layers where a step fails: it will say why in its own part.
+
+    Args:
+        build: builds a module.
+        train: trains one for a step, with some callbacks.
+    """
+    losses, weights = [], None
+    for seed in range(2):
+        module, recorder, noted = build(), BatchRecorder(), Noted()
+        if weights is None:
+            weights = copy.deepcopy(module.state_dict())
+        module.load_state_dict(weights)
+        torch.manual_seed(seed)
+        try:
+            with noted.mode:
+                train(module, [recorder, noted])
+        except Exception:
+            layers = (part for part in module.modules() if isinstance(part, nn.modules.dropout._DropoutNd))
+            return Randomness([layer.p for layer in layers if layer.p])
+        losses.append(recorder.all_losses())
+    rates, draws = noted.rates, noted.draws
+    by = f" (it draws by {', '.join(dict.fromkeys(draws))})" if draws else ""
+    why = f"the candidate's training step is random, also while all that can be silenced does nothing{by}"
+    return Randomness(rates, draws, why if is_random(*losses) else "")
 
 
 class Replay(lightning.Callback):

@@ -12,7 +12,7 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
-from parity.adapters.torch.chance import Chance, Replay
+from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
@@ -61,7 +61,8 @@ class UserCandidate(Candidate):
         what = f"{self.pair.file}: lightning_data()"
         self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
         self.output, self.flattening, self.way = "", "", None
-        self.rates = self.find_rates()
+        randomness = find_randomness(self.build, self.train_one_step)
+        self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
         self.try_to_compile()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
@@ -103,34 +104,20 @@ class UserCandidate(Candidate):
         """Has all further modules compiled, if that is asked for and a step on one batch can be."""
         if self.pair.compiled:
             self.compiler = Compiler(True)
-            self.compiler.probe(lambda: self.train_once(self.build(), validates=True))
+            with Chance():
+                self.compiler.probe(lambda: self.train_one_step(self.build(), [], validates=True))
             why_not = self.compiler.why_not
             said = f"steps are not compiled, but run as they are: {why_not}" if why_not else "steps are compiled"
             send("note", text=said)
 
-    def train_once(self, module, validates: bool = False) -> list[float]:
-        """Trains a module for a step in which nothing drops, and may validate it; returns what would drop at rates."""
+    def train_one_step(self, module: nn.Module, callbacks: list, validates: bool = False) -> None:
+        """Trains a module for one step, and may validate it."""
         batches = [self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))]
         package = package_of(module)
         validates = validates and type(module).validation_step is not package.LightningModule.validation_step
         loaders = [load_as_they_are(batches), load_as_they_are(batches) if validates else None]
-        with Chance() as mode:
-            trainer = self.trainer(package, [], log_every_n_steps=1, limit_val_batches=int(validates))
-            trainer.fit(module, *loaders)
-        return mode.rates
-
-    def find_rates(self) -> list[float]:
-        """Returns the rates of what drops in a training step, in the order of the calls.
-
-        They are those of the module's layers where a step fails: it will say why in its own part.
-        """
-        module = self.build()
-        layers = [part.p for part in module.modules() if isinstance(part, nn.modules.dropout._DropoutNd) and part.p]
-        try:
-            return self.train_once(module)
-        except Exception:
-            self.pair = replace(self.pair, compiled=False)
-            return layers
+        trainer = self.trainer(package, callbacks, log_every_n_steps=1, limit_val_batches=int(validates))
+        trainer.fit(module, *loaders)
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options

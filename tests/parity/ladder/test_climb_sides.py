@@ -224,3 +224,13 @@ def test_two_experiments_on_purpose_are_no_other_run():
     assert not bad(climb.judge("cases", reference, Side(mixed), sample_records.EXPERIMENT))
     alone = Side({**candidate.parts, "cases": mixed["cases"]})
     assert [check.subject for check in climb.judge("cases", reference, alone, None)] == ["same-run"]
+
+
+def test_steps_that_stay_random_are_not_compared():
+    ours, theirs = sample_records.make_sides()
+    theirs.parts["lockstep"] = replace(theirs.parts["lockstep"], losses=theirs.parts["lockstep"].losses + 1)
+    assert bad(climb.judge("lockstep", ours, theirs, sample_records.EXPERIMENT))
+    theirs.parts["facts"] = replace(theirs.parts["facts"], unsilenced="it draws")
+    checks = climb.judge("lockstep", ours, theirs, sample_records.EXPERIMENT)
+    (check,) = [check for check in checks if check.subject == "batch-loss-free-run"]
+    assert check.status == "info" and check.detail.startswith("not compared: it draws")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity.protocol.layer_forms import forms_in_keras, forms_in_torch, nearest
+from parity.protocol.layer_forms import forms_in_keras, forms_in_torch, nearest, to_keras_by_shape
 
 KERAS = np.random.default_rng(0).random((2, 4, 5, 3)).astype(np.float32)
 
@@ -35,3 +35,22 @@ def test_where_shapes_leave_a_choice_the_values_decide():
     forms = forms_in_keras(np.moveaxis(cube, -1, 1), cube.shape)
     assert len(forms) == 3 and np.array_equal(nearest(forms, cube), cube)
     assert np.array_equal(nearest(forms, cube + 9, None, cube), cube)
+
+
+@pytest.mark.parametrize(
+    ("turned", "in_keras", "flattened"),
+    [
+        (np.moveaxis(KERAS, -1, 1), KERAS, ()),
+        (KERAS, KERAS, ()),
+        (KERAS[:, 0, 0], KERAS[:, 0, 0], ()),
+        (np.moveaxis(KERAS, -1, 1).reshape(2, -1), KERAS.reshape(2, -1), (4, 5, 3)),  # both behind Flatten
+        (KERAS.reshape(2, -1), KERAS.reshape(2, -1), (4, 5, 3)),
+        (np.moveaxis(KERAS, -1, 1), KERAS.reshape(2, -1), (4, 5, 3)),  # Keras's alone
+        (np.moveaxis(KERAS, -1, 1).reshape(2, -1), KERAS, ()),  # the module's alone
+        (KERAS.reshape(2, -1), KERAS, ()),
+    ],
+)
+def test_a_place_is_turned_by_its_shape_whatever_the_number_of_rows(turned, in_keras, flattened):
+    turns = to_keras_by_shape((9, *turned.shape[1:]), (9, *in_keras.shape[1:]), flattened)
+    assert any(np.array_equal(turn(turned), in_keras) for turn in turns)
+    assert not to_keras_by_shape((9, 5), in_keras.shape, flattened)

@@ -86,8 +86,8 @@ def test_every_part_that_a_candidate_is_asked_for_is_recorded_by_the_reference()
 def test_layers_are_asked_of_a_pair_file_alone_and_means_of_the_labs_pair():
     of_file = task.parts_of(Pair(PRESETS["small"], file="mine.py"), task.CANDIDATE_PARTS)
     of_lab = task.parts_of(Pair(PRESETS["small"]), task.CANDIDATE_PARTS)
-    assert set(of_file) ^ set(of_lab) == {"layers", "metrics"} and "layers" in of_file and "layers" not in of_lab
-    assert of_file.index("cases") + 1 == of_file.index("layers")
+    assert set(of_file) - set(of_lab) == {"layers", "random_layers"} and set(of_lab) - set(of_file) == {"metrics"}
+    assert of_file.index("cases") + 2 == of_file.index("layers") + 1 == of_file.index("random_layers")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,24 @@ import json
 
 import numpy as np
 import pytest
+from sample_records import make_facts
 
 from parity.rungs import check
-from parity.rungs.check import MULTIPLE, ULPS, Check, Gap, compare, distance, floor_of, horizon_of, running_floor, worst
+from parity.rungs.check import (
+    MULTIPLE,
+    OF_STEPS,
+    ULPS,
+    Check,
+    Context,
+    Gap,
+    compare,
+    distance,
+    floor_of,
+    horizon_of,
+    running_floor,
+    without_random_steps,
+    worst,
+)
 
 EPS = np.finfo(np.float32).eps
 
@@ -162,3 +177,44 @@ def test_the_horizon_of_a_large_loss_is_relative_to_it():
     assert horizon_of(floor) == 0 and horizon_of(floor, losses) == 4
     assert horizon_of(running_floor(losses, [losses[:4]]), losses) == 3
     assert horizon_of(np.full(3, 2e-4), np.full(3, 0.5)) == 0  # never relative to less than 1
+
+
+# ---- random steps
+
+
+def test_random_steps_are_not_compared_and_all_else_is():
+    for rung, subject, status in [
+        ("loss", "batch-loss", "info"), ("gradients", "gradients", "info"), ("metrics", "val_loss", "info"),
+        ("lockstep", "batch-loss-free-run", "info"), ("interchange", "evaluation-mode-after-training", "info"),
+        ("forward", "layers-in-training-mode", "info"), ("forward", "probabilities", "fail"),
+        ("lockstep", "trained-weights", "fail"), ("optimizer", "weights", "fail"),
+        ("random layers", "law-of-the-output", "fail"), ("interchange", "probabilities-keras-weights", "fail"),
+    ]:  # fmt: skip
+        one = Check(subject, rung, "fail", 3.0, 1.0, "it differs", 0.1)
+        found = without_random_steps(one, "it draws")
+        assert found.status == status and (status == "fail" or (found.detail, found.limit) == ("it draws", None)), one
+        assert without_random_steps(one, "") == one
+
+
+def test_what_passes_or_is_no_number_stays():
+    for status, measured in (("pass", 1.0), ("fail", "not a number")):
+        one = Check("batch-loss", "loss", status, measured)
+        assert without_random_steps(one, "it draws") == one
+    assert without_random_steps(Check("batch-loss", "loss", "error"), "it draws").status == "info"
+
+
+def test_either_side_may_be_random():
+    assert not Context(make_facts(), candidate=make_facts("lightning")).why_random
+    for ours, theirs in (("a", ""), ("", "a"), ("a", "a")):
+        one = Context(make_facts(unsilenced=ours), candidate=make_facts("lightning", unsilenced=theirs))
+        assert one.why_random.startswith("not compared: a") and one.why_random.endswith("compares the laws")
+    assert (
+        Context(make_facts(), candidate=make_facts(rates=[0.5])).draws_elsewhere
+        and not Context(make_facts()).draws_elsewhere
+    )
+
+
+def test_the_rungs_of_random_steps_are_rungs():
+    from parity.rungs import QUESTIONS
+
+    assert OF_STEPS.keys() < QUESTIONS.keys()

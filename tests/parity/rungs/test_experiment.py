@@ -40,10 +40,11 @@ FOUND = {"samples": 110, "compared": 110, "different": 0, "largest": 0.0, "forms
          "batch_size": 25, "drop_last": False, "random": False, "order": "the same"}  # fmt: skip
 
 
-def judge_pair(rates=(0.5, 0.1), **found):
+def judge_pair(rates=(0.5, 0.1), kinds=(), draws=(), unsilenced="", **found):
     """Judges a pair file's facts, with something else found in the loader; returns the checks by subject."""
-    ours = make_facts(experiment=SETTINGS, rates=[0.5, 0.1])
-    theirs = make_facts("lightning", experiment=SETTINGS, rates=list(rates), data={"train": {**FOUND, **found}})
+    ours = make_facts(experiment=SETTINGS, rates=[0.5, 0.1], kinds=list(kinds))
+    drawn = {"rates": list(rates), "draws": list(draws), "unsilenced": unsilenced}
+    theirs = make_facts("lightning", experiment=SETTINGS, data={"train": {**FOUND, **found}}, **drawn)
     return {check.subject: check for check in judge(ours, theirs, Context(ours, asked=SETTINGS))}
 
 
@@ -61,3 +62,15 @@ def test_other_batches_and_rates_fail():
     check = judge_pair(rates=(0.5, 0.2))["rates-of-dropout"]
     assert check.status == "fail" and "Keras 0.5 0.1, candidate 0.5 0.2" in check.detail
     assert judge_pair(rates=())["rates-of-dropout"].status == "fail"
+
+
+def test_noise_has_no_rate_in_torch_and_own_functions_have_none():
+    kinds = ("Dropout", "GaussianNoise")
+    check = judge_pair(rates=[0.5], kinds=kinds, draws=["randn_like"])["rates-of-dropout"]
+    assert check.status == "pass" and "GaussianNoise 0.1 is compared at random layers" in check.detail
+    assert "draws by randn_like, too" in check.detail and "the law is compared at random layers" in check.detail
+    assert judge_pair(kinds=kinds)["rates-of-dropout"].status == "fail"
+    check = judge_pair(rates=[0.1], draws=["rand"], unsilenced="it draws")["rates-of-dropout"]
+    assert check.status == "info" and check.detail.endswith("in the training, steps are random and not compared")
+    for draws in ([], ["randn_like"]):  # noise is no mask
+        assert judge_pair(rates=[0.1], draws=draws)["rates-of-dropout"].status == "fail"

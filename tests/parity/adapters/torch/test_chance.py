@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.chance import FUNCTIONS, NAMES, Chance, Replay, forms_of
+from parity.adapters.torch.chance import FUNCTIONS, NAMES, Chance, Randomness, Replay, find_randomness, forms_of
 from parity.protocol.records import RandomLayer
 
 X = torch.ones(4, 3, 2, 2)
@@ -100,3 +100,63 @@ def test_nothing_drops_in_compiled_code_which_is_compiled_once():
     with Chance():
         assert all(torch.equal(function(X), X + 1) for _ in range(4))
     assert len(graphs) == 1
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean"),
+    [
+        (lambda x: torch.randn(3), 0),
+        (torch.randn_like, 0),
+        (lambda x: torch.normal(2.0, 1.0, (3,)), 2),
+        (lambda x: torch.normal(mean=x, std=0.1), 1),
+        (lambda x: torch.zeros(3).normal_(5, 1), 5),
+        (lambda x: torch.zeros(3).normal_(std=2), 0),
+        (lambda x: torch.distributions.Normal(x, 0.1).rsample(), 1),
+    ],
+)
+def test_a_normal_distribution_gives_its_mean(draw, mean):
+    with Chance() as mode:
+        assert set(draw(torch.ones(3)).tolist()) == {mean} and len(mode.draws) == 1
+    assert len(set(draw(torch.ones(3)).tolist())) > 1
+
+
+def test_other_draws_are_noted_and_new_weights_are_drawn():
+    layer = nn.Linear(9, 9)
+    with Chance() as mode:
+        nn.init.normal_(layer.weight)
+        assert layer.weight.std() > 0.5 and not mode.draws
+        assert torch.rand_like(X).std() > 0 and torch.bernoulli(X / 2).std() > 0
+        assert mode.draws == ["rand_like", "bernoulli"]
+
+
+class Trained(nn.Module):
+    """Is trained by one call, which gives the loss."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self.draw, self.dense, self.drop = draw, nn.Linear(4, 1), nn.Dropout(0.25)
+
+    def forward(self, x):
+        return self.dense(self.draw(self.drop(x))).sum()
+
+
+def randomness(draw, error=None):
+    """Finds what draws in the step of a module; a loader draws before it."""
+
+    def train(module, callbacks):
+        torch.rand(3)
+        [one.on_train_batch_start(None, module, None, 0) for one in callbacks]
+        loss = module(torch.ones(8, 4))
+        [one.on_train_batch_end(None, module, loss if error is None else None, None, 0) for one in callbacks]
+        torch.rand(3)
+
+    return find_randomness(lambda: Trained(draw), train)
+
+
+def test_what_draws_in_a_step_is_found_and_what_cannot_be_silenced():
+    assert randomness(lambda x: x) == Randomness([0.25])
+    assert randomness(lambda x: x + torch.randn_like(x)) == Randomness([0.25], ["randn_like"])
+    found = randomness(lambda x: x * (torch.rand_like(x) > 0.5))
+    assert found.draws == ["rand_like"] and found.unsilenced.endswith("does nothing (it draws by rand_like)")
+    assert randomness(lambda x: x + 0 * torch.rand_like(x)) == Randomness([0.25], ["rand_like"])  # without effect
+    assert randomness(lambda x: x, error="no loss") == Randomness([0.25])  # those of its layers
