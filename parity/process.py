@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlp_spec.support.errors import ProjectError
+from parity.protocol.pair_file import FUNCTIONS, OPTIONAL
 from parity.protocol.recording import BadRecordingError
 from parity.protocol.records import Record
 from parity.protocol.task import ADAPTERS, NAMES, Task, read_record, received, recording_path
 
 LAST_LINES = 15
+FRAME = re.compile(r'  File "(.+)", line (\d+) in (.+)$')  # as faulthandler writes it
 NOISE = re.compile(r"^[EWI]0000 .*\.cc:")  # what TensorFlow's C++ side says about devices and types
 KEPT_LINES = 10_000
 # Set when work in several threads ends early: those that watch processes then stop them, and themselves.
@@ -80,6 +82,8 @@ def ask(
             side.errors[part] = str(event["message"])
         elif kind == "note" and event["text"] not in side.notes:  # a process that goes on finds it again
             side.notes.append(event["text"])
+        elif kind == "skipped" and part in waiting:
+            waiting.remove(part)
         follow(event)
 
     def keep(part: str) -> bool:
@@ -98,7 +102,8 @@ def ask(
         path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
         if not waiting or "facts" in side.errors:
             break
-        message = ended.explain(NAMES[name], stall) or f"{NAMES[name]} ended without an answer"
+        message = ended.explain(NAMES[name], stall, task.pair and task.pair.file)
+        message = message or f"{NAMES[name]} ended without an answer"
         if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
             side.errors |= dict.fromkeys(waiting, message)
             break
@@ -113,12 +118,26 @@ class Ended:
     status: int | None  # its exit status, negative where a signal killed it; None if it was stopped
     lines: list[str]  # the last lines that were no events
     peak_mb: float = 0.0  # the most memory it had, in MB (10^6 bytes)
+    # of one that was stopped: file, line and function of what its threads were at, the innermost first
+    frames: list[tuple[str, int, str]] = field(default_factory=list)
 
-    def explain(self, name: str, stall: float) -> str | None:
-        """Returns in words how the process ended, with its last lines; None if it ended well."""
+    def explain(self, name: str, stall: float, file: str | None = None) -> str | None:
+        """Returns in words how the process ended, with its last lines; None if it ended well.
+
+        Args:
+            name: the process's, for people.
+            stall: how many seconds it might be silent.
+            file: the pair file, if there is one: of a process that hangs in it, its function is named.
+        """
         if self.status == 0:
             return None
         if self.status is None:
+            if own := [frame for frame in self.frames if frame[0] == file]:
+                _, line, inside = own[0]
+                function = next((one for *_, one in own if one in (*FUNCTIONS, *OPTIONAL)), inside)
+                function = f"{function}()" if function != "<module>" else "the import of the pair file"
+                where = f"{Path(file).name}, line {line}, in {inside}"
+                return f"{name}: {function} has been silent for {stall:g} s and was stopped ({where})"
             return with_last_lines(f"{name} was silent for {stall:g} s and was stopped", self.lines)
         user_errors = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
         if self.status == 2 and user_errors:
@@ -161,14 +180,42 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
                 return Ended(process.returncode, list(lines), peak or 0.0)
             if handle(line, on_event):
                 heard = time.monotonic()  # only an event is a sign of life: nonsense can go on for ever
-            else:
+            elif line:
                 lines.append(line)
-        return Ended(None, list(lines))
+        return Ended(None, list(lines), frames=frames_of(process, arrived))
     finally:
         stop(process)
         while listener.is_alive():  # it may wait for room in the queue
             with contextlib.suppress(queue.Empty):
                 arrived.get(timeout=0.05)
+
+
+def frames_of(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 3.0) -> list[tuple[str, int, str]]:
+    """Asks a silent process where it is (`faulthandler`); one that does not listen for that ends.
+
+    Args:
+        process: is asked; it is to be stopped anyway.
+        arrived: the lines that it prints.
+        seconds: for which it is listened to.
+
+    Returns:
+        file, line and function of what its threads are at, the innermost first.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGUSR1)
+    frames, until = [], time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            line = arrived.get(timeout=0.2)
+        except queue.Empty:
+            if frames:
+                break
+            continue
+        if line is None:
+            break
+        if found := FRAME.match(line):
+            frames.append((found[1], int(found[2]), found[3].rpartition(".")[2]))
+    return frames
 
 
 def start(command: list[str], env: dict, terminal: bool) -> tuple[subprocess.Popen, BinaryIO]:

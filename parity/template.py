@@ -40,7 +40,7 @@ def keras_data():
 
 
 def lightning_module():
-    """Returns a new LightningModule."""
+    """Returns a new LightningModule; or a plain (module, loss, optimizer)."""
     import lightning
     import torch.nn.functional as F
     from torch import nn

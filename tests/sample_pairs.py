@@ -71,6 +71,26 @@ def lightning_module():
     return Port()
 """
 
+# A network, a loss and an optimizer, without a LightningModule.
+PLAIN = """
+def lightning_module():
+    from keras_like.initializers import glorot_uniform_
+    from keras_like.normalization import KerasBatchNorm2d
+    from keras_like.optimizers import KerasAdam
+    from torch import nn
+
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), KerasBatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Dropout(0.3), nn.Linear(96, 16), nn.ReLU(), nn.Linear(16, 10))
+    for layer in net:
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            glorot_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return net, nn.CrossEntropyLoss(), KerasAdam(net.parameters())
+"""
+NETWORK = PLAIN.replace(", nn.CrossEntropyLoss(), KerasAdam(net.parameters())", "")
+UNCOMPILED = DIGITS.replace('    model.compile("adam", loss, metrics=["accuracy"])\n', "")
+
 # As people first write it; every line of it looks right.
 NAIVE = """
 def lightning_module():
@@ -357,5 +377,9 @@ PAIRS = {
     "turned": changed("self.net(x)", "self.net[5:](self.net[:4](x).movedim(1, -1).flatten(1))"),
     # keeps the unbiased variance
     "bessel": changed("KerasBatchNorm2d(6)", "nn.BatchNorm2d(6, eps=1e-3, momentum=0.01)"),
+    "wrapped": DIGITS + PLAIN,
+    "network": DIGITS + NETWORK,
+    "uncompiled": UNCOMPILED + HONEST,
+    "uncompiled network": UNCOMPILED + NETWORK,
     "clipped": DIGITS + HONEST + "lightning_trainer = lambda: {'gradient_clip_val': 0.1}\n",
 }

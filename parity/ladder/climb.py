@@ -11,8 +11,17 @@ from mlp_spec.support.errors import ProjectError
 from parity import process
 from parity.pair import Settings
 from parity.process import Follow, Side, ask
-from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, NAMES, REFERENCE_PARTS, Task, parts_of
-from parity.rungs import NEEDED, own_rung, rungs_of
+from parity.protocol.task import (
+    CANDIDATE_PARTS,
+    KERAS,
+    LIGHTNING,
+    NAMES,
+    REFERENCE_PARTS,
+    TRAINING_PARTS,
+    Task,
+    parts_of,
+)
+from parity.rungs import NEEDED, Rung, own_rung, rungs_of
 from parity.rungs.check import Check, Context, without_random_steps
 
 
@@ -58,7 +67,8 @@ class Climb:
     def is_answered(self, part: str) -> bool:
         """Says whether both sides have answered, well or not, what a part is judged from."""
         reference, candidate = ({*side.parts, *side.errors} for side in (self.reference, self.candidate))
-        return {part, "facts", *NEEDED.get(part, ())} <= reference and {part, "facts"} <= candidate
+        needed, own = needed_parts(part, why_untrained(self.candidate))
+        return {"facts", *needed} <= reference and {"facts", *own} <= candidate
 
     def judge(self, part: str) -> list[Check]:
         """Judges a part."""
@@ -80,9 +90,13 @@ class Climb:
 
 def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Settings | None) -> list[Check]:
     """Judges one part; what could not be answered is an error of its first rung, never a pass."""
-    first = own_rung(part).name
-    for side, name, needed in ((reference, KERAS, (part, *NEEDED.get(part, ()))), (candidate, LIGHTNING, (part,))):
-        for one in needed:
+    first, why = own_rung(part).name, why_untrained(candidate)
+    rungs = [rung for rung in rungs_of(part) if not (why and rung.trains)]
+    left_out = [not_compared(rung, why) for rung in rungs_of(part) if rung not in rungs and [*rung.judges][-1] == part]
+    if why and part in TRAINING_PARTS:
+        return left_out
+    for side, name, parts in zip((reference, candidate), (KERAS, LIGHTNING), needed_parts(part, why), strict=True):
+        for one in parts:
             if one not in side.parts:
                 why, title = side.errors.get(one, "not answered"), f"{NAMES[name]} could not answer"
                 return [Check(f"{name}-could-not-answer", first, "error", None, None, why, title=title)]
@@ -94,7 +108,7 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Setti
         return [Check("same-run", first, "fail", None, None, detail)]
     context = Context(reference.parts["facts"], reference.parts.get("floor"), asked, candidate.parts.get("facts"))
     checks = []
-    for rung in rungs_of(part):
+    for rung in rungs:
         try:
             found = rung.judges[part](ours, theirs, context)
             checks += [without_random_steps(check, context.why_random) for check in found]
@@ -102,7 +116,30 @@ def judge(part: str, reference: Side, candidate: Side, asked: Experiment | Setti
             detail = f"the records cannot be compared ({type(error).__name__}: {error})"
             checks.append(Check("comparison", rung.name, "error", None, None, detail))
     checks = [with_quirks(check, context) for check in checks]
-    return checks or [Check("comparison", first, "error", None, None, "nothing was compared")]
+    checks = checks or [Check("comparison", first, "error", None, None, "nothing was compared")]
+    return [*checks, *left_out]
+
+
+def why_untrained(candidate: Side) -> str:
+    """Says why one side or both cannot be trained; empty where both can, and as long as it is not known."""
+    return candidate.parts["facts"].untrained if "facts" in candidate.parts else ""
+
+
+def needed_parts(part: str, why: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns what the reference and the candidate must have answered beside their facts before a part is judged.
+
+    Args:
+        part: that is judged.
+        why: nothing is trained; empty where all is.
+    """
+    if why:
+        return ((), ()) if part in TRAINING_PARTS else ((part,), (part,))
+    return (part, *NEEDED.get(part, ())), (part,)
+
+
+def not_compared(rung: Rung, why: str) -> Check:
+    """Says that a rung needs a training, and why there is none."""
+    return Check("training", rung.name, "info", None, None, f"not compared: {why}", more={"not_compared": why})
 
 
 def with_quirks(check: Check, context: Context) -> Check:
@@ -206,7 +243,7 @@ def climb_both(
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
             ask(LIGHTNING, second, path, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
-            if "facts" in candidate.errors:
+            if "facts" in candidate.errors or why_untrained(candidate):
                 process.STOPPING.set()  # the reference need not go on
             else:
                 asking.result()

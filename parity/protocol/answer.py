@@ -1,7 +1,9 @@
 """What both adapters do alike: go through a task's parts, describe data and batches, report epochs."""
 
+import faulthandler
 import hashlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,7 +21,7 @@ from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
 from parity.protocol.records import stamped
-from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS, SeedsTask, Task, send, write_record
+from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS, TRAINING_PARTS, SeedsTask, Task, send, write_record
 from parity.protocol.tensors import Arrays
 
 
@@ -31,7 +33,10 @@ class Session:
 
     Attributes:
         pair: what is compared, with the data set that was found.
+        untrained: why nothing is trained; empty where all is.
     """
+
+    untrained = ""
 
     def __init__(self, task: Task):
         self.task, self.pair = task, task.pair
@@ -59,6 +64,9 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         package: the framework's adapter.
         open_session: starts the framework for the ladder's parts.
     """
+
+    # a process that is silent for too long is asked where it is (`parity.process.frames_of`)
+    faulthandler.register(signal.SIGUSR1, file=2)
 
     def answer() -> None:
         """Answers all parts."""
@@ -102,6 +110,9 @@ def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experi
         experiment: that is trained, with the data set that was found; None where nothing is.
     """
     for part in task.parts:
+        if part in TRAINING_PARTS and subject.untrained:
+            send("skipped", part=part)
+            continue
         send("begin", part=part)
         started = time.monotonic()
         try:

@@ -94,6 +94,24 @@ def is_turned(item: object) -> bool:
     return isinstance(item[1], tuple | list) and sorted(item[1]) == list(range(len(item[1])))
 
 
+def check_again(what: str, first: list[tuple[str, tuple]], again: list[tuple[str, tuple]]) -> None:
+    """Checks that a function has built the same model again: as many tensors, of the same shapes, in the same order.
+
+    Args:
+        what: how the function is called in a message.
+        first, again: the names and shapes of what it built first, and of what it has built now.
+
+    Raises:
+        UserError: it built another one; names the first difference.
+    """  # fmt: skip
+    pairs = zip(first, again, strict=False)
+    different = [f"{a} {x} at first, then {b} {y}" for (a, x), (b, y) in pairs if x != y]
+    if len(first) != len(again):
+        different.append(f"{len(first)} tensors at first, then {len(again)}")
+    if different:
+        raise UserError(f"{what} another one at a later call ({different[0]}); it must build the same one every time")
+
+
 class PairFile:
     """A pair file that was run.
 

@@ -106,6 +106,9 @@ class Facts(Record):
     kinds: list[str] = field(default_factory=list)
     draws: list[str] = field(default_factory=list)
     unsilenced: str = ""  # what draws by chance in a training step though everything is set to do nothing
+    # why nothing is trained: the model is not compiled, the module has no training; the candidate's names both sides'
+    untrained: str = ""
+    classes: int = 0  # of a pair file's model, whose labels are indices of them; 0 where they are anything else
     clips: bool = False  # whether the loss of a pair file's reference clips probabilities, see the rung loss
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
     # metrics, accept: of a pair file, METRICS and ACCEPT
@@ -238,7 +241,10 @@ class Means(Record):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The reference before an epoch: weights by path, the optimizer's moments by slot and path, its updates."""
+    """The reference before an epoch: weights by path, the optimizer's moments by slot and path, its updates.
+
+    An optimizer that keeps more is a slot of its name, without arrays.
+    """
 
     weights: Arrays
     moments: dict[str, Arrays]

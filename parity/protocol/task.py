@@ -6,6 +6,7 @@ and says so in an event line.
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ REFERENCE_PARTS = (
     "facts", "initial_weights", "cases", "layers", "random_layers", "optimizer", "metrics", "lockstep", "interchange",
     "floor", "restarts",
 )  # fmt: skip
+
+
+# What is left out where one side cannot be trained.
+TRAINING_PARTS = ("optimizer", "metrics", "lockstep", "floor", "restarts")
 
 
 def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -123,8 +128,9 @@ def write_record(folder: str | Path, part: str, record: Record) -> None:
 
 
 def send(event: str, **fields) -> None:
-    """Prints one event for the process that asked."""
-    print(EVENT + json.dumps({"event": event, **fields}), flush=True)
+    """Prints one event for the process that asked, on a line of its own: a user's code may have left one open."""
+    sys.stdout.write(f"\n{EVENT}{json.dumps({'event': event, **fields})}\n")
+    sys.stdout.flush()
 
 
 def received(line: str) -> dict | None:

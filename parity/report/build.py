@@ -6,6 +6,7 @@ from mlp_spec.runs import environment
 from parity.ladder.climb import Climb
 from parity.process import Side
 from parity.report import findings
+from parity.rungs import QUESTIONS
 from parity.rungs.check import Check
 
 SCHEMA = 1
@@ -90,7 +91,12 @@ def sentence(report: dict) -> str:
         passed = sum(check["status"] == "pass" for check in report["checks"])
         accepted = sum(bool(check.get("accepted")) for check in report["checks"])
         but = f"; accepted differences: {accepted}" if accepted else ""
-        return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed{but})."
+        left_out = {check["rung"]: check["not_compared"] for check in report["checks"] if "not_compared" in check}
+        what, rest = f"{what} as far as it could be compared" if left_out else what, ""
+        if left_out:
+            rungs = ", ".join(rung for rung in QUESTIONS if rung in left_out)
+            rest = f" Not compared: {rungs} ({next(iter(left_out.values()))})."
+        return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed{but}).{rest}"
     failed = [check for check in bad if check["status"] == "fail"]
     first = next((f"{check['rung']} / {check['name']}" for check in failed or bad), "nothing was compared")
     if failed:

@@ -32,6 +32,7 @@ class Rung:
     question: str  # what it asks, in plain words
     # by part, what judges it; empty where another command judges
     judges: dict[str, Callable] = field(default_factory=dict)
+    trains: bool = False  # whether it needs a loss, an optimizer or a training on both sides
 
 
 RUNGS = (
@@ -61,22 +62,25 @@ RUNGS = (
         "Do both draw by chance in the same places, from the same law?",
         {"random_layers": random_layers.judge},
     ),
-    Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}),
-    Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}),
+    Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}, trains=True),
+    Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}, trains=True),
     Rung(
         "optimizer",
         "Given the same gradients, does the optimizer leave the same weights?",
         {"optimizer": optimizer.judge},
+        trains=True,
     ),
     Rung(
         "metrics",
         "Are an epoch's loss and accuracy the same averages?",
         {"metrics": metrics.judge, "lockstep": metrics.judge_logged},
+        trains=True,
     ),
     Rung(
         "lockstep",
         "From the same start, in the same order: do the two training runs stay together, step by step?",
         {"lockstep": lockstep.judge_free_run, "restarts": lockstep.judge_restarts},
+        trains=True,
     ),
     Rung(
         "interchange",
@@ -85,7 +89,7 @@ RUNGS = (
     ),
     Rung("independent", "From own starts and in own orders: are the results the same over many seeds?"),
     Rung("published", "Do the results agree with what the lab printed?"),
-    Rung("speed", "How fast is each? (It informs, and never decides.)", {"lockstep": speed.judge}),
+    Rung("speed", "How fast is each? (It informs, and never decides.)", {"lockstep": speed.judge}, trains=True),
 )
 QUESTIONS = {rung.name: rung.question for rung in RUNGS}
 # What a part's judges need of the reference beside the part itself and its facts.

@@ -61,6 +61,11 @@ class Context:
     candidate: Facts | None = None  # the candidate's
 
     @property
+    def untrained(self) -> str:
+        """Says why nothing is trained, of a pair file; empty where all is."""
+        return self.candidate.untrained if self.candidate else ""
+
+    @property
     def why_random(self) -> str:
         """Says why two training steps cannot be the same, of a pair file; empty where they can."""
         whys = [facts.unsilenced for facts in (self.facts, self.candidate) if facts and facts.unsilenced]

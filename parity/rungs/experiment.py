@@ -12,8 +12,9 @@ def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
     """Checks that both ran the same experiment, and Lightning the one that was asked for."""
     ours, theirs = (experiment_from(facts.experiment) for facts in (reference, candidate))
     if isinstance(ours, Settings):
+        batches = [] if context.untrained else compare_batches(reference, candidate)
         quirks = [Check(quirk.id, "experiment", "info", None, None, quirk.text) for quirk in reference.quirks]
-        return [*compare_batches(reference, candidate), compare_rates(reference, candidate), *quirks]
+        return [*batches, compare_rates(reference, candidate), *quirks]
     different = [f"Keras has {text}" for text in differences(ours, theirs)]
     different += [f"asked for {text} in Lightning" for text in differences(context.asked, theirs)]
     same = not different and {reference.experiment_hash, candidate.experiment_hash} == {ours.hash}
@@ -52,9 +53,8 @@ def compare_rates(reference: Facts, candidate: Facts) -> Check:
         functions = ", ".join(dict.fromkeys(candidate.draws))
         detail += f"; the candidate draws by {functions}, too, which is compared at random layers"
     if reference.rates or candidate.rates or candidate.draws:
-        detail += (
-            f"; nothing is drawn while single batches are compared; in the training, {how_drawn(reference, candidate)}"
-        )
+        detail += "; nothing is drawn while single batches are compared"
+        detail += f"; in the training, {how_drawn(reference, candidate)}" if not candidate.untrained else ""
     may_drop = any(not name.startswith(("randn", "normal")) for name in candidate.draws)
     status = "info" if ours != theirs and may_drop else judged(ours == theirs)
     return Check("rates-of-dropout", "experiment", status, theirs, ours, detail)

@@ -20,7 +20,7 @@ def judge(reference: Predictions, candidate: Predictions, context: Context) -> l
     detail, title = limit_text(len(variants)), "probabilities, Keras's weights"
     check = worst("probabilities-keras-weights", RUNG, gaps, detail, title)
     if not context.is_lab:  # a pair file's outputs need be no classes
-        return [check, judge_trained(reference, candidate, context)]
+        return [check] if context.untrained else [check, judge_trained(reference, candidate, context)]
     checks = [check, check_classes("classes-keras-weights", ours, theirs, check.limit, "classes, Keras's weights")]
     if candidate.own_probabilities is None:
         detail = "Lightning has no trained weights of its own"

@@ -28,6 +28,7 @@ def check(folder, name, *flags):
         ("turned", ()),
         ("words", ("--keras-backend", "jax")),
         ("two", ()),
+        ("wrapped", ()),
     ],
 )
 def test_an_honest_port_has_parity(name, flags, tmp_path):
@@ -67,6 +68,26 @@ def test_where_steps_stay_random_the_law_decides(name, wrong, tmp_path):
         one = checks[of_steps]
         assert one["status"] == "info" and "draws by rand_like); the rung random" in one["detail"], one
     assert checks["forward/probabilities"]["status"] == checks["random-layers/places"]["status"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("network", "lightning_module() returned a Sequential, a plain nn.Module: it has no training_step"),
+        ("uncompiled", "keras_model() is not compiled"),
+    ],
+)
+def test_what_cannot_be_trained_is_compared_as_far_as_it_goes(name, why, tmp_path):
+    ended, report = check(tmp_path, name)
+    assert ended.status == 0 and report["verdict"] == "pass", ended.out
+    assert ended.out.splitlines()[-1].endswith(
+        "as far as it could be compared (14 of 14 checks passed). "
+        f"Not compared: loss, gradients, optimizer, metrics, lockstep, speed ({why})."
+    )
+    left_out = [one for one in report["checks"] if one["status"] == "info"]
+    assert {one["detail"] for one in left_out} == {f"not compared: {why}"} and len(left_out) == 6
+    assert ended.out.count("lockstep") < 5 and "Epoch" not in ended.out.partition("Lightning  starting")[2]
+    assert not list((tmp_path / "run" / "keras").glob("floor*")) and not report["sides"]["lightning"]
 
 
 def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):

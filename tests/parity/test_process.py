@@ -1,6 +1,7 @@
 """Running a framework's process: it is asked part by part, and whatever goes wrong there is one clear error here."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,50 @@ def test_a_process_that_hangs_is_stopped(script):
     started = time.monotonic()
     assert "silent for 1 s and was stopped" in run_script(script, stall=1.0)
     assert time.monotonic() - started < 20
+
+
+HANGS = """
+import faulthandler, signal, sys, threading, time
+
+faulthandler.register(signal.SIGUSR1, file=2)
+
+
+def load():
+    time.sleep(60)
+
+
+def keras_data():
+    return load()
+
+
+class Port:
+    def training_step(self):
+        while True:
+            pass
+
+
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("a line", flush=True)
+{"keras_data": keras_data, "training_step": Port().training_step, "import": lambda: None}[sys.argv[1]]()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "where"),
+    [
+        ("keras_data", "keras_data()", "line 8, in load"),
+        ("training_step", "training_step()", "line 1., in training_step"),
+        ("import", "the import of the pair file", "line 2., in <module>"),
+    ],
+)
+def test_the_function_of_a_pair_file_that_hangs_is_named(name, words, where, tmp_path):
+    path = tmp_path / "pair.py"
+    path.write_text(HANGS)
+    ended = watch([sys.executable, str(path), name], 1.0, lambda event: None)
+    pattern = rf"Keras: {re.escape(words)} has been silent for 1 s and was stopped \(pair.py, {where}\)"
+    assert re.fullmatch(pattern, ended.explain("Keras", 1.0, str(path))), ended
+    assert ended.explain("Keras", 1.0) == "Keras was silent for 1 s and was stopped; its last lines:\n  a line"
 
 
 def test_what_a_stopped_process_started_is_stopped_too(tmp_path):
@@ -213,6 +258,21 @@ def test_what_a_process_notes_is_kept_once(ask_script):
 def test_what_the_process_printed_is_left_beside_its_task(ask_script, tmp_path):
     ask_script((dict.fromkeys(PARTS, "part"), WELL))
     assert (tmp_path / "keras.log").read_text() == "a line\n" and Task.read(tmp_path / "keras.json").parts == PARTS
+
+
+def test_a_part_that_is_skipped_is_not_waited_for(ask_script):
+    def script(command, stall, on_event):
+        write_record(folder, "facts", Restarts(losses=np.ones(2)))
+        on_event({"event": "part", "part": "facts"})
+        for part in PARTS[1:]:
+            on_event({"event": "skipped", "part": part})
+        return WELL
+
+    _, made = ask_script((dict.fromkeys(PARTS, "part"), WELL))
+    folder = made.folder
+    process.watch = script
+    side = ask("keras", Task(PARTS, str(folder)), folder / "keras.json", 10.0)
+    assert list(side.parts) == ["facts"] and side.errors == {}
 
 
 def test_a_process_that_ends_goes_on_behind_the_part_it_ended_in(ask_script):

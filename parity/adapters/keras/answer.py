@@ -17,7 +17,7 @@ from parity.adapters.keras.layers import answer_layers
 from parity.adapters.keras.random_layers import answer_random_layers
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
 from parity.adapters.keras.reference import Reference
-from parity.adapters.keras.tensors import load_weights, read_moments, read_weights, trained_paths
+from parity.adapters.keras.tensors import load_weights, read_moments, read_weights, trained_paths, unknown_moments
 from parity.protocol import inputs, records
 from parity.protocol.answer import describe_batches, report_epoch, shorten, stack
 from parity.protocol.inputs import Case
@@ -53,6 +53,7 @@ def answer_facts(reference: Reference) -> records.Facts:
         tensors=reference.table,
         start=reference.start,
         rates=reference.rates,
+        untrained=reference.untrained,
         **reference.said(),
     )
 
@@ -78,12 +79,14 @@ def answer_cases(reference: Reference) -> records.Cases:
 
 
 def answer_case(reference: Reference, case: Case) -> records.Answer:
-    """Puts one batch through `predict` and `fit`."""
+    """Puts one batch through `predict` and `fit`; through `predict` alone where nothing is trained."""
     model, size = reference.recorder, len(case.images)
     load_weights(model, reference.table, case.weights)
     labels = reference.targets(case.labels)
     images = reference.packed(case.images)
     probabilities = reference.output_of(model.predict(images, batch_size=size, verbose=0))
+    if reference.untrained:
+        return records.Answer(probabilities, np.empty(0), {})
     model.fit(**reference.rows_for_fit(case.images, labels), batch_size=size, shuffle=False, verbose=0)
     gradients = dict(zip(trained_paths(reference.table), model.optimizer.gradients(), strict=True))
     return records.Answer(probabilities, recorded_losses(model), gradients)
@@ -167,7 +170,8 @@ def answer_lockstep(reference: Reference) -> records.Steps:
     def before(epoch: int) -> None:
         state = reference.read_state(model)
         reference.states.append(state)
-        snapshots.append(records.Snapshot(read_weights(model, table), read_moments(model, table), int(state[0])))
+        moments = read_moments(model, table) | unknown_moments(model)
+        snapshots.append(records.Snapshot(read_weights(model, table), moments, int(state[0])))
 
     def after(results: Results) -> None:
         losses.append(recorded_losses(model))
@@ -249,11 +253,13 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
 
 
 def answer_interchange(reference: Reference) -> records.Predictions:
-    """Predicts the test images with the trained weights."""
-    final = reference.trained.final
+    """Predicts the test images with the trained weights; with those of the start where nothing is trained."""
+    final, model = reference.start, reference.recorder
+    if not reference.untrained:
+        final, model = reference.trained.final, reference.model
 
     def predict(weights: Arrays) -> np.ndarray:
-        return predict_test(reference, reference.model, weights)
+        return predict_test(reference, model, weights)
 
     return records.Predictions(
         weights=final,

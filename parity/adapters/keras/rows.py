@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import keras
 import numpy as np
@@ -12,7 +11,8 @@ from keras_reference import data
 from mlp_spec.support.errors import UserError
 from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, joined
 
-MOST_BATCHES = 10_000_000  # a data set that says no length and has more has no end
+# A data set that does not say its length, and gives more, is not read to its end: it may have none.
+MOST_BATCHES, MOST_BYTES = 200_000, 4 * 2**30
 FORMS = "(x_train, y_train), (x_val, y_val), a third element being the rows' weights; or two data sets"
 WHOLE = "(x, y) where keras_fit() has a validation_split"
 
@@ -40,7 +40,7 @@ def read(given: object, fit: dict, path: str) -> Rows:
     """
     what = f"{path}: keras_data()"
     try:
-        parts = [given] if fit.get("validation_split") else list(given)
+        parts = [given] if fit.get("validation_split") else elements_of(given)
         parts = parts[:2] if len(parts) == 3 else parts  # the third is a test set
         (train, *rest), is_whole = parts, len(parts) == 1
         if len(rest) != (0 if is_whole else 1):
@@ -64,6 +64,17 @@ def read(given: object, fit: dict, path: str) -> Rows:
             raise UserError(f"{what}: {x} has {ours} rows and {y} has {theirs}")
         checked[x], checked[y] = map(joined_or_alone, sides)
     return Rows(data.Arrays(**checked), passes[0].pack, passes[0].batch_size, random)
+
+
+def elements_of(given: object) -> list:
+    """Returns the elements of a tuple or list; of anything else nobody knows whether they end.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(given, tuple | list):
+        raise TypeError
+    return list(given)
 
 
 @dataclass(frozen=True)
@@ -120,28 +131,42 @@ def read_part(given: object, what: str) -> Part:
     if isinstance(given, keras.utils.PyDataset):
         if given.num_batches is None:
             raise UserError(f"{what}: a {type(given).__name__} has no end; give one with a length")
-        return read_batches(lambda: (given[number] for number in range(given.num_batches)), what)
+        return read_batches(lambda: (given[number] for number in range(given.num_batches)), what, True)
     if hasattr(given, "element_spec"):
         if given.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
             raise UserError(f"{what}: a tf.data.Dataset has no end; leave out repeat(), or use take()")
-        return read_batches(lambda: iter(given), what)
-    x, y, *weight = given
+        return read_batches(lambda: iter(given), what, given.cardinality() >= 0)
+    if hasattr(given, "__next__"):
+        must = "give arrays, a tf.data.Dataset or a keras.utils.PyDataset"
+        raise UserError(f"{what}: a {type(given).__name__} can be read once, and may have no end; {must}")
+    x, y, *weight = elements_of(given)
     if len(weight) > 1:
         raise ValueError
     return Part(x, y, *(weight or [None]))
 
 
-def read_batches(batches: Callable[[], Iterator], what: str) -> Part:
+def read_batches(batches: Callable[[], Iterator], what: str, ends: bool) -> Part:
     """Puts a data set's batches together.
+
+    Args:
+        batches: starts a pass.
+        what: how the function is called in a message.
+        ends: whether the data set says how many there are.
 
     Raises:
         UserError: there are none, or no end of them.
     """
-    parts = [Part(x, y, *(weight or [None])) for x, y, *weight in islice(batches(), MOST_BATCHES)]
+    parts, size = [], 0
+    for x, y, *weight in batches():
+        parts.append(Part(x, y, *(weight or [None])))
+        size += sum(np.asarray(array).nbytes for array in keras.tree.flatten((x, y)))
+        if not ends and (len(parts) > MOST_BATCHES or size > MOST_BYTES):
+            raise UserError(
+                f"{what}: a data set that does not say its length has given {len(parts):,} batches "
+                f"({size / 2**30:.1f} GiB), and goes on; if it has no end, use take(), else assert_cardinality()"
+            )
     if not parts:
         raise UserError(f"{what}: a data set is empty")
-    if len(parts) == MOST_BATCHES:
-        raise UserError(f"{what}: a data set has more than {MOST_BATCHES:,} batches")
     first = parts[0]
     kind = type(first.x) if isinstance(first.x, dict | tuple | list) else None
     columns = [part.columns() for part in parts]
@@ -150,8 +175,9 @@ def read_batches(batches: Callable[[], Iterator], what: str) -> Part:
         for side in (0, 1)
     )
     x = inputs[""] if kind is None else inputs if issubclass(kind, dict) else tuple(inputs.values())
-    size = len(np.asarray(first.y))
-    return Part(x, targets.get(TARGET, targets.get("")), targets.get(WEIGHT), size, lambda: read_batches(batches, what))
+    rows = len(np.asarray(first.y))
+    target = targets.get(TARGET, targets.get(""))
+    return Part(x, target, targets.get(WEIGHT), rows, lambda: read_batches(batches, what, ends))
 
 
 def split_last(columns: tuple[dict, dict], fraction: float) -> list[tuple[dict, dict]]:

@@ -165,6 +165,17 @@ def read_moments(model, table: Table) -> dict[str, Arrays]:
     }
 
 
+def unknown_moments(model) -> dict[str, Arrays]:
+    """Names an optimizer that keeps other moments than `SLOTS` between steps; what they are is not said."""
+    optimizer = model.optimizer
+    names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats"]  # of amsgrad
+    known = [optimizer.iterations, optimizer._learning_rate]
+    for name in names:
+        known += getattr(optimizer, name, None) or []
+    is_known = {id(variable) for variable in known}.issuperset(map(id, optimizer.variables))
+    return {} if is_known else {type(optimizer).__name__: {}}
+
+
 def load_moments(model, table: Table, moments: dict[str, Arrays], step: int) -> None:
     """Fills a built optimizer's moments and its count of updates.
 

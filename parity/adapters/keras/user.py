@@ -18,7 +18,7 @@ from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
 from parity.protocol.answer import Session
-from parity.protocol.pair_file import PairFile
+from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, describe_arrays
@@ -51,8 +51,9 @@ class UserReference(Reference):
         self.rows = rows.read(self.file.call("keras_data"), self.fit_options, task.pair.file)
         self.arrays = self.rows.arrays
         self.pair = replace(task.pair, experiment=self.settings())
-        self.models, self.rates = weakref.WeakSet(), []
+        self.models, self.rates, self.shapes, self.classes = weakref.WeakSet(), [], [], 0
         self.first = self.build()
+        self.untrained = "" if self.first.compiled else "keras_model() is not compiled"
         self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
@@ -85,14 +86,14 @@ class UserReference(Reference):
         """Has the file build its model.
 
         Raises:
-            UserError: it returned no compiled model, or the same one again, and that cannot be built from its
-                configuration.
+            UserError: it returned no model, another one than before, or the same one again, and that cannot be built
+                from its configuration.
         """
         keras.utils.set_random_seed(self.seed if seed is None else seed)
         model = self.file.call("keras_model")
         what = f"{self.pair.file}: keras_model() returned"
-        if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
-            raise UserError(f"{what} {type(model).__name__}; it must return a compiled keras.Model")
+        if not isinstance(model, keras.Model):
+            raise UserError(f"{what} {type(model).__name__}; it must return a keras.Model, compiled if it is trained")
         if model in self.models:
             chance.restore(model, self.rates)
             again, _ = rebuilt(model, what), chance.silence(model)
@@ -101,6 +102,9 @@ class UserReference(Reference):
             model(self.packed(self.arrays.x_train[:1]))
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
             raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
+        shapes = [(variable.path, tuple(variable.shape)) for variable in model.weights]
+        self.shapes = self.shapes or shapes
+        check_again(what, self.shapes, shapes)
         self.models.add(model)
         self.rates = chance.silence(model)
         return model
@@ -155,10 +159,10 @@ class UserReference(Reference):
         if "sparse" in (loss if isinstance(loss, str) else getattr(loss, "name", "")).lower():
             both = (self.arrays.y_train, self.arrays.y_test)
             labels = np.concatenate([(y[TARGET] if y.dtype.names else y).ravel() for y in both])
-            low, high, classes = labels.min(), labels.max(), output.shape[-1]
-            if low < 0 or high >= classes:
+            low, high, self.classes = labels.min(), labels.max(), output.shape[-1]
+            if low < 0 or high >= self.classes:
                 raise UserError(
-                    f"{file}: labels go from {low:g} to {high:g}; the model has the classes 0 to {classes - 1}"
+                    f"{file}: labels go from {low:g} to {high:g}; the model has the classes 0 to {self.classes - 1}"
                 )
 
     def describe_data(self) -> dict[str, dict]:
@@ -179,6 +183,7 @@ class UserReference(Reference):
             "unsilenced": why_unsilenced(self),
             "clips": self.clips(),
             "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
+            "classes": self.classes,
         }
 
     def clips(self) -> bool:
@@ -293,7 +298,7 @@ def rebuilt(model, what: str):
     """Builds a model anew from its configuration, drawing its weights, and compiles it as the one that was given.
 
     Args:
-        model: compiled.
+        model: compiled or not.
         what: how it is called in a message.
 
     Raises:
@@ -301,6 +306,8 @@ def rebuilt(model, what: str):
     """
     try:
         new = keras.models.clone_model(model)
+        if not model.compiled:
+            return new
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         config = model.get_compile_config() or {}
         given = {name: config[name] for name in ("metrics", "loss_weights") if isinstance(config.get(name), list)}

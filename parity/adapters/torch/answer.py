@@ -41,6 +41,7 @@ def answer_facts(candidate: Candidate) -> Facts:
         rates=candidate.rates,
         draws=candidate.draws,
         unsilenced=candidate.unsilenced,
+        untrained=candidate.untrained,
     )
 
 
@@ -70,12 +71,14 @@ def answer_cases(candidate: Candidate) -> Cases:
     candidate.find_output(binding, reference)
     recorder = GradientRecorder(binding, unchanged=True)
     injector = WeightInjector(binding, of_batch=lambda batch: weights[batch])
-    candidate.fit(binding, [injector, recorder], loader=load_as_they_are(batches), limit_val_batches=0)
+    if not candidate.untrained:
+        candidate.fit(binding, [injector, recorder], loader=load_as_they_are(batches), limit_val_batches=0)
+    losses = [np.array([loss.item()]) for loss in recorder.losses] or [np.empty(0)] * len(cases)
     answers = {
         name: Answer(
             probabilities=candidate.predict(binding, weights[number], [images[number]]),
-            loss=np.array([recorder.losses[number].item()]),
-            gradients=recorder.gradients[number],
+            loss=losses[number],
+            gradients=recorder.gradients[number] if recorder.gradients else {},
         )
         for number, name in enumerate(cases)
     }

@@ -6,6 +6,7 @@ import lightning
 import numpy as np
 import torch
 
+from parity.adapters.torch.plain import WrappedModule
 from parity.protocol.user_data import TARGET
 
 
@@ -36,7 +37,8 @@ class RightAnswers(lightning.Callback):
 
     def on_fit_start(self, trainer, pl_module):
         """Looks at what `forward` returns from now on."""
-        self.hook = pl_module.register_forward_hook(self.keep)
+        called = pl_module.module if isinstance(pl_module, WrappedModule) else pl_module
+        self.hook = called.register_forward_hook(self.keep)
 
     def keep(self, module, inputs, output):
         """Keeps the last output."""

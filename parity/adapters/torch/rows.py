@@ -32,6 +32,8 @@ from parity.protocol.user_data import (
 MOST_ROWS = 2_000  # of a split that are compared at the quick level
 FEW_ROWS = 32  # that show how a batch is made
 CHUNK = 1000  # rows that are compared at once
+ENOUGH = 3  # times as many rows as Keras has: a loader that serves more is left
+NAMES = {"train": "training", "test": "validation"}  # of the splits, for people
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class UserRows:
         arrays: Keras's rows, by the names of `SPLITS`.
         precision: of the experiment.
         what: how the function is called in a message.
+        classes: that the model has, where labels are indices of them; 0 where they are anything else.
 
     Attributes:
         loaders: by split.
@@ -72,8 +75,8 @@ class UserRows:
         UserError: there are no loaders, or their rows have nothing to do with Keras's.
     """
 
-    def __init__(self, given: object, arrays: dict[str, np.ndarray], precision: str, what: str):
-        self.arrays, self.precision, self.what = arrays, precision, what
+    def __init__(self, given: object, arrays: dict[str, np.ndarray], precision: str, what: str, classes: int = 0):
+        self.arrays, self.precision, self.what, self.classes = arrays, precision, what, classes
         self.datamodule = given if hasattr(given, "prepare_data") and not isinstance(given, torch.nn.Module) else None
         self.loaders = dict(zip(SPLITS, loaders_in(given, what), strict=True))
         self.places: dict[int, Place] = {}
@@ -186,6 +189,22 @@ class UserRows:
             leaves[index] = torch.from_numpy(place.turned(labels, self.precision)) if place.part else next(given)
         return tree.tree_unflatten(leaves, self.tree)
 
+    def split_batch(self, batch) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Returns a batch's inputs and its target.
+
+        Raises:
+            UserError: the rows have weights, which a loss of output and target cannot be given.
+        """
+        leaves = tree.tree_flatten(batch)[0]
+        inputs = [leaves[index] for index, place in self.places.items() if place.part == 0]
+        targets = [leaves[index] for index, place in self.places.items() if place.part]
+        if len(targets) != 1:
+            raise UserError(
+                f"{self.what}: a batch holds weights of rows, which the loss of (module, loss, optimizer) is not "
+                "given; write a LightningModule whose training_step takes them"
+            )
+        return inputs, targets[0]
+
     def batches(self, split: str, order: np.ndarray, size: int) -> Iterator:
         """Yields some of Keras's rows in batches."""
         x, y = (self.arrays[name] for name in SPLITS[split])
@@ -211,14 +230,19 @@ class UserRows:
         if self.is_indexed(split):
             starts = range(0, count, CHUNK)
             batches = (self.collated(split, range(start, min(start + CHUNK, count))) for start in starts)
-        else:  # one that has no end is left when it has served too much
-            batches = islice(self.loaders[split], 2 + count // max(1, self.batch_size(split)))
+        else:  # one that has no end is left when it has served far too much
+            most = ENOUGH if count == self.count(split) else 1
+            batches = islice(self.loaders[split], most * (2 + count // max(1, self.batch_size(split))))
         for batch in batches:
             leaves = tree.tree_flatten(batch)[0]
             yield [leaves[index].numpy() for index in self.places]
 
     def describe(self, split: str, level: str) -> dict:
-        """Compares the user's own rows with Keras's; returns what was found."""
+        """Compares the user's own rows with Keras's; returns what was found.
+
+        Raises:
+            UserError: they hold what is not a number, or there is no end of them.
+        """
         loader, ours = self.loaders[split], self.count(split)
         most = MOST_ROWS if level == "quick" else max(ours, 1)
         by_number = self.is_indexed(split)
@@ -227,6 +251,7 @@ class UserRows:
         for theirs in self.chunks(split, count):
             rows = slice(seen, seen + len(theirs[0]))
             seen = rows.stop
+            self.check_rows(theirs, split, seen)
             by_value.update(keys_of(theirs))
             if by_number:
                 wrong, gap = differing(self.expected(split, rows), theirs)
@@ -250,6 +275,29 @@ class UserRows:
             "drop_last": bool(getattr(loader, "drop_last", False)),
             "random": self.is_random(split, count),
         }
+
+    def check_rows(self, theirs: list[np.ndarray], split: str, seen: int) -> None:
+        """Checks some of the user's rows by themselves.
+
+        Args:
+            theirs: what stands in each place.
+            split: of which they are.
+            seen: how many there were so far, these among them.
+
+        Raises:
+            UserError: they hold what is not a number, a label is no class, or there is no end of them.
+        """
+        what, ours = f"{self.what}: the {NAMES[split]} loader", self.count(split)
+        if seen > ENOUGH * ours and not self.is_indexed(split):
+            raise UserError(f"{what} has served {seen:,} rows and goes on; Keras has {ours:,}. It must have an end")
+        for place, array in zip(self.places.values(), theirs, strict=True):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise UserError(f"{what} serves what is not a number (NaN or infinite), in the {place}")
+            if place.part and place.name != WEIGHT and array.ndim == 1 and array.dtype.kind in "iu" and self.classes:
+                low, high = array.min(), array.max()
+                if low < 0 or high >= self.classes:
+                    labels = f"labels from {low} to {high}; the model has the classes 0 to {self.classes - 1}"
+                    raise UserError(f"{what} serves {labels}")
 
     def expected(self, split: str, rows: slice) -> list[np.ndarray]:
         """Returns Keras's rows as they lie in a batch."""

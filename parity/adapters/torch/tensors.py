@@ -9,6 +9,8 @@ from torch import nn
 from mlp_spec.support.errors import UserError
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
+KNOWN_MOMENTS = ("momentum", "velocity")
+
 
 class Binding:
     """Which parameters of a module hold which tensor.
@@ -33,7 +35,8 @@ class Binding:
         self.module, self.table = module, table
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
-            self.parameters = named_parameters(module, table) | find_parameters(module, table)
+            named = named_parameters(module, table)
+            self.parameters = named | find_parameters(module, table, set(map(id, named.values())))
             if self.parameters.keys() != {t.path for t in table} or not covers(self.parameters, trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         if arrays is not None:
@@ -86,9 +89,16 @@ class Binding:
         """Fills the optimizers' states with Keras's moments, by slot and path, after `step` updates.
 
         Raises:
-            UserError: an optimizer keeps a state that is unknown here.
+            UserError: an optimizer, or Keras's, keeps a state that is unknown here.
         """
+        unknown = moments.keys() - set(KNOWN_MOMENTS) if step else ()
         for optimizer in optimizers:
+            if unknown:
+                raise UserError(
+                    f"Keras's {', '.join(unknown)} keeps other moments than {' and '.join(KNOWN_MOMENTS)}, which "
+                    f"cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
+                    "Keras's SGD, Adam, AdamW and RMSprop can be compared to the end"
+                )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):
                 parameter = self.parameters[tensor.path]
@@ -113,17 +123,21 @@ def covers(parameters: dict[str, torch.Tensor], trained: dict[str, torch.Tensor]
     return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= set(found)
 
 
-def find_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
+def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset()) -> dict[str, torch.Tensor]:
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
     Trusted in this order, for each kind of layer: Keras's name, the order among layers of the kind, shapes that only
     one layer of the kind has. Shapes must fit in any case; they alone say nothing where two layers share them.
+
+    Args:
+        module: the candidate.
+        table: the reference's tensors; those that have torch's name are left out.
+        taken: the ids of what the user has named: a layer that holds nothing else is no other.
     """
-    found, of_kind = {}, {}
-    for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
-        of_kind.setdefault(layer[0].kind, []).append(layer)
-    for kind, layers in of_kind.items():
+    found = {}
+    for kind, layers in layers_by_kind(table).items():
         parts = modules_of_kind(module, LAYERS[kind][0])
+        parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
         named = {name.rpartition(".")[2]: part for name, part in parts.items()}
         in_order = list(parts.values())
         alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
@@ -136,6 +150,20 @@ def find_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
             found |= tensors_of(layer, part)
     return found
+
+
+def is_taken(part: nn.Module, taken: set[int]) -> bool:
+    """Says whether the user has named all that a layer holds itself."""
+    own = set(map(id, part.parameters(recurse=False)))
+    return bool(own) and own <= taken
+
+
+def layers_by_kind(table: Table) -> dict[str, list[list[Tensor]]]:
+    """Returns the layers whose tensors the user has not named, by their kind."""
+    of_kind: dict[str, list[list[Tensor]]] = {}
+    for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
+        of_kind.setdefault(layer[0].kind, []).append(layer)
+    return of_kind
 
 
 def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]:
@@ -258,4 +286,27 @@ def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tens
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(map(str.ljust, row, (*widths, 0))).rstrip() for row in rows]
-    return "the candidate's tensors do not fit the reference's:\n" + "\n".join(f"  {line}" for line in lines)
+    whole = ["the candidate's tensors do not fit the reference's:", *(f"  {line}" for line in lines)]
+    return "\n".join([*whole, *ask_which(module, table, found)])
+
+
+def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -> list[str]:
+    """Returns the question which of several layers is meant, where more than one fits; empty where none is unmatched.
+
+    Args:
+        module, table, found: as for `describe_misfit`.
+    """  # fmt: skip
+    places, example = [], {}
+    for kind, layers in layers_by_kind(table).items():
+        if all(tensor.path in found for layer in layers for tensor in layer):
+            continue
+        parts = modules_of_kind(module, LAYERS[kind][0])
+        for layer in layers:
+            fitting = [name for name, part in parts.items() if tensors_of(layer, part)]
+            if len(fitting) > 1:
+                places.append(f"{layer[0].path.rpartition('/')[0]} may be {' or '.join(fitting)}")
+                names = {t.path: f"{fitting[0]}.{LAYERS[kind][1][t.role][0]}".lstrip(".") for t in layer}
+                example = example or names
+    if not places:
+        return []
+    return [f"{', '.join(places)}; WEIGHTS in the pair file says which, such as WEIGHTS = {example}"]

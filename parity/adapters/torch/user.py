@@ -16,11 +16,12 @@ from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
+from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import Epochs, UserRows, Validation
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.answer import Session
-from parity.protocol.pair_file import PairFile
+from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS, difference
@@ -54,12 +55,14 @@ class UserCandidate(Candidate):
         self.file = PairFile(task.pair.file)
         options = self.file.options("lightning_trainer", TRAINER)
         self.options = {name: options[name] for name in CLIPPING if name in options}
-        self.built: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
+        self.shapes, self.untrained = [], self.facts.untrained
         self.rates: list[float] = []
         self.compiler, self.compiled_steps = Compiler(False), None
         self.arrays = {name: self.read(name) for names in SPLITS.values() for name in names}
         what = f"{self.pair.file}: lightning_data()"
-        self.rows = UserRows(self.file.call("lightning_data"), self.arrays, self.experiment.training.precision, what)
+        given, classes = self.file.call("lightning_data"), self.facts.classes
+        self.rows = UserRows(given, self.arrays, self.experiment.training.precision, what, classes)
         self.output, self.flattening, self.way = "", "", None
         randomness = find_randomness(self.build, self.train_one_step)
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
@@ -76,33 +79,50 @@ class UserCandidate(Candidate):
         """Has the file build its module.
 
         Raises:
-            UserError: it returned no LightningModule, or the same one again, which cannot be copied.
+            UserError: it returned no module, another one than before, or the same one again, which cannot be copied.
         """
         import_module("lightning").seed_everything(self.seed if seed is None else seed, verbose=False)
-        module = self.file.call("lightning_module")
+        given = self.file.call("lightning_module")
         what = f"{self.pair.file}: lightning_module() returned"
-        if package_of(module) is None:
-            raise UserError(f"{what} {type(module).__name__}; it must return a LightningModule")
+        module, training = take_apart(given, what)
         if module in self.built:  # its weights are those of the first time: the rung of initial weights says so
             if self.pristine is None:
                 raise UserError(f"{what} the same module again, and it cannot be copied; it must build a new one")
-            module = copy.deepcopy(self.pristine)
+            module, training = take_apart(copy.deepcopy(self.pristine), what)
         elif not self.built:
-            self.pristine = copied(module)
-        self.built.add(module)
-        if not list(module.parameters()):  # its layers are made when the Trainer begins
+            self.pristine = copied(given)
+        self.built[module] = training
+        if training is None and package_of(module) is None:
+            own = f"lightning_module() returned a {type(module).__name__}, a plain nn.Module: it has no training_step"
+            self.untrained = "; ".join(filter(None, (self.facts.untrained, own)))
+        if not list(module.parameters()) and package_of(module):  # its layers are made when the Trainer begins
             module.configure_model()
             module.configure_model = lambda: None  # once: the weights that were put in place stay
         if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
                 self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
             module.train()
+        shapes = [(name, tuple(value.shape)) for name, value in module.named_parameters()]
+        self.shapes = self.shapes or shapes
+        check_again(what, self.shapes, shapes)
         module = module.double() if self.experiment.training.precision == "float64" else module
-        return self.compiler.compile(module, package_of(module))
+        return self.compiler.compile(module, package_of(module)) if package_of(module) else module
+
+    def trained_form(self, module: nn.Module) -> nn.Module:
+        """Returns what the Trainer is given: a module itself, or what trains a plain one."""
+        if not (training := self.built[module]):
+            return module
+        wrapped = WrappedModule(module, training, self.apart)
+        return self.compiler.compile(wrapped, package_of(wrapped))
+
+    def apart(self, module: nn.Module, batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns a module's output for a batch, and the batch's target."""
+        inputs, target = self.rows.split_batch(batch)
+        return self.called(module, inputs), target
 
     def try_to_compile(self) -> None:
         """Has all further modules compiled, if that is asked for and a step on one batch can be."""
-        if self.pair.compiled:
+        if self.pair.compiled and not self.untrained:
             self.compiler = Compiler(True)
             with Chance():
                 self.compiler.probe(lambda: self.train_one_step(self.build(), [], validates=True))
@@ -111,27 +131,36 @@ class UserCandidate(Candidate):
             send("note", text=said)
 
     def train_one_step(self, module: nn.Module, callbacks: list, validates: bool = False) -> None:
-        """Trains a module for one step, and may validate it."""
-        batches = [self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))]
-        package = package_of(module)
-        validates = validates and type(module).validation_step is not package.LightningModule.validation_step
-        loaders = [load_as_they_are(batches), load_as_they_are(batches) if validates else None]
+        """Trains a module for one step, and may validate it; one that cannot be trained is called."""
+        batch = self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
+        trained = self.trained_form(module)
+        package = package_of(trained)
+        if package is None:
+            for callback in callbacks:
+                callback.on_train_batch_start(None, module, batch, 0)
+            output = self.called(module.train(), self.rows.split_batch(batch)[0]).detach().mean()
+            for callback in callbacks:
+                callback.on_train_batch_end(None, module, output, batch, 0)
+            return
+        validates = validates and type(trained).validation_step is not package.LightningModule.validation_step
+        loaders = [load_as_they_are([batch]), load_as_they_are([batch]) if validates else None]
         trainer = self.trainer(package, callbacks, log_every_n_steps=1, limit_val_batches=int(validates))
-        trainer.fit(module, *loaders)
+        trainer.fit(trained, *loaders)
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
     ) -> None:
         """Trains by the Trainer of the package that the module derives from; validates where it can and is asked to."""
-        package = package_of(binding.module)
-        if type(binding.module).validation_step is package.LightningModule.validation_step:
+        module = self.trained_form(binding.module)
+        package = package_of(module)
+        if type(module).validation_step is package.LightningModule.validation_step:
             validation = None
         if isinstance(loader, Epochs):
-            loader.module = binding.module
+            loader.module = module
         options = {"limit_val_batches": 0 if validation is None else 1.0, "max_epochs": epochs, **options}
         trainer = self.trainer(package, callbacks, **options)
         with next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
-            trainer.fit(binding.module, train_dataloaders=loader, val_dataloaders=validation)
+            trainer.fit(module, train_dataloaders=loader, val_dataloaders=validation)
         binding.module.to("cpu")
 
     def trainer(self, package, callbacks: list, **options):
@@ -294,10 +323,10 @@ class UserCandidate(Candidate):
             yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
 
 
-def copied(module: nn.Module) -> nn.Module | None:
-    """Returns a module's copy, as it is before it is trained; None where it cannot be copied."""
+def copied(given: nn.Module | tuple) -> nn.Module | tuple | None:
+    """Returns a copy of what was given, as it is before it is trained; None where it cannot be copied."""
     try:
-        return copy.deepcopy(module)
+        return copy.deepcopy(given)
     except Exception:  # a user's own parts may refuse in any way
         return None
 

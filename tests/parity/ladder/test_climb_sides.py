@@ -3,13 +3,14 @@
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import sample_records
 from sample_records import LAB_PARTS, LAB_REFERENCE_PARTS
 
 from parity.ladder import climb
 from parity.ladder.climb import Climb, Side
-from parity.pair import Pair
+from parity.pair import Pair, Settings
 from parity.protocol.task import KERAS, LIGHTNING, Task
 
 
@@ -51,6 +52,61 @@ def test_events_are_passed_on_before_parts_are_judged():
     one = Climb(reference, candidate, sample_records.EXPERIMENT, lambda part, _: order.append(part))
     one.then_judge(lambda event: order.append(event["event"]))({"event": "part"})
     assert order == ["part", *LAB_PARTS]
+
+
+WHY = "keras_model() is not compiled"
+
+
+def make_untrained_sides() -> tuple[Side, Side]:
+    """Makes what both sides of a pair file answer where nothing is trained: no loss, no gradient, nothing after."""
+    settings = Settings("mine", "0" * 64)
+    sides = sample_records.make_sides()
+    for side in sides:
+        cases, own = side.parts["cases"], {"experiment_hash": settings.hash, "run_id": settings.run_id}
+        bare = {name: replace(one, loss=np.empty(0), gradients={}) for name, one in cases.answers.items()}
+        own |= {"experiment": settings.to_dict(), "rates": [], "untrained": WHY}
+        facts = replace(side.parts["facts"], **own)
+        side.parts = {"facts": facts, "cases": replace(cases, answers=bare), "interchange": side.parts["interchange"]}
+    rows = {"samples": 400, "random": False}
+    found = {**rows, "compared": 400, "different": 0, "largest": 0.0, "forms": [], "order": "the same"}
+    for side, data in zip(sides, (rows, found), strict=True):
+        side.parts["facts"] = replace(side.parts["facts"], data={"train": data, "test": data})
+    return sides
+
+
+def test_what_needs_a_training_is_not_compared_where_there_is_none():
+    judged, (reference, candidate) = [], make_untrained_sides()
+    one = Climb(reference, candidate, Settings("mine", "0" * 64), lambda part, _: judged.append(part))
+    one.judge_answered()  # the noise floor, and all that was skipped, is waited for by nobody
+    assert set(judged) == {"facts", "cases", "interchange", "optimizer", "metrics", "lockstep", "restarts"}
+    left_out = [(check.rung, check.status, check.detail) for check in one.checks if check.subject == "training"]
+    assert left_out == [
+        (rung, "info", f"not compared: {WHY}")
+        for rung in ("loss", "gradients", "optimizer", "metrics", "speed", "lockstep")
+    ]
+    others = [check.id for check in one.checks if check.subject != "training"]
+    assert others == [
+        "experiment/rates-of-dropout", "data/train-rows", "data/test-rows", "architecture/parameters",
+        "architecture/same-start", "forward/probabilities", "interchange/probabilities-keras-weights",
+    ]  # fmt: skip
+    assert not bad(one.checks)
+
+
+def test_a_module_without_training_stops_the_reference(monkeypatch, tmp_path):
+    reference, answered = make_untrained_sides()
+
+    def ask(name, task, path, stall, follow=None, arrived=None, side=None):
+        if name == LIGHTNING:
+            side.parts |= answered.parts
+            return side
+        side.parts |= reference.parts
+        arrived("interchange")
+        assert climb.process.STOPPING.wait(20), "nobody stopped the reference's noise floor"
+        raise climb.process.Stopped
+
+    monkeypatch.setattr(climb, "ask", ask)
+    one = climb_both(tmp_path)
+    assert any(check.subject == "training" for check in one.checks)
 
 
 # ---- climbing, with what the processes answer made up

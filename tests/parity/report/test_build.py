@@ -43,6 +43,12 @@ def test_one_sentence_says_the_verdict():
     assert (
         build.sentence(build_report()) == "PARITY: Keras and Lightning agree on small on mnist (2 of 2 checks passed)."
     )
+    why = {"not_compared": "keras_model() is not compiled"}
+    left_out = [replace(CHECKS[0], status="info", rung=rung, more=why) for rung in ("lockstep", "loss")]
+    assert build.sentence(build_report([*CHECKS, *left_out])) == (
+        "PARITY: Keras and Lightning agree on small on mnist as far as it could be compared (2 of 2 checks passed). "
+        "Not compared: loss, lockstep (keras_model() is not compiled)."
+    )
     failed = build.sentence(build_report([*CHECKS, ERROR, FAILED]))
     assert failed.startswith("NO PARITY") and "lockstep / curve acc" in failed
     assert build.sentence(build_report([ERROR])).startswith("COULD NOT RUN")

@@ -54,6 +54,17 @@ def test_a_pair_with_the_same_batches_and_rates_passes():
     assert {check.status for check in judge_pair(drop_last=True, samples=100).values()} == {"pass"}  # nothing is left
 
 
+def test_where_nothing_is_trained_batches_say_nothing():
+    why = "keras_model() is not compiled"
+    ours = make_facts(experiment=SETTINGS, rates=[0.5])
+    theirs = make_facts(
+        "lightning", experiment=SETTINGS, rates=[0.5], untrained=why, data={"train": {**FOUND, "batch_size": 7}}
+    )
+    (check,) = judge(ours, theirs, Context(ours, asked=SETTINGS, candidate=theirs))
+    assert (check.subject, check.status) == ("rates-of-dropout", "pass")
+    assert check.detail == "Keras 0.5, candidate 0.5; nothing is dropped while single batches are compared"
+
+
 def test_other_batches_and_rates_fail():
     check = judge_pair(batch_size=32)["batch-size"]
     assert check.status == "fail" and "BATCH_SIZE in the pair file" in check.detail

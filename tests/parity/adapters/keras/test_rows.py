@@ -30,6 +30,14 @@ class Batches(keras.utils.PyDataset):
         return x[number * 5 : number * 5 + 5], y[number * 5 : number * 5 + 5]
 
 
+def endless(count):
+    def batches():
+        return ((x, y) for _ in (range(count) if count else iter(int, 1)))
+
+    signature = (tf.TensorSpec((20, 4)), tf.TensorSpec((20,), tf.int64))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
 def described(given, **fit):
     try:
         found = rows.read(given, fit, "own.py")
@@ -45,6 +53,12 @@ def described(given, **fit):
     }
 
 
+def limited(batches, size, given):
+    rows.MOST_BATCHES, rows.MOST_BYTES = batches, size
+    return described(given)
+
+
+rows.MOST_BATCHES = 60
 print(json.dumps({
     "arrays": described(((x, y), (x[:9], y[:9]))),
     "dictionary": described(((two, y), (two, y))),
@@ -59,6 +73,12 @@ print(json.dumps({
     "batches": described((Batches(4), Batches(1))),
     "endless": described((pairs.repeat(), pairs)),
     "endless batches": described((Batches(None), Batches(1))),
+    "endless generator": described((iter([(x, y)]), (x, y))),
+    "endless function": described((part for part in iter(int, 1))),
+    "endless alone": described(pairs.repeat()),
+    "endless without a length": described((endless(0), (x, y))),
+    "endless and large": limited(60, 9_000, (endless(0), (x, y))),
+    "long": limited(60, 2**30, (endless(50), (x, y))),
     "nothing": described((pairs.take(0), pairs)),
     "uneven": described((({"a": x, "b": y[1:]}, y), (x, y))),
     "with a test set": described(((x, y), (x[:9], y[:9]), (x, y))),
@@ -105,7 +125,7 @@ def test_validation_takes_the_last_rows(answers):
 def test_data_sets_are_read_whole(answers):
     assert answers["data set"]["x"] == {"a": ["float32", 20, 4], "b": ["int64", 20]}
     assert answers["data set"]["batch"] == 8 and answers["batches"]["batch"] == 5
-    assert answers["batches"]["rows"] == [20, 5]
+    assert answers["batches"]["rows"] == [20, 5] and answers["long"]["rows"] == [1000, 20]
     assert not answers["shuffled"]["random"] and answers["random"]["random"]
 
 
@@ -114,6 +134,17 @@ def test_data_sets_are_read_whole(answers):
     [
         ("endless", "a tf.data.Dataset has no end; leave out repeat()"),
         ("endless batches", "a Batches has no end"),
+        ("endless generator", "a list_iterator can be read once, and may have no end; give arrays, a tf.data.Dataset"),
+        ("endless function", "keras_data() must return (x_train, y_train), (x_val, y_val), a third element"),
+        ("endless alone", "keras_data() must return (x_train, y_train), (x_val, y_val), a third element"),
+        (
+            "endless without a length",
+            "a data set that does not say its length has given 61 batches (0.0 GiB), and goes",
+        ),
+        (
+            "endless and large",
+            "has given 19 batches (0.0 GiB), and goes on; if it has no end, use take(), else assert_",
+        ),
         ("nothing", "a data set is empty"),
         ("uneven", "x_train has 19 or 20 rows and y_train has 20"),
         ("number", "own.py: keras_data() must return (x_train, y_train), (x_val, y_val), a third element being"),

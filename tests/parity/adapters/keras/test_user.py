@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
+from parity.adapters.keras import answer
 from parity.adapters.keras.user import UserReference
 from parity.pair import Pair, Settings
 from parity.protocol.answer import open_pair
@@ -57,6 +58,17 @@ assert not isinstance(again, str), again
 new = again.build()
 answers["again"] = [again.rates, again.first is not new, new.metrics_names, type(new.optimizer).__name__,
                     bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
+raw = opened("raw", whole["uncompiled network"] + "net = []\\nmake = keras_model\\ndef keras_model():\\n"
+             "    net or net.append(make())\\n    return net[0]\\n")
+cases, predictions = answer.answer_cases(raw).answers, answer.answer_interchange(raw)
+answers["raw"] = {
+    "why": answer.answer_facts(raw).untrained, "trained": reference.untrained,
+    "answers": [[one.loss.size, len(one.gradients), *one.probabilities.shape] for one in cases.values()],
+    "predicted": predictions.probabilities.shape, "variants": len(predictions.variants),
+    "start": all((array == raw.start[path]).all() for path, array in predictions.weights.items()),
+    "drawn": [bool((np.array(raw.build(1).weights[0]) == np.array(raw.build(seed).weights[0])).all())
+              for seed in (1, 2)],
+}
 answers["as it is"] = float(flagged.output_of(np.full((1, 1), 0.25)).item())
 print(json.dumps(answers))
 """
@@ -79,8 +91,14 @@ def with_data(text: str) -> str:
 
 
 REFUSED = {
-    "uncompiled": (DATA + MODEL + "    return model\n" + REST, "keras_model() returned Sequential; it must return"),
-    "number": (DATA + "def keras_model(): return 3\n" + REST, "keras_model() returned int; it must return a compiled"),
+    "number": (DATA + "def keras_model(): return 3\n" + REST, "keras_model() returned int; it must return a keras.Mo"),
+    "another": (
+        f"calls = []\n{DATA}{REST}"
+        + COMPILED.replace("Dense(3)", "Dense(3 + len(calls))").replace(
+            "    return", "    calls.append(3)\n    return"
+        ),
+        "keras_model() returned another one at a later call (sequential/dense/kernel (4, 3) at first, then ",
+    ),
     "same": (
         DATA + "one = []\ndef keras_model():\n    import keras\n    class Own(keras.Model):\n"
         "        def __init__(self):\n            super().__init__()\n            self.out = keras.layers.Dense(3)\n"
@@ -151,6 +169,14 @@ def test_how_much_is_trained_is_said_by_flags_by_the_file_or_by_keras(answers):
     assert (answers["full"]["batch"], answers["full"]["epochs"]) == (50, 2)
     assert answers["full"]["plan"] == {"epochs": 10, "samples": 800}
     assert answers["flagged"] == {"batch": 25, "plan": {"epochs": 11, "samples": 1000}}
+
+
+def test_an_uncompiled_model_predicts_and_is_trained_nowhere(answers):
+    raw = answers["raw"]
+    assert raw["why"] == "keras_model() is not compiled" and raw["trained"] == ""
+    assert len(raw["answers"]) == 6 and {tuple(one) for one in raw["answers"]} == {(0, 0, 32, 10)}
+    assert raw["predicted"] == [200, 10] and raw["variants"] == 2 and raw["start"]
+    assert raw["drawn"] == [True, False]  # the same one again is built from its configuration
 
 
 def test_the_same_model_again_is_built_from_its_configuration(answers):

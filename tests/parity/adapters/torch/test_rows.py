@@ -36,7 +36,7 @@ def places(rows: UserRows) -> list[str]:
 
 def test_the_form_of_batches_is_found_and_keras_rows_are_served_in_it():
     rows = rows_of(IMAGES, LABELS)
-    assert places(rows) == ["input channels first", "target as they are"]
+    assert places(rows) == ["input channels first", "target as in Keras"]
     x, y = rows.batch_of(X[:5], Y[:5])
     assert torch.equal(x, IMAGES[:5]) and y.tolist() == Y[:5].tolist()
     batches = list(rows.batches("train", np.arange(49, -1, -1), 8))
@@ -46,7 +46,7 @@ def test_the_form_of_batches_is_found_and_keras_rows_are_served_in_it():
 def test_a_batch_may_be_nested_and_hold_what_is_no_tensor():
     items = [{"image": (a.flatten(), str(i)), "label": b} for i, (a, b) in enumerate(zip(IMAGES, LABELS, strict=True))]
     rows = opened((DataLoader(items, batch_size=8), DataLoader(items)))
-    assert places(rows) == ["input channels first, flattened", "target as they are"]
+    assert places(rows) == ["input channels first, flattened", "target as in Keras"]
     batch = rows.batch_of(X[:3], Y[:3])
     assert batch["image"][0].shape == (3, 32) and batch["image"][1][0] == "0" and batch["label"].tolist() == [*Y[:3]]
 
@@ -55,13 +55,43 @@ def test_several_inputs_and_weights_are_told_by_their_values():
     x, y = joined({"image": X, "codes": CODES}), joined({"target": Y, "weight": W})
     rows = rows_of(torch.from_numpy(CODES), LABELS, torch.from_numpy(W).float(), IMAGES, x=x, y=y)
     assert places(rows) == [
-        "input codes as they are", "target as they are", "weight as they are", "input image channels first",
+        "input codes as in Keras", "target as they are", "weight as they are", "input image channels first",
     ]  # fmt: skip
     codes, labels, weights, images = rows.batch_of(x[:4], y[:4])
     assert torch.equal(images, IMAGES[:4]) and np.array_equal(codes, CODES[:4]) and np.array_equal(labels, Y[:4])
     assert np.allclose(weights, W[:4]) and weights.dtype == torch.float32
     assert [len(part) for part in rows.around(rows.inputs_of(x[:2]))] == [2] * 4
-    assert places(rows_of(IMAGES, LABELS, y=y)) == ["input channels first", "target as they are"]  # in the loss, then
+    with pytest.raises(UserError, match="a batch holds weights of rows, which the loss of"):
+        rows.split_batch(rows.batch_of(x[:4], y[:4]))
+    assert places(rows_of(IMAGES, LABELS, y=y)) == ["input channels first", "target as in Keras"]  # in the loss, then
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_a_number_in_the_loader_is_told(value):
+    images = IMAGES.clone()
+    images[7, 1, 2, 3] = value
+    val = DataLoader(TensorDataset(images, LABELS), batch_size=8)
+    rows = rows_of(IMAGES, LABELS, val=val)
+    assert rows.describe("train", "full")["different"] == 0
+    with pytest.raises(UserError, match=r"the validation loader serves what is not a number \(NaN or infinite\)"):
+        rows.describe("test", "full")
+    with pytest.raises(UserError, match="the training loader serves what is not a number"):
+        rows_of(images, LABELS).describe("train", "full")
+
+
+@pytest.mark.parametrize(("change", "low", "high"), [(1, 1, 3), (-1, -1, 1)])
+def test_labels_that_are_no_classes_are_told(change, low, high):
+    arrays = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
+    loader = DataLoader(TensorDataset(IMAGES, LABELS + change), batch_size=8)
+    with pytest.raises(UserError, match=f"serves labels from {low} to {high}; the model has the classes 0 to 2"):
+        UserRows((loader, loader), arrays, "float32", "own.py: lightning_data()", 3).describe("train", "full")
+    assert UserRows((loader, loader), arrays, "float32", "", 0).describe("train", "full")["different"] == 50
+
+
+def test_a_batch_is_split_into_its_inputs_and_its_target():
+    rows = rows_of(torch.from_numpy(CODES), LABELS, IMAGES, x=joined({"image": X, "codes": CODES}))
+    (codes, images), labels = rows.split_batch([torch.zeros(1), torch.ones(2), torch.zeros(3)])
+    assert [len(part) for part in (codes, labels, images)] == [1, 2, 3]
 
 
 def test_the_users_rows_are_compared_with_keras_rows():
@@ -90,7 +120,7 @@ class Stream(IterableDataset):
 
     def __iter__(self):
         while True:
-            yield from reversed(list(zip(self.images, LABELS, strict=True)))
+            yield from reversed(list(zip(self.images, LABELS.repeat(len(self.images) // 50), strict=True)))
             if not self.endless:
                 return
 
@@ -98,14 +128,17 @@ class Stream(IterableDataset):
 @pytest.mark.parametrize("level", ["quick", "full"])
 def test_rows_without_numbers_are_compared_by_value(level):
     rows = opened((DataLoader(Stream(), batch_size=8), DataLoader(Stream(), batch_size=8)))
-    assert places(rows) == ["input channels first", "target as they are"]
+    assert places(rows) == ["input channels first", "target as in Keras"]
     found = rows.describe("train", level)
     assert (found["samples"], found["different"], found["order"]) == (50, 0, "as they come")
     other = IMAGES.clone()
     other[7] += 1
     assert opened((DataLoader(Stream(other), batch_size=8),) * 2).describe("train", level)["different"] == 1
-    endless = opened((DataLoader(Stream(endless=True), batch_size=8),) * 2).describe("train", level)
-    assert endless["samples"] > 50
+    longer = opened((DataLoader(Stream(torch.cat([IMAGES, IMAGES])), batch_size=8),) * 2).describe("test", level)
+    assert longer["samples"] > 50
+    endless = opened((DataLoader(Stream(endless=True), batch_size=8),) * 2)
+    with pytest.raises(UserError, match=r"the training loader has served 152 rows and goes on; Keras has 50\."):
+        endless.describe("train", level)
 
 
 def test_a_third_loader_is_a_test_sets_and_left_out():

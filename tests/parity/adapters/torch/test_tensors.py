@@ -1,5 +1,7 @@
 """A module's parameters are bound to the reference's tensors by order or by value, or both tables are named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -143,6 +145,29 @@ def test_layers_that_fit_each_other_are_bound_in_order_and_not_by_shape():
     assert [t.torch_name for t in binding.table] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
+def test_where_two_layers_fit_the_user_is_asked_which_and_answers_once():
+    table = dense_table([(6, 6), (6, 6), (6, 3)])
+    module = nn.Sequential(nn.Linear(6, 3), nn.Linear(6, 6), nn.Linear(6, 6))
+    with pytest.raises(UserError) as caught:
+        Binding(module, table)
+    assert str(caught.value).splitlines()[-1] == (
+        "dense may be 1 or 2, dense_1 may be 1 or 2; WEIGHTS in the pair file says which, such as "
+        "WEIGHTS = {'dense/kernel': '1.weight', 'dense/bias': '1.bias'}"
+    )
+    names = {"dense/kernel": "2.weight", "dense/bias": "2.bias"}  # the others fit one layer each, then
+    table = [replace(tensor, torch_name=names.get(tensor.path)) for tensor in table]
+    assert [t.torch_name for t in Binding(module, table).table] == [
+        "2.weight", "2.bias", "1.weight", "1.bias", "0.weight", "0.bias",
+    ]  # fmt: skip
+
+
+def test_of_a_layer_the_user_may_name_one_tensor_alone():
+    names = {"dense/kernel": "0.weight"}
+    table = [replace(tensor, torch_name=names.get(tensor.path)) for tensor in dense_table([(6, 6), (6, 3)])]
+    bound = Binding(nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 3)), table).table
+    assert [t.torch_name for t in bound] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
 def test_a_layer_without_a_partner_is_named_among_those_that_have_one():
     table = [*table_of_zoo("a", "b", "c", "d", "e"), *dense_table([(5, 2)])]
     with pytest.raises(UserError) as caught:
@@ -269,6 +294,14 @@ def test_moments_are_loaded_in_torchs_layout_and_none_before_the_first_step():
     assert optimizer.state[module[0].weight]["step"] == 5
     binding.load_moments([optimizer], moments, 0, 0.001)
     assert not optimizer.state
+
+
+def test_moments_of_an_optimizer_that_is_not_known_are_told():
+    module = stack()
+    binding, optimizer = Binding(module, TABLE, ARRAYS), torch.optim.Adagrad(module.parameters())
+    binding.load_moments([optimizer], {"Ftrl": {}}, 0, 0.001)  # before the first step, there are none
+    with pytest.raises(UserError, match="Keras's Ftrl keeps other moments than momentum and velocity, which cannot be"):
+        binding.load_moments([optimizer], {"Ftrl": {}}, 5, 0.001)
 
 
 def test_arrays_cross_with_their_layout():

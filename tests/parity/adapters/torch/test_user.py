@@ -1,5 +1,6 @@
 """A user's LightningModule and loaders: what is found in them, what is fed, and what is refused in one sentence."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,9 @@ from torch import nn
 
 from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch import user
+from parity.adapters.torch import answer, user
+from parity.adapters.torch.candidate import load_as_they_are
+from parity.adapters.torch.record import BatchRecorder
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate, package_of
 from parity.pair import Pair, Settings
@@ -55,13 +58,13 @@ def lightning_data():
 def candidate(tmp_path):
     """Opens a pair file; returns the candidate."""
 
-    def opened(text, level="full"):
+    def opened(text, level="full", **changes):
         for name, array in {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}.items():
             np.save(tmp_path / f"{name}.npy", array)
         path = tmp_path / "own_pair.py"
         path.write_text(f"{START}FOLDER = {str(tmp_path)!r}\n{text}")
         settings = Settings("own_pair", "0" * 64, TrainingSpec(batch_size=8, epochs=2))
-        facts = make_facts(experiment=settings, plan=Plan(2, 50))
+        facts = make_facts(experiment=settings, plan=Plan(2, 50), **changes)
         write_record(tmp_path, "facts", facts)
         task = Task((), str(tmp_path), Pair(settings, file=str(path)), level=level, reference_dir=str(tmp_path))
         targets.load_source.cache_clear()
@@ -100,6 +103,10 @@ def test_a_forward_that_returns_no_tensor_is_refused_with_what_to_do(candidate):
 
 REFUSED = {
     "number": ("lightning_module = lambda: 3" + LOADERS, r"lightning_module\(\) returned int; it must return a Lightn"),
+    "a loss alone": (
+        "from torch import nn\nlightning_module = lambda: (nn.Linear(32, 3), nn.MSELoss())" + LOADERS,
+        r"lightning_module\(\) returned a tuple \(Linear, MSELoss\); it must return a LightningModule; or a plain",
+    ),
     "raises": ("def lightning_module(): return nothing" + LOADERS, r"NameError: name 'nothing' is not defined \(own_p"),
     "no loaders": (MODULE + "lightning_data = lambda: 3\n", r"lightning_data\(\) returned int; it must return a Light"),
     "lists": (MODULE + "lightning_data = lambda: [[1], [2]]\n", "a int is no loader of batches"),
@@ -208,6 +215,76 @@ def test_the_rates_of_what_drops_are_those_of_the_calls_of_a_step(candidate):
     functional = TRAINED.replace("self.net(x)", "nn.functional.dropout(self.net(x), 0.25, self.training)")
     assert candidate(functional + LOADERS).rates == [0.4, 0.25]
     assert candidate(MODULE + LOADERS).rates == [0.4]  # it cannot be trained: those of its layers
+
+
+# ---- a plain module
+
+
+WRAPPED = """
+def lightning_module():
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(0.4), nn.Linear(32, 3))
+    return net, nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.1)
+"""
+PLAIN = WRAPPED.replace(", nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.1)", "")
+WHY = "lightning_module() returned a Sequential, a plain nn.Module: it has no training_step"
+
+
+def test_a_plain_module_is_trained_as_a_loop_of_ones_own_does(candidate):
+    one = candidate(WRAPPED + LOADERS)
+    assert not one.untrained and one.rates == [0.4]
+    binding, recorder = Binding(one.build(), dense_table([(32, 3)])), BatchRecorder()
+    net = copy.deepcopy(binding.module).eval()  # nothing drops in the candidate's steps
+    optimizer, losses = torch.optim.SGD(net.parameters(), 0.1), []
+    batches = list(one.rows.batches("train", np.arange(50), 8))
+    for images, labels in batches:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(images), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    one.fit(binding, [recorder], loader=load_as_they_are(batches), log_every_n_steps=1)
+    assert np.allclose(recorder.all_losses(), losses, rtol=1e-6)
+    assert torch.allclose(binding.module[2].weight, net[2].weight)
+
+
+def test_the_same_plain_module_again_is_copied_with_its_optimizer(candidate):
+    one = candidate(WRAPPED + "port = lightning_module()\nlightning_module = lambda: port" + LOADERS)
+    first, second = (one.trained_form(one.build()) for _ in range(2))
+    assert first.module is not second.module and torch.equal(first.module[2].weight, second.module[2].weight)
+    assert first.configure_optimizers().param_groups[0]["params"][0] is first.module[2].weight
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "why"),
+    [
+        (PLAIN, "", WHY),
+        (PLAIN, "keras_model() is not compiled", f"keras_model() is not compiled; {WHY}"),
+        (MODULE, "keras_model() is not compiled", "keras_model() is not compiled"),
+    ],
+)
+def test_without_a_training_only_the_output_is_answered(text, reference, why, candidate, tmp_path):
+    one = candidate(text + LOADERS, untrained=reference)
+    assert one.untrained == why and one.rates == [0.4]
+    table = dense_table([(32, 3)])
+    weights = {tensor.path: DRAW.random(tensor.shape, np.float32) for tensor in table}
+    one.facts = make_facts(experiment=one.experiment, tensors=table, start=weights, untrained=reference)
+    case = Case(weights, X[:32], Y[:32])
+    probabilities = (X[:32].transpose(0, 3, 1, 2).reshape(32, -1) @ weights["dense/kernel"]) + weights["dense/bias"]
+    cases = Cases(answers={"the start": Answer(probabilities, np.empty(0), {})}, cases={"the start": case})
+    write_record(tmp_path, "cases", cases)
+    answers = answer.answer_cases(one).answers["the start"]
+    assert np.allclose(answers.probabilities, probabilities, atol=1e-5)
+    assert answers.loss.size == 0 and answers.gradients == {}
+
+
+def test_another_module_at_a_later_call_is_told(candidate):
+    text = MODULE.replace("nn.Linear(32, 3)", "nn.Linear(32, 3 + len(calls))")
+    text = "calls = []\n" + text.replace("return Port()", "calls.append(Port())\n    return calls[-1]")
+    with pytest.raises(UserError, match=r"another one at a later call \(net.2.weight \(3, 32\) at first, then net"):
+        candidate(text + LOADERS).build()
 
 
 def test_the_sample_pairs_are_files_that_can_be_read():
