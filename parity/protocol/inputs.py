@@ -11,7 +11,7 @@ import numpy as np
 from mlp_spec.experiment import Experiment
 from parity.protocol.start import epoch_order
 from parity.protocol.tensors import BIASES, Arrays, Table
-from parity.protocol.user_data import columns_of, in_columns
+from parity.protocol.user_data import TARGET, columns_of, in_columns, input_as_target
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
 VARIANTS = ("nudged", "nudged", "permuted")
@@ -176,6 +176,7 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
         kept = (np.arange(len(array)) % 2).reshape(-1, *[1] * (array.ndim - 1)).astype(np.float32)
         return array * kept if array.dtype.kind == "f" else array
 
+    same = input_as_target(images, labels)
     alike = np.broadcast_to(labels[:1], labels.shape).copy()
     ordinary = {
         "the start": Case(start, images, labels),
@@ -186,9 +187,25 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
     if all(array.dtype.kind != "f" for array in columns_of(images).values()):
         return ordinary
     return ordinary | {
-        "negative and large inputs": Case(biased, in_columns(large, images), labels),
-        "one class, empty images": Case(biased, in_columns(every_second, images), alike),
+        "negative and large inputs": Case(biased, *followed(same, in_columns(large, images), labels)),
+        "one class, empty images": Case(biased, *followed(same, in_columns(every_second, images), alike)),
     }
+
+
+def followed(name: str | None, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns inputs and targets; a target that is one of the inputs is that of the changed ones, too.
+
+    Args:
+        name: of the input (`input_as_target`).
+        images: changed.
+        labels: as they were.
+    """
+    if name is None:
+        return images, labels
+    labels = labels.copy()
+    target = labels[TARGET] if labels.dtype.names else labels
+    target[...] = columns_of(images)[name].reshape(target.shape)
+    return images, labels
 
 
 def replay_start(table: Table, start: Arrays) -> Arrays:

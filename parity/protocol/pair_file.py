@@ -30,6 +30,7 @@ def check(path: str) -> str:
     source = Path(path).read_bytes()
     try:
         tree = ast.parse(source)
+        compile(source, path, "exec")  # what only this refuses, such as `import *` in a function
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}") from error
     names = names_in(tree)

@@ -1,6 +1,7 @@
 """A user's data on both sides: how Keras's rows become the other framework's batches, found from the values."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,12 +19,15 @@ INPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "with a channel axis": lambda x: x[:, None],
     "without the last axis": lambda x: x[..., 0],
 }
-# How a target may: one-hot rows or class indices, a column or a row of numbers.
+# How a target may: one-hot rows or class indices, a column or a row of numbers, an image.
 TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as in Keras": lambda y: y,
     "class indices of one-hot rows": lambda y: y.argmax(axis=-1),
     "without the last axis": lambda y: y[..., 0],
     "as a column": lambda y: y[:, None],
+    "channels first": INPUTS["channels first"],
+    "flattened": INPUTS["flattened"],
+    "channels first, flattened": INPUTS["channels first, flattened"],
 }
 # Of an array that holds several: the target's field, and that of the rows' weights.
 TARGET, WEIGHT = "target", "weight"
@@ -34,8 +38,9 @@ CLOSE = 4 * np.finfo(np.float32).eps  # of the largest value: rounding of anothe
 class Form:
     """How one side's arrays become the other's."""
 
-    name: str  # of `INPUTS` or `TARGETS`
+    name: str  # of `INPUTS` or `TARGETS`, or of `images`
     gap: float  # the largest difference of a value, relative to the largest value
+    turn: Callable[[np.ndarray], np.ndarray]  # makes rows of that form of Keras's
 
 
 def find_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray) -> Form | None:
@@ -69,14 +74,30 @@ def find_form_of_any(forms: dict[str, Callable], ours: np.ndarray, theirs: np.nd
 def nearest_form(forms: dict[str, Callable], ours: np.ndarray, theirs: np.ndarray, gap_of: Callable) -> Form | None:
     """Returns the form of the smallest gap among those whose rows have the candidate's shape."""
     found = []
-    for name, turn in forms.items():
+    for name, turn in (forms | images(ours, theirs.shape[1:])).items():
         try:
             turned = turn(ours)
         except (IndexError, ValueError):  # too few axes
             continue
         if turned.shape[1:] == theirs.shape[1:]:
-            found.append(Form(name, gap_of(turned)))
+            found.append(Form(name, gap_of(turned), turn))
     return min(found, key=lambda form: form.gap, default=None)
+
+
+def images(ours: np.ndarray, shape: tuple[int, ...]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Returns how Keras's flat rows may become images of a shape, (channels, height, width) or without channels.
+
+    Args:
+        ours: Keras's rows.
+        shape: of one of the candidate's rows.
+    """
+    if ours.ndim != 2 or len(shape) < 2 or math.prod(shape) != ours.shape[1]:
+        return {}
+    last = (*shape[1:], shape[0])
+    return {
+        f"as images {shape}": lambda x: x.reshape(len(x), *shape),
+        f"as images {last}, channels first": lambda x: np.moveaxis(x.reshape(len(x), *last), -1, 1),
+    }
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -101,6 +122,20 @@ def joined(columns: dict[str, np.ndarray]) -> np.ndarray:
 def columns_of(rows: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the arrays that rows are made of, by name; one that is no `joined` array has no name."""
     return {name: rows[name] for name in rows.dtype.names} if rows.dtype.names else {"": rows}
+
+
+def input_as_target(x: np.ndarray, y: np.ndarray) -> str | None:
+    """Returns the name of the input that the target is, as an autoencoder's; None where it is none.
+
+    Args:
+        x: rows of inputs, one or several.
+        y: as many rows of targets, with weights or without.
+    """
+    target = y[TARGET] if y.dtype.names else y
+    for name, array in columns_of(x).items():
+        if target.ndim > 1 and np.array_equal(target.reshape(len(target), -1), array.reshape(len(array), -1)):
+            return name
+    return None
 
 
 def in_columns(change: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:

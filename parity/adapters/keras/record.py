@@ -129,7 +129,15 @@ class GradientRecorder(keras.optimizers.Optimizer):
             self.recorded = self.add_optimizer_variables(variables, "gradient")
 
     def update_step(self, gradient, variable, learning_rate):
-        """Writes a variable's gradient down."""
+        """Writes a variable's gradient down.
+
+        TensorFlow gives an embedding's as slices, one an occurrence of a word. Assigned as they are, the last
+        occurrence of a word would stand for all, and a word that does not occur would keep the gradient before.
+        """
+        if hasattr(gradient, "indices"):
+            from tensorflow import convert_to_tensor
+
+            gradient = convert_to_tensor(gradient)  # sums the occurrences
         self.assign(self.recorded[self._get_variable_index(variable)], gradient)
 
     def gradients(self) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import chance, quirks, rows, tensors
+from parity.adapters.keras import chance, quirks, rows, tensors, trained
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
@@ -40,6 +40,8 @@ class UserReference(Reference):
     were set to is kept as `rates`. In the training they drop, and the candidate is given the masks (`random_layers`);
     where that cannot be done, `silent` says why, and they do nothing there either.
     """
+
+    given = None  # what keras_model() returned, where it was trained before: copies of it are compared
 
     def __init__(self, task: Task):
         from keras_reference import backend
@@ -90,7 +92,7 @@ class UserReference(Reference):
                 from its configuration.
         """
         keras.utils.set_random_seed(self.seed if seed is None else seed)
-        model = self.file.call("keras_model")
+        model = self.given or self.file.call("keras_model")
         what = f"{self.pair.file}: keras_model() returned"
         if not isinstance(model, keras.Model):
             raise UserError(f"{what} {type(model).__name__}; it must return a keras.Model, compiled if it is trained")
@@ -98,6 +100,8 @@ class UserReference(Reference):
             chance.restore(model, self.rates)
             again, _ = rebuilt(model, what), chance.silence(model)
             model = again
+        elif model is self.given or trained.steps_of(model):
+            self.given, model = trained.untrained(model, self.given is None, lambda: rebuilt(model, what))
         if not model.built:
             model(self.packed(self.arrays.x_train[:1]))
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
@@ -314,7 +318,7 @@ def rebuilt(model, what: str):
         given["metrics"] = [name for name in given.get("metrics", ()) if isinstance(name, str)]
         new.compile(optimizer, model.loss, jit_compile=model.jit_compile, run_eagerly=model.run_eagerly, **given)
     except Exception as error:  # a user's own class may fail in any way
-        why = f"{type(error).__name__}: {str(error)[:200]}"
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         must = "build a new one each time; from its configuration it cannot be built"
         raise UserError(f"{what} the same model again; it must {must} ({why})") from error
     return new

@@ -11,7 +11,7 @@ from torch import nn
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
 from parity.adapters.torch.tensors import Binding
-from parity.adapters.torch.user import OUTPUTS, UserCandidate, package_of
+from parity.adapters.torch.user import UserCandidate, package_of
 from parity.protocol import inputs
 from parity.protocol.inputs import Case
 from parity.protocol.layer_forms import OUTPUT, forms_in_keras, forms_in_torch, nearest
@@ -72,7 +72,7 @@ def run(
         output = candidate.called(module, candidate.input_of(case.images[rows]))
     why_not = "" if module.training == training else "lightning_output() sets a mode of its own"
     module.train()
-    return OUTPUTS[candidate.output](output.detach().cpu()).numpy(), why_not
+    return candidate.turn(output.detach().cpu()).numpy(), why_not
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from parity.adapters.torch.chance import Chance
-from parity.adapters.torch.user import OUTPUTS, UserCandidate
+from parity.adapters.torch.user import UserCandidate
 from parity.protocol import law
 from parity.protocol.inputs import LAYERS_CASE
 from parity.protocol.layer_forms import to_keras_by_shape
@@ -107,7 +107,7 @@ def answer_random_layers(candidate: UserCandidate) -> RandomOutputs:
         module.train()
         with torch.no_grad():
             output = candidate.called(module, candidate.input_of(images))
-        return law.shown_units(OUTPUTS[candidate.output](output.detach().cpu()).numpy())
+        return law.shown_units(candidate.turn(output.detach().cpu()).numpy())
 
     with watched(module) as watch:
         silent = training_output(images)

@@ -5,7 +5,6 @@ same values is checked on its own.
 """
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import torch
 from torch.utils import _pytree as tree
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.unused import repeated
 from parity.protocol.task import send
 from parity.protocol.user_data import (
     CLOSE,
@@ -27,6 +27,7 @@ from parity.protocol.user_data import (
     columns_of,
     find_form,
     find_form_of_any,
+    input_as_target,
 )
 
 MOST_ROWS = 2_000  # of a split that are compared at the quick level
@@ -47,7 +48,7 @@ class Place:
 
     def turned(self, rows: np.ndarray, precision: str) -> np.ndarray:
         """Turns Keras's rows into what stands here."""
-        array = (INPUTS, TARGETS)[self.part][self.form.name](np.asarray(columns_of(rows)[self.name]))
+        array = self.form.turn(np.asarray(columns_of(rows)[self.name]))
         kind = np.dtype(precision) if np.issubdtype(self.dtype, np.floating) else self.dtype
         return np.ascontiguousarray(array.astype(kind))
 
@@ -70,6 +71,8 @@ class UserRows:
         loaders: by split.
         datamodule: that was given; None for loaders.
         places: what stands in each tensor of a batch, in the order of its leaves.
+        is_autoencoder: whether the target is an input; it need not stand in a batch.
+        unused: some rows of each tensor that Keras is not given, by its number among the leaves.
 
     Raises:
         UserError: there are no loaders, or their rows have nothing to do with Keras's.
@@ -80,6 +83,7 @@ class UserRows:
         self.datamodule = given if hasattr(given, "prepare_data") and not isinstance(given, torch.nn.Module) else None
         self.loaders = dict(zip(SPLITS, loaders_in(given, what), strict=True))
         self.places: dict[int, Place] = {}
+        self.unused: dict[int, torch.Tensor] = {}
         self.find_places()
 
     def is_indexed(self, split: str) -> bool:
@@ -113,8 +117,14 @@ class UserRows:
             unordered = self.fitting(tensors, find_form_of_any, None)
             if not ordered or all(place.form.gap == 0 for place in unordered.values()):
                 self.places = unordered
+        x, y = (self.arrays[key][:CHUNK] for key in SPLITS["train"])
+        self.is_autoencoder = input_as_target(np.asarray(x), np.asarray(y)) is not None
+        if self.is_autoencoder:  # what only has a shape like its target is none
+            self.places = {i: p for i, p in self.places.items() if not p.part or p.form.gap <= CLOSE}
         self.check_places(tensors)
-        send("note", text="batches: " + ", ".join(map(str, self.places.values())))
+        self.unused = {index: leaves[index] for index in tensors if index not in self.places}
+        others = [f"one with rows of {tuple(rows.shape[1:])} that Keras is not given" for rows in self.unused.values()]
+        send("note", text="batches: " + ", ".join([*map(str, self.places.values()), *others]))
 
     def columns(self, rows: int | None = None) -> list[tuple[int, str, np.ndarray]]:
         """Returns the first of Keras's training rows, or all, by part and name."""
@@ -136,7 +146,7 @@ class UserRows:
         return dict(sorted(places.items()))
 
     def check_places(self, tensors: dict[int, np.ndarray]) -> None:
-        """Checks that every input and the target stand somewhere, and that every tensor is something.
+        """Checks that every input and the target stand somewhere; a target that is an input need not stand there twice.
 
         Raises:
             UserError: not so.
@@ -144,18 +154,19 @@ class UserRows:
         taken = {(place.part, place.name) for place in self.places.values()}
         shapes = " and ".join(str(array.shape[1:]) for array in tensors.values())
         for part, name, array in self.columns(1):
-            if (part, name) not in taken and name != WEIGHT:
+            if (part, name) not in taken and name != WEIGHT and not (part and self.is_autoencoder):
                 key = f"{SPLITS['train'][part]}{f' ({name})' if name else ''}"
                 raise UserError(
                     f"{self.what}: {key} has rows of {array.shape[1:]} in keras_data(), a batch here has rows of "
                     f"{shapes}; neither channels first nor flattening makes one of the other"
                 )
-        for index, tensor in tensors.items():
-            if index not in self.places:
-                raise UserError(
-                    f"{self.what}: a batch has a tensor with rows of {tensor.shape[1:]} that are nowhere in "
-                    "keras_data(); leave it out, or give it to Keras, too"
-                )
+
+    def refusal(self, tensor: torch.Tensor) -> str:
+        """Says that a tensor is needed and Keras is not given it."""
+        return (
+            f"{self.what}: a batch has a tensor with rows of {tuple(tensor.shape[1:])} that are nowhere in "
+            "keras_data(), and the training step depends on it; leave it out, or give it to Keras, too"
+        )
 
     def first_batch(self) -> tuple[object, bool]:
         """Returns a batch, and whether its rows are Keras's first ones by their number."""
@@ -187,6 +198,8 @@ class UserRows:
         leaves, given = tree.tree_flatten(self.batch)[0], iter(inputs)
         for index, place in self.places.items():
             leaves[index] = torch.from_numpy(place.turned(labels, self.precision)) if place.part else next(given)
+        for index, values in self.unused.items():
+            leaves[index] = repeated(values, len(inputs[0]))
         return tree.tree_unflatten(leaves, self.tree)
 
     def split_batch(self, batch) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -356,43 +369,3 @@ def keys_of(arrays: list[np.ndarray]) -> Iterator[bytes]:
     """Yields what tells each row from others: a digest of its values, in float32."""
     single = [np.ascontiguousarray(array, np.float32).reshape(len(array), -1) for array in arrays]
     return (hashlib.blake2b(row, digest_size=16).digest() for row in np.concatenate(single, axis=1))
-
-
-class Epochs:
-    """A loader whose passes are the epochs of a training.
-
-    Args:
-        rows: make the batches.
-        orders: from the epoch to its rows in order.
-        size: of a batch.
-
-    Attributes:
-        module: what is trained; its Trainer knows the epoch.
-    """
-
-    def __init__(self, rows: UserRows, orders: Callable[[int], np.ndarray], size: int):
-        self.rows, self.orders, self.size, self.module = rows, orders, size, None
-
-    def __len__(self):
-        return math.ceil(len(self.orders(0)) / self.size)
-
-    def __iter__(self):
-        # the epoch is asked for with the first batch: Lightning makes iterators before
-        yield from self.rows.batches("train", self.orders(self.module.trainer.current_epoch), self.size)
-
-
-class Validation:
-    """A loader of Keras's validation rows, in batches as large as the user's.
-
-    Args:
-        rows: make the batches.
-    """
-
-    def __init__(self, rows: UserRows):
-        self.rows = rows
-
-    def __len__(self):
-        return math.ceil(self.rows.count("test") / self.rows.batch_size("test"))
-
-    def __iter__(self):
-        yield from self.rows.batches("test", np.arange(self.rows.count("test")), self.rows.batch_size("test"))

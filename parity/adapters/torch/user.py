@@ -14,12 +14,15 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
+from parity.adapters.torch.epochs import Epochs, Validation
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.plain import WrappedModule, take_apart
-from parity.adapters.torch.rows import Epochs, UserRows, Validation
+from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.unused import check_unused
+from parity.adapters.torch.ways import OUTPUT_ADVICE, further_ways, in_rows_of
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
@@ -64,6 +67,8 @@ class UserCandidate(Candidate):
         given, classes = self.file.call("lightning_data"), self.facts.classes
         self.rows = UserRows(given, self.arrays, self.experiment.training.precision, what, classes)
         self.output, self.flattening, self.way = "", "", None
+        self.shape = None  # of a row of Keras's output
+        check_unused(self)
         randomness = find_randomness(self.build, self.train_one_step)
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
         self.try_to_compile()
@@ -204,7 +209,7 @@ class UserCandidate(Candidate):
 
     def turn(self, output: torch.Tensor) -> torch.Tensor:
         """Turns the module's output into what Keras predicts, once it is known what it is."""
-        return OUTPUTS[self.output](output) if self.output else output
+        return OUTPUTS[self.output](in_rows_of(self.shape, output)) if self.output else output
 
     def called(self, module: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
         """Calls the module with inputs: by `lightning_output()`, else in the first way that its `forward` takes.
@@ -214,7 +219,7 @@ class UserCandidate(Candidate):
         """
         if function := getattr(self.file.module, "lightning_output", None):
             return function(module, self.rows.around(inputs))
-        ways = ways_to_call(inputs, self.rows)
+        ways = [*ways_to_call(inputs, self.rows), *further_ways(module, inputs)]
         if self.way is not None:
             return ways[self.way](module)
         errors = []
@@ -224,7 +229,7 @@ class UserCandidate(Candidate):
             except Exception as error:  # a user's `forward` may refuse in any way
                 errors.append(f"{type(error).__name__}: {str(error)[:200]}")
         self.way = None
-        advice = "lightning_output(module, batch) in the pair file says how"
+        advice = OUTPUT_ADVICE
         raise UserError(f"{self.pair.file}: forward() cannot be called with the inputs ({errors[0]}); {advice}")
 
     def bind(self, arrays: Arrays, seed: int | None = None) -> Binding:
@@ -262,9 +267,11 @@ class UserCandidate(Candidate):
         """
         case = reference.cases["the start"]
         ours = reference.answers["the start"].probabilities
-        output = torch.from_numpy(self.predict(binding, case.weights, [self.input_of(case.images)]))
+        output, self.shape = self.predict(binding, case.weights, [self.input_of(case.images)]), ours.shape[1:]
+        output = in_rows_of(self.shape, torch.from_numpy(output))
         if output.shape != ours.shape:
-            raise UserError(f"the module's output has the shape {tuple(output.shape)}, Keras's has {ours.shape}")
+            shapes = f"the module's output has the shape {tuple(output.shape)}, Keras's has {ours.shape}"
+            raise UserError(f"{self.pair.file}: {shapes}; {OUTPUT_ADVICE}")
         sums = output.double().exp().sum(dim=-1) if output.ndim > 1 else torch.zeros(1)
         are_logarithms = bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
         unlikely = {"logits" if are_logarithms else "log-probabilities"} | ({"logits"} if output.ndim < 2 else set())

@@ -134,6 +134,12 @@ def test_cases_of_images_and_of_whole_numbers():
     assert list(names) == ["the start", "with biases", "eight times the weights", "saturated output"]
 
 
+def test_a_target_that_is_the_input_is_that_of_every_case():
+    images = np.random.default_rng(0).random((32, 5), np.float32)
+    for case in inputs.cases(TABLE, START, images, images.reshape(32, 5, 1)).values():
+        assert np.array_equal(case.images, case.labels[..., 0])
+
+
 def test_the_replays_start_shows_every_digit_of_a_step():
     start = inputs.replay_start(TABLE, START)
     for path, array in start.items():

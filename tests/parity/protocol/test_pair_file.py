@@ -43,6 +43,7 @@ def test_what_a_star_brings_is_seen_when_the_file_is_run(write):
     [
         (WHOLE.replace("keras_model", "model"), r"has no keras_model\(\); a pair file has keras_model\(\), keras_data"),
         ("def f(:\n", "own_pair.py, line 1: invalid syntax"),
+        ("def f():\n    from os import *\n", "own_pair.py, line 2: import \\* only allowed at module level"),
     ],
 )
 def test_what_is_no_pair_file_is_refused(text, words, write):

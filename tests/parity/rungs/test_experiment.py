@@ -62,7 +62,7 @@ def test_where_nothing_is_trained_batches_say_nothing():
     )
     (check,) = judge(ours, theirs, Context(ours, asked=SETTINGS, candidate=theirs))
     assert (check.subject, check.status) == ("rates-of-dropout", "pass")
-    assert check.detail == "Keras 0.5, candidate 0.5; nothing is dropped while single batches are compared"
+    assert check.detail == "Keras 0.5, candidate 0.5; nothing is drawn while single batches are compared"
 
 
 def test_other_batches_and_rates_fail():

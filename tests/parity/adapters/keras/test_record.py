@@ -55,7 +55,16 @@ steps = []
 after = record.AfterBatch(lambda: steps.append(tensors.read_weights(model, table)[table[-1].path].tolist()))
 model.fit(images[:4], labels[:4], batch_size=2, verbose=0, callbacks=[after])
 shapes = [list(gradient.shape) for gradient in gradients]
-print(json.dumps([rows, shapes, [float(np.abs(g).max()) for g in gradients], still, steps]))
+
+import keras
+words = keras.Sequential([keras.Input((3,)), keras.layers.Embedding(5, 1), keras.layers.Flatten()])
+words.compile(record.GradientRecorder(), "mse")
+words.optimizer.build(words.trainable_variables)
+words.set_weights([np.ones((5, 1))])
+for batch in ([[4, 4, 4], [4, 4, 4]], [[0, 1, 1], [2, 1, 3]]):
+    words.fit(np.array(batch), np.zeros((2, 3)), batch_size=2, verbose=0)
+occurrences = [words.optimizer.gradients()[0].ravel().tolist()]
+print(json.dumps([rows, shapes, [float(np.abs(g).max()) for g in gradients], still, steps, *occurrences]))
 """
 
 
@@ -75,8 +84,13 @@ def test_recording_leaves_training_as_it_is(recorded):
 
 
 def test_gradients_are_kept_and_the_weights_stay(recorded):
-    _, shapes, largest, still, _ = recorded
+    _, shapes, largest, still, *_ = recorded
     assert shapes == [[784, 25], [25], [25, 10], [10]] and min(largest) > 0 and still
+
+
+def test_the_gradient_of_a_word_is_the_sum_over_its_occurrences(recorded):
+    # 2 w / 6 an occurrence, w = 1; the word 4 does not occur in the last batch
+    assert recorded[5] == pytest.approx([1 / 3, 1, 1 / 3, 1 / 3, 0])
 
 
 def test_an_optimizer_takes_the_gradients_that_are_put_in_place(recorded):

@@ -1,14 +1,12 @@
 """A user's loaders: what stands in their batches is found, Keras's rows are served in them, and theirs are compared."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.rows import Epochs, UserRows
+from parity.adapters.torch.rows import UserRows
 from parity.protocol.user_data import joined
 
 DRAW = np.random.default_rng(0)
@@ -55,7 +53,7 @@ def test_several_inputs_and_weights_are_told_by_their_values():
     x, y = joined({"image": X, "codes": CODES}), joined({"target": Y, "weight": W})
     rows = rows_of(torch.from_numpy(CODES), LABELS, torch.from_numpy(W).float(), IMAGES, x=x, y=y)
     assert places(rows) == [
-        "input codes as in Keras", "target as they are", "weight as they are", "input image channels first",
+        "input codes as in Keras", "target as in Keras", "weight as in Keras", "input image channels first",
     ]  # fmt: skip
     codes, labels, weights, images = rows.batch_of(x[:4], y[:4])
     assert torch.equal(images, IMAGES[:4]) and np.array_equal(codes, CODES[:4]) and np.array_equal(labels, Y[:4])
@@ -154,15 +152,25 @@ def test_a_random_transform_is_seen():
     assert rows_of(IMAGES, LABELS, collate_fn=noisy).describe("train", "full")["random"]
 
 
-def test_a_tensor_that_keras_is_not_given_is_refused():
-    with pytest.raises(UserError, match=r"a tensor with rows of \(5,\) that are nowhere in keras_data\(\)"):
-        rows_of(IMAGES, LABELS, torch.rand(50, 5))
+def test_a_tensor_that_keras_is_not_given_is_filled_with_rows_that_are_known():
+    others = torch.rand(50, 5)
+    rows = rows_of(IMAGES, LABELS, others, batch_size=4)
+    assert list(rows.unused) == [2] and torch.equal(rows.batch_of(X[:40], Y[:40])[2], others[torch.arange(40) % 32])
 
 
-def test_every_pass_of_a_loader_is_the_epoch_that_the_trainer_is_in():
-    loader = Epochs(rows_of(IMAGES, LABELS), lambda epoch: np.arange(10) + epoch, 8)
-    loader.module = SimpleNamespace(trainer=SimpleNamespace(current_epoch=3))
-    assert len(loader) == 2
-    passed = iter(loader)  # made early, as Lightning does
-    loader.module.trainer.current_epoch = 4
-    assert next(passed)[1].tolist() == Y[4:12].tolist()
+def test_a_target_that_is_an_input_need_not_stand_in_a_batch():
+    rows = rows_of(IMAGES, LABELS, y=X)
+    assert places(rows) == ["input channels first"] and list(rows.unused) == [1]
+    flat = X.reshape(50, -1)  # whose largest value is no label, though it has a shape like one
+    assert places(rows_of(IMAGES, LABELS, x=flat, y=flat)) == ["input as images (4, 4, 2), channels first"]
+    with pytest.raises(UserError, match=r"y_train has rows of \(4, 4, 2\) in keras_data\(\)"):
+        rows_of(IMAGES, LABELS, y=X + 1)
+
+
+def test_flat_rows_may_be_images_in_a_batch():
+    images = torch.from_numpy(X.reshape(50, 2, 4, 4))
+    rows = rows_of(images, images, x=X.reshape(50, -1), y=X.reshape(50, -1))
+    assert places(rows) == ["input as images (2, 4, 4)", "target as images (2, 4, 4)"]
+    assert places(rows_of(IMAGES, LABELS, x=X.reshape(50, -1))) == [
+        "input as images (4, 4, 2), channels first", "target as in Keras",
+    ]  # fmt: skip

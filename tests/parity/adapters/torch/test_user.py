@@ -130,6 +130,30 @@ def test_what_cannot_be_compared_is_refused_with_one_sentence(text, words, candi
         candidate(text)
 
 
+NUMBERED = changed("TensorDataset(x.movedim(-1, 1), y)", "TensorDataset(x.movedim(-1, 1), y, torch.arange(50.0))")
+STEP = """
+        def training_step(self, batch, batch_idx):
+            return self(batch[0]).square().mean(){used}
+
+        def configure_optimizers(self):
+            from torch import optim
+            return optim.SGD(self.parameters())
+
+    return Port()
+"""
+
+
+def test_what_keras_is_not_given_may_stand_in_a_batch_where_no_step_depends_on_it(candidate):
+    end = "\n    return Port()\n"
+    drawn = "SEEN = []\n" + NUMBERED.replace(
+        "    class Port", "    import torch\n    SEEN or SEEN.append(torch.rand(1))\n\n    class Port"
+    )
+    side = candidate(drawn.replace(end, STEP.format(used="")))  # the first call draws what the others do not
+    assert list(side.rows.unused) == [2]
+    with pytest.raises(UserError, match=r"a tensor with rows of \(\) that are nowhere in keras_data\(\), and the tr"):
+        candidate(NUMBERED.replace(end, STEP.format(used=" + batch[2][0]")))
+
+
 # ---- the output
 
 

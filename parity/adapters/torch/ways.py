@@ -1,0 +1,42 @@
+"""How a module is called, and how its output lies, where that is not as in Keras."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+OUTPUT_ADVICE = "lightning_output(module, batch) in the pair file says what Keras's output is in it"
+
+
+def further_ways(module: nn.Module, inputs: list[torch.Tensor]) -> list[Callable[[nn.Module], torch.Tensor]]:
+    """Returns how a module may be called where its `forward` does not take a batch's inputs.
+
+    A training step may flatten images itself; it may call the one network that the module was given, and the module
+    have no `forward`.
+
+    Args:
+        module: that is called.
+        inputs: a batch's.
+    """
+    ways = [lambda module: module(*(one.flatten(1) for one in inputs))] if inputs[0].ndim > 2 else []
+    if type(module).forward.__module__.split(".")[0] in ("lightning", "pytorch_lightning"):
+        trained = [name for name, child in module.named_children() if next(child.parameters(), None) is not None]
+        if len(trained) == 1:
+            ways.append(lambda module: getattr(module, trained[0])(*inputs))
+    return ways
+
+
+def in_rows_of(shape: tuple[int, ...] | None, output: torch.Tensor) -> torch.Tensor:
+    """Returns an output in the shape of Keras's where nothing but axes is between them, else as it is.
+
+    Args:
+        shape: of one row of Keras's; None where it is not known.
+        output: (N, ...); a column may be without its axis, or the reverse, and channels first.
+    """
+    if shape is None or output.shape[1:] == shape:
+        return output
+    if (*output.shape[1:], 1) == shape:
+        return output[..., None]
+    if output.shape[1:] == (*shape, 1):
+        return output[..., 0]
+    return output.movedim(1, -1) if output.ndim > 2 and output.movedim(1, -1).shape[1:] == shape else output
