@@ -186,6 +186,8 @@ class RandomCall:
     law: dict[str, np.ndarray] = field(default_factory=dict)  # of draws of its own, (draws,) each; see `protocol.law`
     flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened; the reference's
     does_more: bool = False  # whether the candidate's part changes its input in evaluation mode, too
+    # whether the candidate's input lies channels first, where its shape leaves that open; None where it does not
+    channels_first: bool | None = None
     why_not: str = ""  # why one of them is missing
 
 

@@ -155,13 +155,16 @@ class Replay(lightning.Callback):
         layers: the reference's.
         folder: of their masks.
         turned: whether the module flattens (C, H, W), in place of (H, W, C).
+        channels_first: by the number of a layer, whether values lie so in it; missing where their shape says it.
 
     Attributes:
         mode: to be entered while the Trainer works.
     """
 
-    def __init__(self, layers: list[RandomLayer], folder: str, turned: bool):
-        self.layers, self.turned = layers, turned
+    def __init__(
+        self, layers: list[RandomLayer], folder: str, turned: bool, channels_first: dict[int, bool] | None = None
+    ):
+        self.layers, self.turned, self.channels_first = layers, turned, channels_first or {}
         files = [Path(folder) / layer.file(number) for number, layer in enumerate(layers)]
         self.masks = [np.load(file, mmap_mode="r") for file in files]
         self.mode, self.step, self.key = Chance(self.drop), 0, next(numbers)
@@ -191,7 +194,9 @@ class Replay(lightning.Callback):
         layer, shape = self.layers[number], tuple(values.shape)
         count = len(values) * int(np.prod(layer.shape))
         mask = np.unpackbits(self.masks[number][self.step], count=count).reshape(len(values), *layer.shape)
-        fitting = [form for form in forms_of(mask, layer, self.turned) if form.shape == shape]
+        fitting = [
+            form for form in forms_of(mask, layer, self.turned, self.channels_first.get(number)) if form.shape == shape
+        ]
         if not fitting:
             raise UserError(f"the module drops in {shape[1:]}, where the reference's {layer.name} has {layer.shape}")
         return torch.from_numpy(np.ascontiguousarray(fitting[0])).to(values.device).to(values.dtype)
@@ -214,10 +219,14 @@ def describe_mask(values: torch.Tensor, number: int, key: int) -> torch.Tensor:
     return torch.empty(values.shape, dtype=values.dtype, device=values.device)
 
 
-def forms_of(mask: np.ndarray, layer: RandomLayer, turned: bool) -> list[np.ndarray]:
+def forms_of(
+    mask: np.ndarray, layer: RandomLayer, turned: bool, channels_first: bool | None = None
+) -> list[np.ndarray]:
     """Returns how a mask of Keras's may lie in torch, the likeliest first."""
     if layer.flattened:
         whole = np.moveaxis(mask.reshape(len(mask), *layer.flattened), -1, 1)
         return [whole.reshape(len(mask), -1)] if turned else [mask]
     first = np.moveaxis(mask, -1, 1)
-    return [mask, first] if mask.ndim < 4 else [first, mask]
+    if channels_first is None:
+        channels_first = mask.ndim > 3
+    return [first, mask] if channels_first else [mask, first]

@@ -150,6 +150,8 @@ def describe_site(site: Site, again: Site | None, ours: RandomCall) -> RandomCal
         why_not = f"it is given {given.shape[1:]}, in Keras {ours.input.shape[1:]}"
         return replace(call, input=given, why_not=why_not)
     turn = min(turns, key=lambda turn: difference(ours.input, turn(given)))
+    if given.ndim > 2 and given.shape == ours.input.shape and len(turns) > 1:
+        call = replace(call, channels_first=turn is turns[1])
     if again is None or again.given is None or law.is_random(given, again.given.cpu().numpy()):
         call = replace(call, why_not="what it is given is random, also while all that can be silenced does nothing")
     else:

@@ -25,7 +25,7 @@ from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.ways import OUTPUT_ADVICE, further_ways, in_rows_of
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
-from parity.protocol.task import Task, send
+from parity.protocol.task import Task, read_record, recording_path, send
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS, difference
 
@@ -313,8 +313,15 @@ class UserCandidate(Candidate):
         reporters = [logged, right, self.compiled_steps]
         if facts.random_layers and len(self.rates) == len(facts.random_layers):
             turned = self.flattening == "(C, H, W)"
-            reporters.append(Replay(facts.random_layers, self.task.reference_dir, turned))
+            reporters.append(Replay(facts.random_layers, self.task.reference_dir, turned, self.channels_first()))
         return logged, reporters
+
+    def channels_first(self) -> dict[int, bool]:
+        """Returns how values lie in what draws by chance, by its number, as far as only values tell it."""
+        if not recording_path(self.task.output_dir, "random_layers").exists():
+            return {}
+        calls = read_record(self.task.output_dir, "random_layers").calls
+        return {number: call.channels_first for number, call in enumerate(calls) if call.channels_first is not None}
 
     def path(self, module) -> dict:
         """Returns whether the last training was compiled."""

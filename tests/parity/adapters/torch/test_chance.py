@@ -57,6 +57,19 @@ def test_what_is_flattened_in_another_order_drops_in_it():
     assert turned.tolist() == np.moveaxis(mask.reshape(1, 2, 2, 3), -1, 1).reshape(1, 12).tolist()
 
 
+def test_where_as_many_channels_as_places_leave_two_forms_values_have_decided(tmp_path):
+    mask, layer = np.arange(9).reshape(1, 3, 3), RandomLayer("drop", 0.5, (3, 3))
+    as_in_keras, first = mask.tolist(), np.moveaxis(mask, -1, 1).tolist()
+    assert [forms_of(mask, layer, False, known)[0].tolist() for known in (None, False, True)] == [
+        as_in_keras, as_in_keras, first,
+    ]  # fmt: skip
+    masks = np.random.default_rng(0).integers(0, 2, (1, 4, 3, 3))
+    one = replay(tmp_path, masks, shape=(3, 3))
+    one.channels_first = {0: True}
+    with one.mode:
+        assert np.array_equal(functional.dropout(torch.ones(4, 3, 3)), 2 * np.moveaxis(masks[0], -1, 1))
+
+
 def test_what_drops_elsewhere_or_more_often_is_an_error(tmp_path):
     one = replay(tmp_path, np.ones((1, 4, 2, 2, 3), int))
     with (

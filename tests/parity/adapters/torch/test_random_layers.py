@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from parity.adapters.torch.random_layers import answer_random_layers, watched
+from parity.adapters.torch.random_layers import Site, answer_random_layers, describe_site, watched
 from parity.adapters.torch.tensors import Binding
 from parity.protocol import law
 from parity.protocol.inputs import Case
@@ -141,3 +141,14 @@ def test_a_part_is_one_place_each_time_it_is_called():
     with watched(module) as watch:
         module(torch.ones(2, 3))
     assert len(watch.sites) == 2
+
+
+def test_where_shapes_leave_it_open_the_values_say_how_they_lie():
+    values = np.random.default_rng(0).random((8, 4, 4)).astype(np.float32)
+    ours = RandomCall("drop", 0.5, values)
+    for given, expected in ((values, False), (np.moveaxis(values, -1, 1).copy(), True)):
+        site = Site("drop", 0.5, torch.from_numpy(given), nn.Dropout(0.5))
+        call = describe_site(site, site, ours)
+        assert call.channels_first is expected and np.array_equal(call.input, values)
+    site = Site("drop", 0.5, torch.from_numpy(values[:, :3]), nn.Dropout(0.5))
+    assert describe_site(site, site, RandomCall("drop", 0.5, values[..., :3])).channels_first is None
