@@ -1,6 +1,7 @@
 """The reference of a pair file: a user's own Keras model, trained on a user's own arrays."""
 
 import math
+import re
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -152,15 +153,21 @@ class UserReference(Reference):
         """Checks that the data fit the model: some rows go through, and labels are classes.
 
         Raises:
-            UserError: the model's output is not a number, or a label is no class.
+            UserError: the rows are of another shape, the model's output is not a number, or a label is no class.
         """
-        output, file = self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0), self.pair.file
+        file = self.pair.file
+        try:
+            output = self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0)
+        except ValueError as error:
+            if "incompatible with the layer" not in str(error):
+                raise
+            raise UserError(f"{file}: the rows of keras_data() do not fit the model: {first_line(error)}") from error
         if isinstance(output, dict | list | tuple):
             raise UserError(f"{file}: the model returns a {type(output).__name__}; one array can be compared")
         if not np.isfinite(output).all():
             raise UserError(f"{file}: the model's output for the first rows of keras_data() is not a number")
         loss = self.first.loss
-        if "sparse" in (loss if isinstance(loss, str) else getattr(loss, "name", "")).lower():
+        if "sparse" in name_of(loss):
             both = (self.arrays.y_train, self.arrays.y_test)
             labels = np.concatenate([(y[TARGET] if y.dtype.names else y).ravel() for y in both])
             low, high, self.classes = labels.min(), labels.max(), output.shape[-1]
@@ -193,7 +200,7 @@ class UserReference(Reference):
     def clips(self) -> bool:
         """Says whether the loss clips probabilities: a cross-entropy of them does, but on TensorFlow."""
         loss = self.first.loss
-        name = loss if isinstance(loss, str) else getattr(loss, "name", "") or ""
+        name = name_of(loss)
         takes_logits = not isinstance(loss, str) and getattr(loss, "get_config", dict)().get("from_logits")
         return "crossentropy" in name and not takes_logits and self.task.backend != "tensorflow"
 
@@ -296,6 +303,17 @@ class UserReference(Reference):
     def pictures(self) -> dict:
         """Returns what was predicted, for a report's pictures: nothing."""
         return {}
+
+
+def first_line(error: Exception) -> str:
+    """Returns what Keras's own message begins with, without colours."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
+    return next((line for line in lines if line and not line.startswith("Exception encountered")), type(error).__name__)
+
+
+def name_of(loss) -> str:
+    """Returns the name of a loss, which is a name, an object or a function; empty where it has none."""
+    return (loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
 
 
 def rebuilt(model, what: str):

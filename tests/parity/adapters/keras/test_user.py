@@ -129,7 +129,14 @@ REFUSED = {
     "words": (with_data("x = x.astype(str)"), "x_train is of <U32; it must hold numbers"),
     "labels": (with_data("y[7] = 3"), "labels go from 0 to 3; the model has the classes 0 to 2"),
     "negative": (with_data("y[7] = -1"), "labels go from -1 to 0; the model has the classes 0 to 2"),
-    "shape": (with_data("x = x[:, :3]"), "incompatible"),
+    "labels of a function": (
+        with_data("y[7] = 3").replace("'sparse_cat", "keras.losses.sparse_cat").replace("entropy'", "entropy"),
+        "labels go from 0 to 3; the model has the classes 0 to 2",
+    ),
+    "shape": (
+        with_data("x = x[:, :3]"),
+        "the rows of keras_data() do not fit the model: Input 0 ",
+    ),
     "fit": (with_data("def keras_fit(): return {'callbacks': []}"), "keras_fit() returned callbacks, which"),
     "constant": (with_data("EPOCHS = 0"), "EPOCHS is 0; it must be a whole number"),
 }
