@@ -169,7 +169,7 @@ def unknown_moments(model) -> dict[str, Arrays]:
     """Names an optimizer that keeps other moments than `SLOTS` between steps; what they are is not said."""
     optimizer = model.optimizer
     names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats"]  # of amsgrad
-    known = [optimizer.iterations, optimizer._learning_rate]
+    known = [optimizer.iterations, optimizer._learning_rate, getattr(optimizer, "_u_product", None)]  # Nadam's
     for name in names:
         known += getattr(optimizer, name, None) or []
     is_known = {id(variable) for variable in known}.issuperset(map(id, optimizer.variables))

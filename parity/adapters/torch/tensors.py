@@ -9,7 +9,7 @@ from torch import nn
 from mlp_spec.support.errors import UserError
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
-KNOWN_MOMENTS = ("momentum", "velocity")
+KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
 
 
 class Binding:
@@ -95,9 +95,9 @@ class Binding:
         for optimizer in optimizers:
             if unknown:
                 raise UserError(
-                    f"Keras's {', '.join(unknown)} keeps other moments than {' and '.join(KNOWN_MOMENTS)}, which "
+                    f"Keras's {', '.join(unknown)} keeps other moments than {', '.join(KNOWN_MOMENTS)}, which "
                     f"cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-                    "Keras's SGD, Adam, AdamW and RMSprop can be compared to the end"
+                    "Keras's SGD, Adam, AdamW, RMSprop, Nadam and Adagrad can be compared to the end"
                 )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):

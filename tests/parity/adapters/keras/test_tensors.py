@@ -73,6 +73,7 @@ for name, optimizer in {
     "sgd": keras.optimizers.SGD(), "momentum": keras.optimizers.SGD(momentum=0.9),
     "rmsprop": keras.optimizers.RMSprop(), "rmsprop-momentum": keras.optimizers.RMSprop(momentum=0.5),
     "adamw": keras.optimizers.AdamW(), "ftrl": keras.optimizers.Ftrl(),
+    "adagrad": keras.optimizers.Adagrad(), "nadam": keras.optimizers.Nadam(),
 }.items():
     twin.compile(optimizer, "categorical_crossentropy")
     optimizer.build(twin.trainable_variables)
@@ -133,7 +134,9 @@ def test_every_optimizers_moments_have_the_names_that_both_sides_use(answers):
         "rmsprop": ["velocity"],
         "rmsprop-momentum": ["momentum", "velocity"],
         "adamw": ["momentum", "velocity"],
-        "ftrl": ["Ftrl"],  # keeps what no other side has a name for
+        "ftrl": ["Ftrl", "accumulator"],  # keeps what no other side has a name for
+        "adagrad": ["accumulator"],
+        "nadam": ["momentum", "velocity"],
     }
 
 

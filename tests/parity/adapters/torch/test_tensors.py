@@ -300,7 +300,7 @@ def test_moments_of_an_optimizer_that_is_not_known_are_told():
     module = stack()
     binding, optimizer = Binding(module, TABLE, ARRAYS), torch.optim.Adagrad(module.parameters())
     binding.load_moments([optimizer], {"Ftrl": {}}, 0, 0.001)  # before the first step, there are none
-    with pytest.raises(UserError, match="Keras's Ftrl keeps other moments than momentum and velocity, which cannot be"):
+    with pytest.raises(UserError, match="Keras's Ftrl keeps other moments than momentum, velocity, accumulator, which"):
         binding.load_moments([optimizer], {"Ftrl": {}}, 5, 0.001)
 
 
