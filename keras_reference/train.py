@@ -83,9 +83,14 @@ def build(experiment: Experiment):
     """Builds and compiles the model from Keras's own seeded initialiser."""
     import keras
 
+    keras.utils.set_random_seed(experiment.training.seed)
+    return build_unseeded(experiment)
+
+
+def build_unseeded(experiment: Experiment):
+    """Builds and compiles the model from Keras's own initialiser, whatever its seed is."""
     from keras_reference.model import build_model, compile_model
 
-    keras.utils.set_random_seed(experiment.training.seed)
     spec = experiment.model
     model = build_model(spec.hidden_sizes, spec.activation, spec.input_size, spec.num_classes)
     numbers = optimizers.to_dict(experiment.training.optimizer)

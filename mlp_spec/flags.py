@@ -55,19 +55,19 @@ class ExperimentFlags:
         """
         if base is None or self.preset is not None:
             base = PRESETS[self.preset or "small"]
-        changes = self._explicit("epochs", "batch_size", "seed", "precision")
+        changes = self.explicit("epochs", "batch_size", "seed", "precision")
         training = replace(base.training, optimizer=self._optimizer(base.training.optimizer), **changes)
-        model = replace(base.model, **self._explicit("hidden_sizes", "activation"))
+        model = replace(base.model, **self.explicit("hidden_sizes", "activation"))
         return Experiment(model, training, base.data if self.dataset == "auto" else DataSpec(self.dataset))
 
-    def _explicit(self, *names: str) -> dict:
-        """Returns the values of those flags that were not left out."""
+    def explicit(self, *names: str) -> dict:
+        """Returns the values of those flags that were given, of flags that are None if they are left out."""
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def _optimizer(self, base: optimizers.Optimizer) -> optimizers.Optimizer:
         """Returns the optimizer; one of another kind than the base's starts from its own default rate."""
         optimizer = base if self.optimizer in (None, base.name) else optimizers.make(self.optimizer)
-        changes = self._explicit("learning_rate", "momentum", "nesterov", "weight_decay")
+        changes = self.explicit("learning_rate", "momentum", "nesterov", "weight_decay")
         return optimizers.make(**{**optimizers.to_dict(optimizer), **changes}) if changes else optimizer
 
     @property

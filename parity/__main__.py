@@ -40,15 +40,21 @@ class ParityFlags(flags.ExperimentFlags):
     keras_backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
     """What Keras, the reference, runs on."""
     candidate: str | None = None
-    """A LightningModule in place of ours: package.module:Class or path/to/file.py:Class."""
+    """Your LightningModule in place of ours: package.module:Name or path/to/file.py:Name, a class, function or object.
+    Flags about the model that are given, such as --learning-rate, are its arguments."""
     candidate_datamodule: str | None = None
-    """A LightningDataModule in place of ours."""
+    """Your LightningDataModule, or a function that returns (train_loader, val_loader), in place of ours."""
+    reference: str | None = None
+    """Your compiled Keras model in place of the lab's: an object, or what returns one."""
+    data: str | None = None
+    """Your arrays in place of MNIST, as Keras takes them: (x_train, y_train), (x_val, y_val), or what returns them.
+    Without --candidate-datamodule, Lightning gets the same."""
     steps_per_execution: int | None = None
     """Lightning's: the fast path, with so many steps in one execution. One batch a training_step unless given."""
     compile: bool = False
-    """Lightning's: whole steps compiled, 100 per execution unless told otherwise."""
-    reference: str | None = None
-    """A function that returns a compiled Keras MLP, in place of the lab's."""
+    """Lightning's: whole steps compiled, 100 per execution unless told otherwise; --candidate's by torch.compile."""
+    accept: tuple[str, ...] | None = None
+    """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
     format: Literal["text", "json"] = "text"
@@ -69,21 +75,28 @@ class ParityFlags(flags.ExperimentFlags):
         positive_number("stall_timeout", self.stall_timeout)
         if self.steps_per_execution is not None:
             whole_number("steps_per_execution", self.steps_per_execution, 1, 1_000_000)
-        for flag in ("candidate", "candidate_datamodule", "reference"):
-            targets.check("--" + flag.replace("_", "-"), getattr(self, flag))
-        data_folder = self.data_folder
+        given = self.explicit("reference", "data", "candidate", "candidate_datamodule")
+        for flag, target in given.items():
+            targets.check("--" + flag.replace("_", "-"), target)
+        if given and self.steps_per_execution is not None:
+            raise UserError("--steps-per-execution is of the lab's own pair; leave it out where a flag gives a part")
+        if self.data and (self.dataset != "auto" or self.data_dir):
+            raise UserError("--data gives the data; leave out --dataset and --data-dir, which choose the lab's")
+        data_folder = None if self.data else self.data_folder
         if data_folder is not None:
             Digits("mnist", f"folder {data_folder}", **idx.read_folder(data_folder))
-        return Pair(
+        pair = Pair(
             experiment,
             dataset=self.dataset,
             data_dir=data_folder,
-            reference=self.reference,
-            candidate=self.candidate,
-            candidate_datamodule=self.candidate_datamodule,
-            steps_per_execution=self.steps_per_execution or (100 if self.compile else None),
+            steps_per_execution=self.steps_per_execution or (100 if self.compile and not given else None),
             compiled=self.compile,
         )
+        if not given:
+            return pair
+        from parity.protocol import target_pair
+
+        return target_pair.place_targets(pair, given, self.explicit(*target_pair.ARGUMENTS, "epochs", "batch_size"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -137,7 +150,7 @@ def compare(options) -> int:
         for path in (run.path / KERAS).glob("*.npy"):  # a user's rows crossed in them; the report needs none
             path.unlink()
     facts = climb.reference.parts.get("facts")
-    checks = accept(explain(climb), [*getattr(options, "accept", ()), *(facts.accept if facts else ())])
+    checks = accept(explain(climb), [*(options.accept or ()), *(facts.accept if facts else ())])
     report = build.build(climb, checks, options.level, datetime.now())
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     return build.EXIT_STATUS[report["verdict"]]

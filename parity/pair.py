@@ -10,33 +10,48 @@ from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
 
 @dataclass(frozen=True)
 class UserData:
-    """The data set of a pair file, which has no other name."""
+    """The data set of a user's pair: where it comes from, in words."""
 
     dataset: str = "the pair file's data"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the models of a pair file are trained; stands where the lab's own pair has an experiment."""
+    """How the models of a user's pair are trained; stands where the lab's own pair has an experiment."""
 
-    name: str  # the file's, without its ending
-    sha256: str  # of the file
+    name: str  # the pair file's, without its ending; or the targets'
+    sha256: str  # of the pair file, or of the targets' files
     training: TrainingSpec = field(default_factory=TrainingSpec)  # its optimizer says nothing: the models have theirs
     said: dict = field(default_factory=dict)  # the numbers of `training` that flags gave
     data: UserData = field(default_factory=UserData)
+    # where targets stand in place of some of the lab's parts: what the other parts are, and the flags that targets are
+    # called with
+    lab: Experiment | None = None
+    arguments: dict = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """Returns the settings as plain JSON values; `from_dict` is its inverse."""
         fields = asdict(self)
         del fields["training"]["optimizer"]
-        return {"pair_file": {"name": self.name, "sha256": self.sha256, "said": self.said}} | {
-            key: fields[key] for key in ("training", "data")
+        lab = {"lab": self.lab.to_dict(), "arguments": self.arguments} if self.lab else {}
+        return {
+            "pair_file": {"name": self.name, "sha256": self.sha256, "said": self.said},
+            **{key: fields[key] for key in ("training", "data")},
+            **lab,
         }
 
     @classmethod
     def from_dict(cls, fields: dict) -> "Settings":
         """Builds settings from `to_dict`'s value."""
-        return cls(**fields["pair_file"], training=TrainingSpec(**fields["training"]), data=UserData(**fields["data"]))
+        lab = Experiment.from_dict(fields["lab"]) if "lab" in fields else None
+        given = fields.get("arguments", {}).items()
+        return cls(
+            **fields["pair_file"],
+            training=TrainingSpec(**fields["training"]),
+            data=UserData(**fields["data"]),
+            lab=lab,
+            arguments={name: tuple(value) if isinstance(value, list) else value for name, value in given},
+        )
 
     @property
     def hash(self) -> str:
@@ -50,7 +65,7 @@ class Settings:
 
 
 def experiment_from(fields: dict) -> "Experiment | Settings":
-    """Builds an experiment, or the settings of a pair file, from its plain values."""
+    """Builds an experiment, or the settings of a user's pair, from its plain values."""
     return (Settings if "pair_file" in fields else Experiment).from_dict(fields)
 
 
@@ -58,18 +73,18 @@ def experiment_from(fields: dict) -> "Experiment | Settings":
 class Pair:
     """A Keras model and the LightningModule that is to train like it."""
 
-    # what is trained; its data set is the one that was found, see `on`; of a pair file, how
+    # what is trained; its data set is the one that was found, see `on`; of a user's pair, how
     experiment: Experiment | Settings
     dataset: str = "auto"  # `auto`, `mnist` or `mnist-sample`
     data_dir: str | None = None  # folder with MNIST's files, or None
-    # a function that returns a compiled Keras model in place of the lab's, as `package.module:name` or `file.py:name`;
-    # or None
+    # what gives the Keras model in place of the lab's, as `package.module:name` or `file.py:name`; or None
     reference: str | None = None
     candidate: str | None = None  # what is put in place of our LightningModule, or None
     candidate_datamodule: str | None = None  # what is put in place of our LightningDataModule, or None
     steps_per_execution: int | None = None  # of the candidate's fast path; None on its default path
     compiled: bool = False  # whether the candidate's whole steps are compiled
     file: str | None = None  # the pair file; None for the lab's pair and what stands in place of its parts
+    data: str | None = None  # what gives Keras's arrays in place of the lab's, or None
 
     def to_dict(self) -> dict:
         """Returns the pair as plain JSON values; `from_dict` is its inverse."""
@@ -80,13 +95,14 @@ class Pair:
         """Builds a pair from `to_dict`'s value."""
         return cls(**{**fields, "experiment": experiment_from(fields["experiment"])})
 
+    @property
+    def is_lab(self) -> bool:
+        """Whether the lab's own pair is compared, with parts that have its own signatures; else, a user's."""
+        return isinstance(self.experiment, Experiment)
+
     def for_reference(self) -> "Pair":
         """Returns what Keras is asked: its own Adam where the experiment names an optimizer that Keras lacks."""
-        optimizer = self.experiment.training.optimizer
-        if self.file or optimizer.name not in LIGHTNING_ONLY:
-            return self
-        training = replace(self.experiment.training, optimizer=Adam(learning_rate=optimizer.learning_rate))
-        return replace(self, experiment=replace(self.experiment, training=training))
+        return replace(self, experiment=for_keras(self.experiment)) if self.is_lab else self
 
     def for_candidate(self, reference_experiment: dict) -> "Pair":
         """Returns what the candidate is asked: the experiment as the reference ran it, on the data set it found.
@@ -102,3 +118,12 @@ class Pair:
     def on(self, dataset: str) -> "Pair":
         """Returns the pair with the data set that was found."""
         return replace(self, experiment=replace(self.experiment, data=DataSpec(dataset)))
+
+
+def for_keras(experiment: Experiment) -> Experiment:
+    """Returns an experiment as Keras can run it: with Keras's Adam in place of PyTorch's own."""
+    optimizer = experiment.training.optimizer
+    if optimizer.name not in LIGHTNING_ONLY:
+        return experiment
+    training = replace(experiment.training, optimizer=Adam(learning_rate=optimizer.learning_rate))
+    return replace(experiment, training=training)

@@ -19,19 +19,53 @@ COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^(?:python -m|ma
 
 
 PORT = """
-from lightning_mlp.data import MNISTDataModule
-from lightning_mlp.model import LitMLP
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 
-class MyModule(LitMLP):
-    def load_canonical(self, arrays):
-        for index, layer in enumerate(self.layers[::2]):
-            layer.weight.data.copy_(layer.weight.new_tensor(arrays[f"dense_{index}/kernel"].T))
-            layer.bias.data.copy_(layer.bias.new_tensor(arrays[f"dense_{index}/bias"]))
+class MyModule(pl.LightningModule):
+    def __init__(self, width=25, lr=0.01):
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.Sigmoid(), nn.Linear(width, 10))
+        for layer in (self.net[1], self.net[3]):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, images):
+        return self.net(images)
+
+    def training_step(self, batch, batch_idx):
+        images, labels = batch
+        loss = F.cross_entropy(self(images), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        images, labels = batch
+        self.log("val_loss", F.cross_entropy(self(images), labels))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), self.lr)
 
 
-class MyData(MNISTDataModule):
-    pass
+class MyData(pl.LightningDataModule):
+    def setup(self, stage=None):
+        from mlp_spec.digits.load import load_sample
+
+        digits = load_sample()
+        splits = [(digits.train_images, digits.train_labels), (digits.test_images, digits.test_labels)]
+        images, labels = ([torch.from_numpy(one) for one in both] for both in zip(*splits))
+        self.sets = [TensorDataset(x[:, None] / 255, y.long()) for x, y in zip(images, labels)]
+
+    def train_dataloader(self):
+        return DataLoader(self.sets[0], batch_size=32, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.sets[1], batch_size=500)
 """
 KERAS_MODEL = """
 import keras

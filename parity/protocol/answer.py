@@ -86,16 +86,16 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
 
 
 def open_pair(task: Task, open_session: Callable[[Task], Session]) -> Session:
-    """Opens a session; what a pair file's own code raises meanwhile is the user's to mend, and told in one line.
+    """Opens a session; what a user's own code raises meanwhile is the user's to mend, and told in one line.
 
     Raises:
-        UserError: a pair file cannot be used.
+        UserError: a pair file or a target cannot be used.
         Exception: whatever the lab's own code raises.
     """
     try:
         return open_session(task)
     except Exception as error:
-        if not task.pair.file:
+        if task.pair.is_lab:
             raise
         raise UserError(explain_error(error)) from error
 

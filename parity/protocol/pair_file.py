@@ -133,6 +133,14 @@ class PairFile:
                 must = {int: "a whole number of at least 1", list: "a list of ids of checks", dict: MAPS.get(name)}
                 raise UserError(f"{path}: {name} is {value!r}; it must be {must[kind]}")
 
+    def where(self, name: str) -> str:
+        """Says what a function is called in a message, with its file."""
+        return f"{self.path}: {self.title(name)}"
+
+    def title(self, name: str) -> str:
+        """Says what a function is called where its file is known."""
+        return f"{name}()"
+
     def constant(self, name: str):
         """Returns a constant of `CONSTANTS`; None where the file has none."""
         return getattr(self.module, name, None)
@@ -146,7 +154,7 @@ class PairFile:
         """
         value = getattr(self.module, name)(*arguments)
         if value is None:
-            raise UserError(f"{self.path}: {name}() returned nothing")
+            raise UserError(f"{self.where(name)} returned nothing")
         return value
 
     def options(self, name: str, allowed: tuple[str, ...]) -> dict:
@@ -158,8 +166,8 @@ class PairFile:
         function = getattr(self.module, name, None)
         given = function() if function else {}
         if not isinstance(given, dict):
-            raise UserError(f"{self.path}: {name}() returned {type(given).__name__}; it must return a dictionary")
+            raise UserError(f"{self.where(name)} returned {type(given).__name__}; it must return a dictionary")
         if extra := sorted(given.keys() - set(allowed)):
             must = f"which cannot be compared; allowed: {', '.join(allowed)}"
-            raise UserError(f"{self.path}: {name}() returned {', '.join(extra)}, {must}")
+            raise UserError(f"{self.where(name)} returned {', '.join(extra)}, {must}")
         return given

@@ -41,10 +41,10 @@ TRAINING_PARTS = ("optimizer", "metrics", "lockstep", "floor", "restarts")
 def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the parts that a pair is asked, of all.
 
-    The means of a pair file's metrics are not compared; layers one by one, and random ones, are those of a pair file
+    The means of a user's own metrics are not compared; layers one by one, and random ones, are those of a user's pair
     alone.
     """
-    left_out = ("metrics",) if pair.file else ("layers", "random_layers")
+    left_out = ("layers", "random_layers") if pair.is_lab else ("metrics",)
     return tuple(part for part in parts if part not in left_out)
 
 

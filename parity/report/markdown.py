@@ -24,7 +24,8 @@ TEMPLATE = (
 
 {{ report.created }}, experiment `{{ report.experiment.run_id }}`, \
 {% if is_lab %}data set `{{ report.experiment.data.dataset }}`
-{% else %}pair file `{{ report.experiment.pair_file.name|cell }}`, SHA-256 `{{ report.experiment.pair_file.sha256 }}`
+{% else %}{{ "targets" if "lab" in report.experiment else "pair file" }} \
+`{{ report.experiment.pair_file.name|cell }}`, SHA-256 `{{ report.experiment.pair_file.sha256 }}`
 {% endif %}{% if findings %}
 ## What was found
 

@@ -25,7 +25,7 @@ def compare_rows(reference: dict, candidate: dict, split: str) -> Check:
         detail = "both data sets give other values each time they are asked (a random transform): not compared"
         return Check(subject, RUNG, "info", None, None, f"{detail}; below, both are given Keras's rows of one pass")
     if candidate["random"]:
-        detail = "the loader gives other values each time it is asked (a random transform), keras_data() does not"
+        detail = "the loader gives other values each time it is asked (a random transform), Keras's data do not"
         return Check(subject, RUNG, "fail", None, None, f"{detail}; below, both are given Keras's rows")
     forms = ", ".join(candidate["forms"])
     detail = f"{candidate['compared']:,} of {candidate['samples']:,} rows compared; {forms}"

@@ -28,7 +28,7 @@ def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
     ours = reference.experiment["training"]["batch_size"]
     detail = f"Keras's batches have {ours} rows, the training loader's {theirs['batch_size']}"
     if theirs["batch_size"] != ours:
-        detail += "; BATCH_SIZE in the pair file says what Keras trains with"
+        detail += "; BATCH_SIZE in a pair file, or --batch-size of targets, says what Keras trains with"
     same = theirs["batch_size"] == ours
     checks = [Check("batch-size", "experiment", judged(same), theirs["batch_size"], ours, detail)]
     if theirs["drop_last"] and theirs["samples"] % ours:

@@ -26,14 +26,13 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
         if theirs[path].shape[1:] != draws.shape[1:]:
             detail = f"{path} has the shape {theirs[path].shape[1:]}, not {draws.shape[1:]}"
             return [Check("draws", RUNG, "fail", None, 0, detail)]
-    for side, weights in (("keras_model()", ours), ("lightning_module()", theirs)):
+    for side, weights in (("Keras's model", ours), ("Lightning's module", theirs)):
         if seeded(weights):
-            detail = f"{side} starts from the same weights at every call: what its initialiser draws cannot be told"
+            detail = f"{side} starts from the same weights each time: what its initialiser draws cannot be told"
             if context.untrained:  # such as weights that were trained elsewhere
                 return [Check("draws", RUNG, "info", None, None, f"not compared: {detail}")]
-            return [
-                Check("draws", RUNG, "error", None, None, f"{detail}; let it build anew, without a seed of its own")
-            ]
+            advice = "let a function or a class build it anew, without a seed of its own"
+            return [Check("draws", RUNG, "error", None, None, f"{detail}; {advice}")]
     scales, shapes, constants = [], [], []
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):

@@ -93,7 +93,7 @@ def judge_curve(name: str, reference: Steps, candidate: Steps, context: Context,
             known = f"; it logs: {', '.join([*logged, *at_steps]) or 'nothing'}"
             why = f"the module logs no {said}{known}" if said else f"nothing that the module logs is it{known}"
         elif len(found) > 1:
-            why = f"it may be {' or '.join(found)}; METRICS in the pair file says which"
+            why = f"it may be {' or '.join(found)}; METRICS in a pair file says which"
         elif found[0] in at_steps:
             why = f"{found[0]} is logged for single steps (on_epoch=False), the last one's value is no mean"
         logged = {"logged_as": found[0]} if len(found) == 1 and found[0] in logged else {}

@@ -21,6 +21,7 @@ TORCH = replace(BIGGER, training=replace(BIGGER.training, optimizer=TorchAdam(le
         Pair(TORCH),
         Pair(Settings("mine", "0" * 64, TrainingSpec(epochs=7, precision="float64"), {"epochs": 7}), file="mine.py"),
         Pair(Settings("mine", "1" * 64, data=UserData("rows")), file="mine.py"),
+        Pair(Settings("Port", "2" * 64, lab=BIGGER, arguments={"hidden_sizes": (3, 4)}), candidate="a:b", data="c:d"),
     ],
 )
 def test_a_pair_is_plain_json_and_comes_back(pair):
@@ -33,6 +34,15 @@ def test_a_pair_files_settings_are_told_by_file_and_numbers():
     assert len({one.hash, Settings("mine", "1" * 64).hash, replace(one, training=TrainingSpec(seed=1)).hash}) == 3
     asked = Pair(one, file="mine.py").for_candidate(replace(one, training=TrainingSpec(batch_size=7)).to_dict())
     assert asked.experiment.training.batch_size == 7 and asked.for_reference() == asked
+
+
+def test_targets_beside_another_experiment_of_the_lab_are_another_pair():
+    one = Settings("Port", "0" * 64, lab=BIGGER)
+    others = replace(one, lab=TORCH), replace(one, lab=None), replace(one, arguments={"momentum": 0.9})
+    assert len({one.hash, *(other.hash for other in others)}) == 4
+    assert not Pair(one, candidate="a:b").is_lab and Pair(BIGGER, candidate="a:b").is_lab
+    assert Pair(one).for_reference() == Pair(one)
+    assert Pair(one).for_candidate(replace(one, lab=TORCH).to_dict()).experiment.lab == TORCH
 
 
 def test_a_pair_with_an_unknown_field_is_refused():

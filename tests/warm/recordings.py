@@ -31,7 +31,9 @@ def key_of(arguments: list[str]) -> tuple[str, Path] | None:
         return None
     task, parts = json.loads(Path(arguments[2]).read_text(encoding="utf-8")), arguments[3:]
     output = task.pop("output_dir")
-    if any(task[section] is not None for section in OTHER_WORK) or task["pair"]["reference"] is not None:
+    if any(task[section] is not None for section in OTHER_WORK):
+        return None
+    if task["pair"]["reference"] is not None or task["pair"]["data"] is not None:
         return None
     task["pair"] = {name: value for name, value in task["pair"].items() if name not in OF_THE_CANDIDATE}
     return hashlib.sha256(json.dumps([task, parts], sort_keys=True).encode()).hexdigest()[:32], Path(output)

@@ -201,6 +201,7 @@ def test_a_task_is_known_again_in_another_folder(tmp_path):
 
 def test_nothing_else_is_kept(tmp_path):
     assert recordings.key_of(command(tmp_path, reference="port.py:build")) is None
+    assert recordings.key_of(command(tmp_path, pair=Pair(PRESETS["small"], data="port.py:rows"))) is None
     assert recordings.key_of(command(tmp_path, pair=None, snippets=SnippetsTask("", {}))) is None
     assert recordings.key_of(["-m", "parity", "drift"]) is None
 

@@ -8,16 +8,17 @@ from parity.protocol.task import Task
 
 
 def open_session(task: Task) -> Reference:
-    """Returns the side of the lab's pair, or of a pair file."""
-    if not task.pair.file:
+    """Returns the side of the lab's pair, of a pair file, or of targets."""
+    if task.pair.is_lab:
         return Reference(task)
     from keras_reference import backend
 
     # before the next line imports Keras, which takes the backend that is chosen then
     backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
+    from parity.adapters.keras.targets import TargetReference
     from parity.adapters.keras.user import UserReference
 
-    return UserReference(task)
+    return (UserReference if task.pair.file else TargetReference)(task)
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
         run = records.Run(np.concatenate(losses), curves(results), read_weights(reference.twin, reference.table))
         if has_departed(run, reference):
             break
-    if not reference.pair.file:
+    if reference.pair.is_lab:
         return run
     return replace(run, probabilities=predict_test(reference, reference.twin, run.final))
 
@@ -218,7 +218,7 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
 def has_departed(run: records.Run, reference: Reference) -> bool:
     """Says whether a run has passed the chaos horizon: it has left the free run."""
     ours = reference.trained.losses[: len(run.losses)]
-    size = inputs.largest_so_far(ours) if reference.pair.file else 1.0
+    size = 1.0 if reference.pair.is_lab else inputs.largest_so_far(ours)
     return not (np.abs(run.losses - ours) / size).max() <= inputs.HORIZON
 
 

@@ -1,4 +1,4 @@
-"""A user's own Keras model, in place of the lab's or out of a file: checked and described as an experiment."""
+"""A Keras MLP, a user's own reference or out of a file: checked and described as an experiment."""
 
 from dataclasses import fields, replace
 
@@ -8,28 +8,8 @@ from mlp_spec import optimizers
 from mlp_spec.experiment import ACTIVATIONS, Experiment, ModelSpec
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras.tensors import describe_layers
-from parity.protocol import targets
 
-LOSSES = {"categorical_crossentropy": False, "sparse_categorical_crossentropy": True}
-
-
-def build(target: str):
-    """Calls the target, checks that it returned a compiled MLP for MNIST, and has it report the lab's metric.
-
-    Raises:
-        UserError: it returned something else; says what.
-        Exception: whatever the target raises.
-    """
-    model = targets.load(target)()
-    if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
-        raise UserError(f"--reference {target} returned {type(model).__name__}; it must return a compiled keras.Model")
-    check(model, f"--reference {target}")
-    loss_name(model)
-    # what it reports beside its loss, and under which names, is its own matter: none, `accuracy` or another metric
-    weights = (model.get_compile_config() or {}).get("loss_weights")
-    kept = {"loss_weights": weights, "jit_compile": model.jit_compile}
-    model.compile(model.optimizer, model.loss, metrics=["acc"], **kept)
-    return model
+LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def check(model, what: str) -> None:
@@ -56,31 +36,34 @@ def check(model, what: str) -> None:
 
 
 def loss_name(model) -> str:
-    """Returns the name of the model's cross-entropy.
-
-    Raises:
-        UserError: the loss is another one.
-    """
-    loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
-    if name not in LOSSES:
-        raise UserError(f"the reference's loss is {name!r}; choose one of: {', '.join(LOSSES)}")
-    return name
+    """Returns the name of a compiled model's loss, a function's or a class's."""
+    loss = getattr(model, "loss", None)
+    return loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", type(loss).__name__))
 
 
 def takes_indices(model) -> bool:
     """Says whether the loss takes class indices in place of one-hot rows."""
-    return LOSSES[loss_name(model)]
+    return "sparse" in loss_name(model).lower()
 
 
-def experiment_of(model, experiment: Experiment) -> Experiment:
+def experiment_of(model, experiment: Experiment, what: str) -> Experiment:
     """Returns the experiment with the model's own sizes, activation and optimizer.
+
+    Args:
+        model: compiled.
+        experiment: what else is asked.
+        what: how the model is called in a message.
 
     Raises:
         UserError: an experiment cannot say it, for example because an optimizer is unknown.
     """
-    spec = specification_of(model, experiment.model, "the reference")
-    optimizer = describe_optimizer(model.optimizer)
+    if not model.compiled:
+        raise UserError(f"{what} is not compiled")
+    check(model, what)
+    if (name := loss_name(model)) not in LOSSES:
+        raise UserError(f"{what}: the loss is {name!r}; choose one of: {', '.join(LOSSES)}")
+    spec = specification_of(model, experiment.model, what)
+    optimizer = describe_optimizer(model.optimizer, what)
     return replace(experiment, model=spec, training=replace(experiment.training, optimizer=optimizer))
 
 
@@ -107,7 +90,7 @@ def specification_of(model, spec: ModelSpec, what: str) -> ModelSpec:
     return replace(spec, hidden_sizes=tuple(layer.outputs for layer in layers[:-1]), activation=hidden.pop())
 
 
-def describe_optimizer(optimizer, what: str = "the reference") -> optimizers.Optimizer:
+def describe_optimizer(optimizer, what: str) -> optimizers.Optimizer:
     """Returns the optimizer's name and numbers, read from its own configuration.
 
     Args:

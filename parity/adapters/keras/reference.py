@@ -41,17 +41,12 @@ class Reference(Session):
         super().__init__(task)
         self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
         from keras_reference import data
-        from parity.adapters.keras import describe, tensors
+        from parity.adapters.keras import tensors
 
         self.digits = data.load(task.pair.dataset, task.pair.data_dir)
         self.arrays = data.preprocess(self.digits)
         self.pair = task.pair.on(self.digits.dataset)
         self.first = self.build()
-        if task.pair.reference:
-            self.pair = replace(self.pair, experiment=describe.experiment_of(self.first, self.experiment))
-            if describe.takes_indices(self.first):
-                indices = (self.digits.train_labels.astype(np.int64), self.digits.test_labels.astype(np.int64))
-                self.arrays = replace(self.arrays, y_train=indices[0], y_test=indices[1])
         self.table = tensors.table_of(self.first)
         self.start = initial_weights(self.table, self.seed, self.experiment.training.precision)
         self.plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
@@ -72,18 +67,11 @@ class Reference(Session):
         return self.free_run
 
     def build(self, seed: int | None = None):
-        """Builds the model: the lab's, or the user's own."""
+        """Builds the model."""
         from keras_reference import train
-        from parity.adapters.keras import describe
 
-        seed = self.seed if seed is None else seed
-        if self.pair.reference is None:
-            seeded = replace(self.experiment, training=replace(self.experiment.training, seed=seed))
-            return train.build(seeded)
-        import keras
-
-        keras.utils.set_random_seed(seed)
-        return describe.build(self.pair.reference)
+        training = replace(self.experiment.training, seed=self.seed if seed is None else seed)
+        return train.build(replace(self.experiment, training=training))
 
     @cached_property
     def model(self):
@@ -172,7 +160,7 @@ class Reference(Session):
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Returns class indices as `fit` takes them."""
-        return labels if self.arrays.y_train.ndim == 1 else np.eye(10, dtype=np.float32)[labels]
+        return np.eye(10, dtype=np.float32)[labels]
 
     def packed(self, images: np.ndarray):
         """Returns inputs as the model takes them."""

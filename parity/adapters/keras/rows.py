@@ -27,18 +27,17 @@ class Rows:
     random: bool = False  # whether another pass gives other values
 
 
-def read(given: object, fit: dict, path: str) -> Rows:
+def read(given: object, fit: dict, what: str) -> Rows:
     """Reads what `keras_data()` gave.
 
     Args:
         given: see `FORMS` and `WHOLE`; data sets are a finite tf.data.Dataset, or a keras.utils.PyDataset.
         fit: what `keras_fit()` gave; its `validation_split` takes the last rows, and `sample_weight` is one a row.
-        path: the pair file's.
+        what: how `keras_data()` is called in a message.
 
     Raises:
         UserError: it is something else, or holds what cannot be trained on.
     """
-    what = f"{path}: keras_data()"
     try:
         parts = [given] if fit.get("validation_split") else elements_of(given)
         parts = parts[:2] if len(parts) == 3 else parts  # the third is a test set

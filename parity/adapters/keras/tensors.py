@@ -43,7 +43,7 @@ def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Tabl
     if unknown := sorted(f"{t.path} ({t.kind})" for t in table if not t.is_known and t.torch_name is None):
         known = ", ".join(LAYERS)
         raise UserError(
-            f"weights of layers of an unknown kind: {', '.join(unknown)}; known are: {known}. WEIGHTS in the pair file "
+            f"weights of layers of an unknown kind: {', '.join(unknown)}; known are: {known}. WEIGHTS in a pair file "
             "can say which is which"
         )
     if extra := sorted(set(said) - set(paths)):

@@ -30,5 +30,5 @@ def untrained(
         return None, model
     if is_first:
         steps = f"{steps_of(model):,} steps"
-        send("note", text=f"keras_model() gave a model that was trained for {steps}; untrained copies are compared")
+        send("note", text=f"Keras was given a model that was trained for {steps}; untrained copies are compared")
     return model, copy

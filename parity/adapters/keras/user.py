@@ -49,14 +49,14 @@ class UserReference(Reference):
 
         Session.__init__(self, task)
         self.device = backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
-        self.file = PairFile(task.pair.file)
+        self.file = self.open_file()
         self.fit_options = self.file.options("keras_fit", FIT)
-        self.rows = rows.read(self.file.call("keras_data"), self.fit_options, task.pair.file)
+        self.rows = rows.read(self.file.call("keras_data"), self.fit_options, self.file.where("keras_data"))
         self.arrays = self.rows.arrays
         self.pair = replace(task.pair, experiment=self.settings())
         self.models, self.rates, self.shapes, self.classes = weakref.WeakSet(), [], [], 0
         self.first = self.build()
-        self.untrained = "" if self.first.compiled else "keras_model() is not compiled"
+        self.untrained = "" if self.first.compiled else f"{self.file.title('keras_model')} is not compiled"
         self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
@@ -72,6 +72,10 @@ class UserReference(Reference):
         for name in (name for names in SPLITS.values() for name in names):
             np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
+
+    def open_file(self) -> PairFile:
+        """Runs the pair file."""
+        return PairFile(self.pair.file)
 
     def settings(self):
         """Returns how much is trained: by the flags, else as the file says, else as Keras does."""
@@ -94,7 +98,7 @@ class UserReference(Reference):
         """
         keras.utils.set_random_seed(self.seed if seed is None else seed)
         model = self.given or self.file.call("keras_model")
-        what = f"{self.pair.file}: keras_model() returned"
+        what = f"{self.file.where('keras_model')} returned"
         if not isinstance(model, keras.Model):
             raise UserError(f"{what} {type(model).__name__}; it must return a keras.Model, compiled if it is trained")
         if model in self.models:
@@ -155,17 +159,17 @@ class UserReference(Reference):
         Raises:
             UserError: the rows are of another shape, the model's output is not a number, or a label is no class.
         """
-        file = self.pair.file
+        model, data = self.file.where("keras_model"), self.file.where("keras_data")
         try:
             output = self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0)
         except ValueError as error:
             if "incompatible with the layer" not in str(error):
                 raise
-            raise UserError(f"{file}: the rows of keras_data() do not fit the model: {first_line(error)}") from error
+            raise UserError(f"{data}: the rows do not fit the model: {first_line(error)}") from error
         if isinstance(output, dict | list | tuple):
-            raise UserError(f"{file}: the model returns a {type(output).__name__}; one array can be compared")
+            raise UserError(f"{model}: the model returns a {type(output).__name__}; one array can be compared")
         if not np.isfinite(output).all():
-            raise UserError(f"{file}: the model's output for the first rows of keras_data() is not a number")
+            raise UserError(f"{model}: the model's output for the first rows of {data} is not a number")
         loss = self.first.loss
         if "sparse" in name_of(loss):
             both = (self.arrays.y_train, self.arrays.y_test)
@@ -173,7 +177,7 @@ class UserReference(Reference):
             low, high, self.classes = labels.min(), labels.max(), output.shape[-1]
             if low < 0 or high >= self.classes:
                 raise UserError(
-                    f"{file}: labels go from {low:g} to {high:g}; the model has the classes 0 to {self.classes - 1}"
+                    f"{data}: labels go from {low:g} to {high:g}; the model has the classes 0 to {self.classes - 1}"
                 )
 
     def describe_data(self) -> dict[str, dict]:

@@ -8,15 +8,16 @@ from parity.protocol.task import Task
 
 
 def open_session(task: Task) -> Candidate:
-    """Returns the side of the lab's pair, or of a pair file."""
-    if not task.pair.file:
+    """Returns the side of the lab's pair, of a pair file, or of targets."""
+    if task.pair.is_lab:
         return Candidate(task)
     from lightning_mlp import train
 
     train.keep_compiled_code()  # before torch is imported, which asks for the folder then
+    from parity.adapters.torch.targets import TargetCandidate
     from parity.adapters.torch.user import UserCandidate
 
-    return UserCandidate(task)
+    return (UserCandidate if task.pair.file else TargetCandidate)(task)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import Results
 from parity.protocol import targets
 from parity.protocol.answer import Session, report_epoch
@@ -58,25 +59,10 @@ class Candidate(Session):
         module = targets.load(self.pair.candidate) if self.pair.candidate else None
         if self.pair.steps_per_execution:
             module = train.fast_module(self.pair.compiled, module)
-        # TensorFlow alone rounds the optimizer's constants to float32, also in a float64 model
-        is_exact = self.task.backend != "tensorflow" and self.experiment.training.optimizer.name in KERAS_CONSTANTS
-        model = train.build(self.experiment, module, **({"float32_constants": False} if is_exact else {}))
+        model = train.build(self.experiment, module, **constants_of(self.experiment, self.task.backend))
         if not isinstance(model, lightning.LightningModule):
             raise TypeError(f"the candidate is a {type(model).__name__}; it must be a LightningModule")
-        if self.pair.reference and not self.pair.candidate:
-            self.initialise(model)
         return model.double() if self.experiment.training.precision == "float64" else model
-
-    def initialise(self, model) -> None:
-        """Draws our module's weights from the laws of a user's reference: its initialisers are no experiment's."""
-        from keras_like import initializers
-        from parity.adapters.torch.tensors import Binding
-
-        parameters = Binding(model, self.facts.tensors).parameters
-        for path, described in self.facts.initializers.items():
-            config = dict(described)
-            if (name := config.pop("name")) in initializers.KNOWN:
-                initializers.initialize_(parameters[path], name, **config)
 
     def build_datamodule(self, order=None, eval_batch_size: int = 1000, many: bool = False):
         """Builds the data module: ours, or the user's own, which must serve the prescribed order.
@@ -239,6 +225,12 @@ class Candidate(Session):
             trained.pop("validation", None)  # restarted epochs are judged by their batches alone
         self.fit(binding, [injector, recorder, *reporters], **trained)
         return binding, history, recorder.all_losses()
+
+
+def constants_of(experiment: Experiment, backend: str) -> dict:
+    """Returns how our module rounds its optimizer's constants: as TensorFlow does, also in float64; others do not."""
+    is_exact = backend != "tensorflow" and experiment.training.optimizer.name in KERAS_CONSTANTS
+    return {"float32_constants": False} if is_exact else {}
 
 
 def load_as_they_are(batches: list):

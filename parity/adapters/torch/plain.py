@@ -45,7 +45,7 @@ class WrappedModule(lightning.LightningModule):
         """
         made = self.training_of.optimizer
         optimizer = made if isinstance(made, torch.optim.Optimizer) else made(self.module.parameters())
-        what = "lightning_module() returned (module, loss, optimizer), of which the optimizer"
+        what = "(module, loss, optimizer), of which the optimizer"
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise UserError(f"{what} makes a {type(optimizer).__name__}; it must make a torch.optim.Optimizer")
         own = {id(value) for value in self.module.parameters()}

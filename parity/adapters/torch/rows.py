@@ -157,7 +157,7 @@ class UserRows:
             if (part, name) not in taken and name != WEIGHT and not (part and self.is_autoencoder):
                 key = f"{SPLITS['train'][part]}{f' ({name})' if name else ''}"
                 raise UserError(
-                    f"{self.what}: {key} has rows of {array.shape[1:]} in keras_data(), a batch here has rows of "
+                    f"{self.what}: {key} has rows of {array.shape[1:]} in Keras's data, a batch here has rows of "
                     f"{shapes}; neither channels first nor flattening makes one of the other"
                 )
 
@@ -165,7 +165,7 @@ class UserRows:
         """Says that a tensor is needed and Keras is not given it."""
         return (
             f"{self.what}: a batch has a tensor with rows of {tuple(tensor.shape[1:])} that are nowhere in "
-            "keras_data(), and the training step depends on it; leave it out, or give it to Keras, too"
+            "Keras's data, and the training step depends on it; leave it out, or give it to Keras, too"
         )
 
     def first_batch(self) -> tuple[object, bool]:

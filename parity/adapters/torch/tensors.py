@@ -309,4 +309,4 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
                 example = example or names
     if not places:
         return []
-    return [f"{', '.join(places)}; WEIGHTS in the pair file says which, such as WEIGHTS = {example}"]
+    return [f"{', '.join(places)}; WEIGHTS in a pair file says which, such as WEIGHTS = {example}"]

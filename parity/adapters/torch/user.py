@@ -55,7 +55,7 @@ class UserCandidate(Candidate):
         torch.set_flush_denormal(True)
         if self.device == "cpu":  # Keras measures its noise floor meanwhile: OpenMP's threads would wait for its
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-        self.file = PairFile(task.pair.file)
+        self.file = self.open_file()
         options = self.file.options("lightning_trainer", TRAINER)
         self.options = {name: options[name] for name in CLIPPING if name in options}
         self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
@@ -63,7 +63,7 @@ class UserCandidate(Candidate):
         self.rates: list[float] = []
         self.compiler, self.compiled_steps = Compiler(False), None
         self.arrays = {name: self.read(name) for names in SPLITS.values() for name in names}
-        what = f"{self.pair.file}: lightning_data()"
+        what = self.file.where("lightning_data")
         given, classes = self.file.call("lightning_data"), self.facts.classes
         self.rows = UserRows(given, self.arrays, self.experiment.training.precision, what, classes)
         self.output, self.flattening, self.way = "", "", None
@@ -73,6 +73,10 @@ class UserCandidate(Candidate):
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
         self.try_to_compile()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
+
+    def open_file(self) -> PairFile:
+        """Runs the pair file."""
+        return PairFile(self.pair.file)
 
     def read(self, name: str) -> np.ndarray:
         """Returns one of Keras's arrays, which stays in its file."""
@@ -88,7 +92,7 @@ class UserCandidate(Candidate):
         """
         import_module("lightning").seed_everything(self.seed if seed is None else seed, verbose=False)
         given = self.file.call("lightning_module")
-        what = f"{self.pair.file}: lightning_module() returned"
+        what = f"{self.file.where('lightning_module')} returned"
         module, training = take_apart(given, what)
         if module in self.built:  # its weights are those of the first time: the rung of initial weights says so
             if self.pristine is None:
@@ -98,7 +102,8 @@ class UserCandidate(Candidate):
             self.pristine = copied(given)
         self.built[module] = training
         if training is None and package_of(module) is None:
-            own = f"lightning_module() returned a {type(module).__name__}, a plain nn.Module: it has no training_step"
+            title = self.file.title("lightning_module")
+            own = f"{title} returned a {type(module).__name__}, a plain nn.Module: it has no training_step"
             self.untrained = "; ".join(filter(None, (self.facts.untrained, own)))
         if not list(module.parameters()) and package_of(module):  # its layers are made when the Trainer begins
             module.configure_model()
@@ -202,8 +207,10 @@ class UserCandidate(Candidate):
         module.train()
         if not torch.is_tensor(outputs[0]):
             returned = "lightning_output()" if hasattr(self.file.module, "lightning_output") else "forward()"
-            advice = "lightning_output(module, batch) in the pair file must return one tensor, Keras's output"
-            raise UserError(f"{self.pair.file}: {returned} returned a {type(outputs[0]).__name__}; {advice}")
+            advice = "lightning_output(module, batch) in a pair file must return one tensor, Keras's output"
+            raise UserError(
+                f"{self.file.where('lightning_module')}: {returned} returned a {type(outputs[0]).__name__}; {advice}"
+            )
         output = torch.cat([output.detach().cpu() for output in outputs])
         return self.turn(output).numpy()
 
@@ -229,8 +236,8 @@ class UserCandidate(Candidate):
             except Exception as error:  # a user's `forward` may refuse in any way
                 errors.append(f"{type(error).__name__}: {str(error)[:200]}")
         self.way = None
-        advice = OUTPUT_ADVICE
-        raise UserError(f"{self.pair.file}: forward() cannot be called with the inputs ({errors[0]}); {advice}")
+        what = self.file.where("lightning_module")
+        raise UserError(f"{what}: forward() cannot be called with the inputs ({errors[0]}); {OUTPUT_ADVICE}")
 
     def bind(self, arrays: Arrays, seed: int | None = None) -> Binding:
         """Builds a module that holds the given weights; finds, once, in which order it flattens.
@@ -271,7 +278,7 @@ class UserCandidate(Candidate):
         output = in_rows_of(self.shape, torch.from_numpy(output))
         if output.shape != ours.shape:
             shapes = f"the module's output has the shape {tuple(output.shape)}, Keras's has {ours.shape}"
-            raise UserError(f"{self.pair.file}: {shapes}; {OUTPUT_ADVICE}")
+            raise UserError(f"{self.file.where('lightning_module')}: {shapes}; {OUTPUT_ADVICE}")
         sums = output.double().exp().sum(dim=-1) if output.ndim > 1 else torch.zeros(1)
         are_logarithms = bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
         unlikely = {"logits" if are_logarithms else "log-probabilities"} | ({"logits"} if output.ndim < 2 else set())

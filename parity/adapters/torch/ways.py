@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-OUTPUT_ADVICE = "lightning_output(module, batch) in the pair file says what Keras's output is in it"
+OUTPUT_ADVICE = "lightning_output(module, batch) in a pair file says what Keras's output is in it"
 
 
 def further_ways(module: nn.Module, inputs: list[torch.Tensor]) -> list[Callable[[nn.Module], torch.Tensor]]:

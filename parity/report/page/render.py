@@ -103,7 +103,7 @@ def describe_settings(report: dict) -> list[tuple[str, str]]:
         for name, array in (data["train"]["arrays"].items() if data else ())
     ]
     return [
-        ("Pair file", file["name"]),
+        ("Targets" if "lab" in experiment else "Pair file", file["name"]),
         ("SHA-256 of the file", f"{file['sha256'][:16]}…"),
         ("Training", f"{trained} epochs{asked} in batches of {training['batch_size']}, {training['precision']}"),
         ("Seed", str(training["seed"])),

@@ -105,7 +105,7 @@ def test_a_users_rows_pass_where_none_differs():
     [
         ({"different": 3, "largest": 0.25}, "fail", "the largest difference of a value is 0.25"),
         ({"samples": 390}, "fail", "Keras has 400 rows, the loader 390"),
-        ({"random": True, "different": 400}, "fail", "a random transform), keras_data() does not"),
+        ({"random": True, "different": 400}, "fail", "a random transform), Keras's data do not"),
         ({"order": "another"}, "pass", "the rows stand in another order: they are compared by value"),
     ],
 )

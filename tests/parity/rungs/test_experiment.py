@@ -67,7 +67,7 @@ def test_where_nothing_is_trained_batches_say_nothing():
 
 def test_other_batches_and_rates_fail():
     check = judge_pair(batch_size=32)["batch-size"]
-    assert check.status == "fail" and "BATCH_SIZE in the pair file" in check.detail
+    assert check.status == "fail" and "BATCH_SIZE in a pair file, or --batch-size" in check.detail
     check = judge_pair(drop_last=True)["last-batch"]
     assert (check.status, check.measured) == ("fail", 10)
     check = judge_pair(rates=(0.5, 0.2))["rates-of-dropout"]

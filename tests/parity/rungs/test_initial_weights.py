@@ -31,12 +31,12 @@ def test_the_same_draw_each_time_cannot_be_told():
     drawn = make_draws(2).weights
     same = Draws(weights={path: np.repeat(draws[:1], len(draws), axis=0) for path, draws in drawn.items()})
     (check,) = judge_draws(same).values()
-    assert check.status == "error" and check.detail.startswith("lightning_module() starts from the same weights at")
+    assert check.status == "error" and check.detail.startswith("Lightning's module starts from the same weights")
     context = replace(
         CONTEXT, candidate=replace(CONTEXT.facts, untrained="keras_model() is not compiled")
     )  # such as weights of a checkpoint
     (check,) = judge(make_draws(1), same, context)
-    assert check.status == "info" and check.detail.startswith("not compared: lightning_module() starts from the same")
+    assert check.status == "info" and check.detail.startswith("not compared: Lightning's module starts from the same")
 
 
 def torch_law(shape):

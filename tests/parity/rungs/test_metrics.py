@@ -126,7 +126,7 @@ def test_another_mean_fails(name, changed):
     [
         ({"curves": {"train/acc": CURVES["accuracy"]}}, "nothing that the module logs is it; it logs: train/acc", None),
         ({"curves": {}, "at_steps": ["train_loss"]}, "train_loss is logged for single steps (on_epoch=False)", None),
-        ({"curves": {**LOGGED, "Loss": CURVES["loss"]}}, "may be train_loss or Loss; METRICS in the pair file", None),
+        ({"curves": {**LOGGED, "Loss": CURVES["loss"]}}, "may be train_loss or Loss; METRICS in a pair file", None),
         ({"said": {"loss": "mine"}}, "the module logs no mine; it logs: train_loss, train/acc", None),
         ({"noise": [Run(LOSSES + 1, CURVES)] * 3}, "no epoch ends before the chaos horizon", "train_loss"),
     ],

@@ -135,7 +135,7 @@ REFUSED = {
     ),
     "shape": (
         with_data("x = x[:, :3]"),
-        "the rows of keras_data() do not fit the model: Input 0 ",
+        "keras_data(): the rows do not fit the model: Input 0 ",
     ),
     "fit": (with_data("def keras_fit(): return {'callbacks': []}"), "keras_fit() returned callbacks, which"),
     "constant": (with_data("EPOCHS = 0"), "EPOCHS is 0; it must be a whole number"),

@@ -163,7 +163,7 @@ def test_a_target_that_is_an_input_need_not_stand_in_a_batch():
     assert places(rows) == ["input channels first"] and list(rows.unused) == [1]
     flat = X.reshape(50, -1)  # whose largest value is no label, though it has a shape like one
     assert places(rows_of(IMAGES, LABELS, x=flat, y=flat)) == ["input as images (4, 4, 2), channels first"]
-    with pytest.raises(UserError, match=r"y_train has rows of \(4, 4, 2\) in keras_data\(\)"):
+    with pytest.raises(UserError, match=r"y_train has rows of \(4, 4, 2\) in Keras's data"):
         rows_of(IMAGES, LABELS, y=X + 1)
 
 

@@ -151,7 +151,7 @@ def test_where_two_layers_fit_the_user_is_asked_which_and_answers_once():
     with pytest.raises(UserError) as caught:
         Binding(module, table)
     assert str(caught.value).splitlines()[-1] == (
-        "dense may be 1 or 2, dense_1 may be 1 or 2; WEIGHTS in the pair file says which, such as "
+        "dense may be 1 or 2, dense_1 may be 1 or 2; WEIGHTS in a pair file says which, such as "
         "WEIGHTS = {'dense/kernel': '1.weight', 'dense/bias': '1.bias'}"
     )
     names = {"dense/kernel": "2.weight", "dense/bias": "2.bias"}  # the others fit one layer each, then

@@ -114,11 +114,11 @@ REFUSED = {
     "empty": (changed("DataLoader(rows, batch_size=8)", "DataLoader([])"), "a data set is empty"),
     "inputs alone": (
         changed("x.movedim(-1, 1), y", "x"),
-        r"y_train has rows of \(\) in keras_data\(\), a batch here has",
+        r"y_train has rows of \(\) in Keras's data, a batch here has",
     ),
     "shapes": (
         changed("x.movedim(-1, 1)", "x[:, :3]"),
-        r"x_train has rows of \(4, 4, 2\) in keras_data\(\), a batch here has rows of \(3, 4, 2\) and \(\)",
+        r"x_train has rows of \(4, 4, 2\) in Keras's data, a batch here has rows of \(3, 4, 2\) and \(\)",
     ),
     "trainer": (MODULE + LOADERS + "lightning_trainer = lambda: {'precision': 16}\n", "precision, which cannot be"),
 }
@@ -150,7 +150,7 @@ def test_what_keras_is_not_given_may_stand_in_a_batch_where_no_step_depends_on_i
     )
     side = candidate(drawn.replace(end, STEP.format(used="")))  # the first call draws what the others do not
     assert list(side.rows.unused) == [2]
-    with pytest.raises(UserError, match=r"a tensor with rows of \(\) that are nowhere in keras_data\(\), and the tr"):
+    with pytest.raises(UserError, match=r"a tensor with rows of \(\) that are nowhere in Keras's data, and the tr"):
         candidate(NUMBERED.replace(end, STEP.format(used=" + batch[2][0]")))
 
 
