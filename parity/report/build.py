@@ -94,15 +94,18 @@ def sentence(report: dict) -> str:
         left_out = {check["rung"]: check["not_compared"] for check in report["checks"] if "not_compared" in check}
         what, rest = f"{what} as far as it could be compared" if left_out else what, ""
         if left_out:
-            rungs = ", ".join(rung for rung in QUESTIONS if rung in left_out)
-            rest = f" Not compared: {rungs} ({next(iter(left_out.values()))})."
+            in_part = {check["rung"] for check in report["checks"] if check["status"] == "pass"}
+            rungs = [f"{rung}{' in part' if rung in in_part else ''}" for rung in QUESTIONS if rung in left_out]
+            rest = f" Not compared: {', '.join(rungs)} ({next(iter(left_out.values()))})."
         return f"PARITY: Keras and Lightning agree on {what} ({passed} of {passed} checks passed{but}).{rest}"
     failed = [check for check in bad if check["status"] == "fail"]
     first = next((f"{check['rung']} / {check['name']}" for check in failed or bad), "nothing was compared")
     if failed:
         named = next((c["cause"]["title"] for c in bad if c["cause"] and c["cause"]["id"]), None)
         cause = f" The cause: {named}." if named else ""
-        failures = f"{len(failed)} checks failed, the first: {first}"
+        failures = f"{len(failed)} {'check' if len(failed) == 1 else 'checks'} failed, the first: {first}"
+        if undecided := len(bad) - len(failed):
+            failures += f"; {undecided} could not be decided"
         return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{cause}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
 

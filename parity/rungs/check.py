@@ -105,7 +105,8 @@ def without_random_steps(check: Check, why_random: str) -> Check:
     is_of_steps = subjects is not None and (not subjects or check.subject in subjects)
     if not why_random or not is_of_steps or check.status not in ("fail", "error") or check.measured == "not a number":
         return check
-    return replace(check, status="info", limit=None, noise_floor=None, detail=why_random, more={})
+    more = {"not_compared": why_random.removeprefix("not compared: ")}
+    return replace(check, status="info", limit=None, noise_floor=None, detail=why_random, more=more)
 
 
 def judged(passed: bool) -> str:

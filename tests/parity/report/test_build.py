@@ -44,13 +44,17 @@ def test_one_sentence_says_the_verdict():
         build.sentence(build_report()) == "PARITY: Keras and Lightning agree on small on mnist (2 of 2 checks passed)."
     )
     why = {"not_compared": "keras_model() is not compiled"}
-    left_out = [replace(CHECKS[0], status="info", rung=rung, more=why) for rung in ("lockstep", "loss")]
+    left_out = [replace(CHECKS[0], status="info", rung=rung, more=why) for rung in ("gradients", "speed")]
     assert build.sentence(build_report([*CHECKS, *left_out])) == (
         "PARITY: Keras and Lightning agree on small on mnist as far as it could be compared (2 of 2 checks passed). "
-        "Not compared: loss, lockstep (keras_model() is not compiled)."
+        "Not compared: gradients, speed (keras_model() is not compiled)."
     )
+    in_part = replace(left_out[0], rung=CHECKS[0].rung)
+    assert f"Not compared: {CHECKS[0].rung} in part (keras" in build.sentence(build_report([*CHECKS, in_part]))
     failed = build.sentence(build_report([*CHECKS, ERROR, FAILED]))
-    assert failed.startswith("NO PARITY") and "lockstep / curve acc" in failed
+    assert (
+        failed.startswith("NO PARITY") and "(1 check failed, the first: lockstep / curve acc; 1 could not be" in failed
+    )
     assert build.sentence(build_report([ERROR])).startswith("COULD NOT RUN")
 
 
