@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from mlp_spec.experiment import DataSpec, Experiment, TrainingSpec
 from mlp_spec.optimizers import LIGHTNING_ONLY, Adam
@@ -99,6 +100,13 @@ class Pair:
     def is_lab(self) -> bool:
         """Whether the lab's own pair is compared, with parts that have its own signatures; else, a user's."""
         return isinstance(self.experiment, Experiment)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The user's own files: the pair file, or those of targets."""
+        given = (self.reference, self.data, self.candidate, self.candidate_datamodule)
+        places = [self.file or "", *(target.rpartition(":")[0] for target in given if target)]
+        return tuple(dict.fromkeys(str(Path(place).resolve()) for place in places if place.endswith(".py")))
 
     def for_reference(self) -> "Pair":
         """Returns what Keras is asked: its own Adam where the experiment names an optimizer that Keras lacks."""

@@ -102,7 +102,7 @@ def ask(
         path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
         if not waiting or "facts" in side.errors:
             break
-        message = ended.explain(NAMES[name], stall, task.pair and task.pair.file)
+        message = ended.explain(NAMES[name], stall, task.pair.files if task.pair else ())
         message = message or f"{NAMES[name]} ended without an answer"
         if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
             side.errors |= dict.fromkeys(waiting, message)
@@ -121,21 +121,21 @@ class Ended:
     # of one that was stopped: file, line and function of what its threads were at, the innermost first
     frames: list[tuple[str, int, str]] = field(default_factory=list)
 
-    def explain(self, name: str, stall: float, file: str | None = None) -> str | None:
+    def explain(self, name: str, stall: float, files: tuple[str, ...] = ()) -> str | None:
         """Returns in words how the process ended, with its last lines; None if it ended well.
 
         Args:
             name: the process's, for people.
             stall: how many seconds it might be silent.
-            file: the pair file, if there is one: of a process that hangs in it, its function is named.
+            files: the user's own, a pair file or targets': of a process that hangs in one, the function is named.
         """
         if self.status == 0:
             return None
         if self.status is None:
-            if own := [frame for frame in self.frames if frame[0] == file]:
-                _, line, inside = own[0]
+            if own := [frame for frame in self.frames if frame[0] in files]:
+                file, line, inside = own[0]
                 function = next((one for *_, one in own if one in (*FUNCTIONS, *OPTIONAL)), inside)
-                function = f"{function}()" if function != "<module>" else "the import of the pair file"
+                function = f"{function}()" if function != "<module>" else f"the import of {Path(file).name}"
                 where = f"{Path(file).name}, line {line}, in {inside}"
                 return f"{name}: {function} has been silent for {stall:g} s and was stopped ({where})"
             return with_last_lines(f"{name} was silent for {stall:g} s and was stopped", self.lines)

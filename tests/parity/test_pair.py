@@ -73,3 +73,10 @@ def test_the_candidate_keeps_an_optimizer_that_keras_lacks():
 def test_a_pair_is_on_the_data_set_that_was_found():
     pair = Pair(BIGGER).on("mnist-sample")
     assert pair.experiment == replace(BIGGER, data=DataSpec("mnist-sample")) and pair.dataset == "auto"
+
+
+def test_the_users_own_files_are_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pair = Pair(PRESETS["small"], candidate="port.py:Port", candidate_datamodule="port.py:Data", data="a.module:rows")
+    assert pair.files == (str(tmp_path / "port.py"),)
+    assert Pair(PRESETS["small"]).files == () and Pair(PRESETS["small"], file="/a/pair.py").files == ("/a/pair.py",)

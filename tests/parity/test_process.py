@@ -102,7 +102,7 @@ time.sleep(60)
     [
         ("keras_data", "keras_data()", "line 8, in load"),
         ("training_step", "training_step()", "line 1., in training_step"),
-        ("import", "the import of the pair file", "line 2., in <module>"),
+        ("import", "the import of pair.py", "line 2., in <module>"),
     ],
 )
 def test_the_function_of_a_pair_file_that_hangs_is_named(name, words, where, tmp_path):
@@ -110,7 +110,7 @@ def test_the_function_of_a_pair_file_that_hangs_is_named(name, words, where, tmp
     path.write_text(HANGS)
     ended = watch([sys.executable, str(path), name], 1.0, lambda event: None)
     pattern = rf"Keras: {re.escape(words)} has been silent for 1 s and was stopped \(pair.py, {where}\)"
-    assert re.fullmatch(pattern, ended.explain("Keras", 1.0, str(path))), ended
+    assert re.fullmatch(pattern, ended.explain("Keras", 1.0, ("other.py", str(path)))), ended
     assert ended.explain("Keras", 1.0) == "Keras was silent for 1 s and was stopped; its last lines:\n  a line"
 
 
