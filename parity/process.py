@@ -26,6 +26,7 @@ LAST_LINES = 15
 FRAME = re.compile(r'  File "(.+)", line (\d+) in (.+)$')  # as faulthandler writes it
 NOISE = re.compile(r"^[EWI]0000 .*\.cc:")  # what TensorFlow's C++ side says about devices and types
 KEPT_LINES = 10_000
+ANSWERED = ("part", "failed", "skipped")  # events after which a part is not waited for
 # Set when work in several threads ends early: those that watch processes then stop them, and themselves.
 STOPPING = threading.Event()
 
@@ -43,6 +44,28 @@ class Side:
     parts: dict[str, Record] = field(default_factory=dict)  # its records by part
     errors: dict[str, str] = field(default_factory=dict)  # what went wrong, by part
     notes: list[str] = field(default_factory=list)  # what it found by itself, and says for people
+
+    def take(self, event: dict, folder: str) -> bool:
+        """Keeps what an event says of a part; says whether a part was answered whose record can be read.
+
+        Args:
+            event: of the process.
+            folder: of its recordings.
+        """
+        kind, part = event["event"], event.get("part")
+        if kind == "failed":
+            self.errors[part] = str(event["message"])
+        if kind == "note" and event["text"] not in self.notes:  # a process that goes on finds it again
+            self.notes.append(event["text"])
+        if kind != "part":
+            return False
+        if part == "seeds":  # its results are in the store
+            return True
+        try:
+            self.parts[part] = read_record(folder, part)
+        except BadRecordingError as error:
+            self.errors[part] = str(error)
+        return part in self.parts
 
 
 def ask(
@@ -72,29 +95,13 @@ def ask(
 
     def on_event(event: dict) -> None:
         """Takes an answer, or what prevented it."""
-        kind, part = event["event"], event.get("part")
-        if kind == "part" and part in waiting:
+        part = event.get("part")
+        is_waited_for = part in waiting
+        if is_waited_for and event["event"] in ANSWERED:
             waiting.remove(part)
-            if keep(part):
-                arrived(part)
-        elif kind == "failed" and part in waiting:
-            waiting.remove(part)
-            side.errors[part] = str(event["message"])
-        elif kind == "note" and event["text"] not in side.notes:  # a process that goes on finds it again
-            side.notes.append(event["text"])
-        elif kind == "skipped" and part in waiting:
-            waiting.remove(part)
+        if (is_waited_for or part is None) and side.take(event, task.output_dir):
+            arrived(part)
         follow(event)
-
-    def keep(part: str) -> bool:
-        """Reads what was recorded; says whether it can be read."""
-        if part == "seeds":  # its results are in the store
-            return True
-        try:
-            side.parts[part] = read_record(task.output_dir, part)
-        except BadRecordingError as error:
-            side.errors[part] = str(error)
-        return part in side.parts
 
     while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
         before = len(waiting)
