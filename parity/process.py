@@ -53,7 +53,7 @@ class Side:
             folder: of its recordings.
         """
         kind, part = event["event"], event.get("part")
-        if kind == "failed":
+        if kind == "failed" and part:
             self.errors[part] = str(event["message"])
         if kind == "note" and event["text"] not in self.notes:  # a process that goes on finds it again
             self.notes.append(event["text"])

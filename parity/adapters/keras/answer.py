@@ -67,10 +67,10 @@ def answer_initial_weights(reference: Reference) -> records.Draws:
 def answer_cases(reference: Reference) -> records.Cases:
     """Answers every case, and every case again as each variant has it."""
     cases = inputs.cases(reference.table, reference.start, *reference.case_batch())
-    answers, variants = {}, [{} for _ in inputs.variants()]
+    answers, variants = {}, [{} for _ in reference.case_variants()]
     for name, case in cases.items():
         answers[name] = answer_case(reference, case)
-        for variant, varied in zip(inputs.variants(), variants, strict=True):
+        for variant, varied in zip(reference.case_variants(), variants, strict=True):
             order = variant.order(np.arange(len(case.images)), len(case.images), reference.seed)
             weights, images = reference.varied(variant, case.weights), reference.varied_inputs(variant, case.images)
             answer = answer_case(reference, Case(weights, images[order], case.labels[order]))

@@ -132,6 +132,10 @@ class Reference(Session):
         """Returns the runs that measure the noise floor of a training."""
         return inputs.variants()
 
+    def case_variants(self) -> list[inputs.Variant]:
+        """Returns the runs that measure the noise floor of single batches."""
+        return inputs.variants()
+
     def after_training(self) -> None:
         """Leaves what else the candidate is given of the free run: nothing."""
 

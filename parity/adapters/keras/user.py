@@ -144,6 +144,13 @@ class UserReference(Reference):
         kinds = inputs.VARIANTS * (MORE_RUNS if is_short else 1)
         return [inputs.Variant("nudged" if self.random_layers else kind, number) for number, kind in enumerate(kinds)]
 
+    def case_variants(self) -> list[inputs.Variant]:
+        """Returns the runs that measure the noise floor of single batches.
+
+        Some roundings are steps that one run in many takes: variances as a difference of two means, in XLA.
+        """
+        return [inputs.Variant(kind, number) for number, kind in enumerate(inputs.VARIANTS * MORE_RUNS)]
+
     def after_training(self) -> None:
         """Leaves the masks of the free run."""
         if self.random_layers:

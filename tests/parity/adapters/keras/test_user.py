@@ -60,8 +60,10 @@ answers["again"] = [again.rates, again.first is not new, new.metrics_names, type
                     bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
 raw = opened("raw", whole["uncompiled network"] + "net = []\\nmake = keras_model\\ndef keras_model():\\n"
              "    net or net.append(make())\\n    return net[0]\\n")
-cases, predictions = answer.answer_cases(raw).answers, answer.answer_interchange(raw)
+whole_cases, predictions = answer.answer_cases(raw), answer.answer_interchange(raw)
+cases = whole_cases.answers
 answers["raw"] = {
+    "floor": [len(one) for one in whole_cases.variants], "kinds": [one.kind for one in raw.case_variants()],
     "why": answer.answer_facts(raw).untrained, "trained": reference.untrained,
     "answers": [[one.loss.size, len(one.gradients), *one.probabilities.shape] for one in cases.values()],
     "predicted": predictions.probabilities.shape, "variants": len(predictions.variants),
@@ -184,6 +186,11 @@ def test_an_uncompiled_model_predicts_and_is_trained_nowhere(answers):
     assert len(raw["answers"]) == 6 and {tuple(one) for one in raw["answers"]} == {(0, 0, 32, 10)}
     assert raw["predicted"] == [200, 10] and raw["variants"] == 2 and raw["start"]
     assert raw["drawn"] == [True, False]  # the same one again is built from its configuration
+
+
+def test_nine_runs_measure_the_floor_of_single_batches(answers):
+    # 3 of them are not enough: roundings that are steps, such as XLA's variances, are taken by one run in many
+    assert answers["raw"]["floor"] == [6] * 9 and answers["raw"]["kinds"].count("nudged") == 6
 
 
 def test_the_same_model_again_is_built_from_its_configuration(answers):
