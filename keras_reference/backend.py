@@ -38,6 +38,8 @@ def start(accelerator: str, precision: str, backend: str = "tensorflow") -> str:
         RuntimeError: Keras was imported before, on another backend.
     """
     os.environ["KERAS_BACKEND"] = backend
+    # JAX would take three quarters of a GPU's memory at once; other processes, such as the candidate's, need some, too
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if accelerator == "cpu":  # read once, when the backends are imported
         os.environ |= {"KERAS_TORCH_DEVICE": "cpu", "JAX_PLATFORMS": "cpu"}
     starters = {"tensorflow": start_tensorflow, "jax": start_jax, "torch": start_torch}
@@ -72,8 +74,10 @@ def start_jax(accelerator: str, precision: str) -> str:
 
 
 def start_torch(accelerator: str, precision: str) -> str:
-    """Sets torch's threads; by default its float32 matrix products do not use TF32."""
+    """Sets torch's threads and precision: its convolutions use TF32 by default, its matrix products do not."""
     import torch
+
+    torch.backends.cudnn.allow_tf32 = False
 
     if accelerator != "cpu" and torch.cuda.is_available():
         return "gpu"

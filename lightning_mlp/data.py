@@ -1,4 +1,4 @@
-"""MNIST as a LightningDataModule: tensors in memory, sliced a whole batch at a time."""
+"""Data as a LightningDataModule, and MNIST as one: tensors in memory, sliced a whole batch at a time."""
 
 import math
 import os
@@ -15,29 +15,23 @@ from mlp_spec.digits.load import ARRAYS, Digits, load_digits, patient_for
 from mlp_spec.support.errors import UserError
 
 
-class MNISTDataModule(lightning.LightningDataModule):
-    """The digits, scaled as in the lab; the test images validate every epoch.
-
-    A batch is a pair: images (batch, 784) float32 in [0, 1], labels (batch,) int64.
+class HeldDataModule(lightning.LightningDataModule):
+    """Tensors in memory, on the device that trains; `val_set` validates every epoch.
 
     Args:
-        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be loaded.
-        data_dir: folder with MNIST's four files; if None, torchvision downloads them.
+        train_set, val_set: their first axes are the samples'.
         batch_size: of training; the last batch of an epoch may be smaller.
         eval_batch_size: of validation; it changes the speed, not the means.
         seed: of the shuffle.
         order: returns the samples of an epoch (from 0) in order, (M,); if None, PyTorch shuffles them all.
         steps_per_execution: training batches per `training_step`, for a `ManySteps` module: the loader then returns a
             `Block` of them. If None, it returns one batch.
-
-    Raises:
-        UserError: from `prepare_data` or `setup`, when the digits cannot be loaded.
     """
 
     def __init__(
         self,
-        dataset: str = "auto",
-        data_dir: str | None = None,
+        train_set: "HeldDataset | None",
+        val_set: "HeldDataset | None",
         batch_size: int = 32,
         eval_batch_size: int = 1000,
         seed: int = 0,
@@ -45,24 +39,13 @@ class MNISTDataModule(lightning.LightningDataModule):
         steps_per_execution: int | None = None,
     ):
         super().__init__()
-        self.steps_per_execution = steps_per_execution
-        self.dataset, self.data_dir = dataset, data_dir
+        self.train_set, self.val_set = train_set, val_set
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.seed, self.order = seed, order
-        self.digits: Digits | None = None
-
-    def prepare_data(self) -> None:
-        """Downloads or reads the digits; Lightning calls it in one process of a machine."""
-        if self.digits is None:
-            self.digits = load_digits(self.dataset, self.data_dir, download)
+        self.seed, self.order, self.steps_per_execution = seed, order, steps_per_execution
 
     def setup(self, stage: str | None = None) -> None:
-        """Builds the tensors on the device that trains; Lightning calls it in every process."""
-        self.prepare_data()
+        """Moves the tensors to the device that trains; Lightning calls it in every process."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        if not hasattr(self, "train_set"):
-            self.train_set = hold(self.digits.train_images, self.digits.train_labels)
-            self.val_set = hold(self.digits.test_images, self.digits.test_labels)
         self.train_set, self.val_set = self.train_set.to(device), self.val_set.to(device)
 
     def train_dataloader(self) -> DataLoader:
@@ -75,7 +58,7 @@ class MNISTDataModule(lightning.LightningDataModule):
         return DataLoader(self.train_set, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
-        """Loads the test images in their own order."""
+        """Loads the validation samples in their own order."""
         batches = EpochBatches(len(self.val_set), self.eval_batch_size, share=self.share())
         return DataLoader(self.val_set, sampler=batches, batch_size=None)
 
@@ -91,6 +74,48 @@ class MNISTDataModule(lightning.LightningDataModule):
         """Draws an epoch's order from the seed and the epoch alone, so that a resumed run draws it again."""
         seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0])
         return torch.randperm(len(self.train_set), generator=torch.Generator().manual_seed(seed))
+
+
+class MNISTDataModule(HeldDataModule):
+    """The digits, scaled as in the lab; the test images validate every epoch.
+
+    A batch is a pair: images (batch, 784) float32 in [0, 1], labels (batch,) int64.
+
+    Args:
+        dataset: `mnist`, `mnist-sample`, or `auto`: MNIST, and the offline sample if it cannot be loaded.
+        data_dir: folder with MNIST's four files; if None, torchvision downloads them.
+        batch_size, eval_batch_size, seed, order, steps_per_execution: see `HeldDataModule`.
+
+    Raises:
+        UserError: from `prepare_data` or `setup`, when the digits cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        dataset: str = "auto",
+        data_dir: str | None = None,
+        batch_size: int = 32,
+        eval_batch_size: int = 1000,
+        seed: int = 0,
+        order: Callable[[int], np.ndarray] | None = None,
+        steps_per_execution: int | None = None,
+    ):
+        super().__init__(None, None, batch_size, eval_batch_size, seed, order, steps_per_execution)
+        self.dataset, self.data_dir = dataset, data_dir
+        self.digits: Digits | None = None
+
+    def prepare_data(self) -> None:
+        """Downloads or reads the digits; Lightning calls it in one process of a machine."""
+        if self.digits is None:
+            self.digits = load_digits(self.dataset, self.data_dir, download)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Builds the tensors on the device that trains; Lightning calls it in every process."""
+        self.prepare_data()
+        if self.train_set is None:
+            self.train_set = hold(self.digits.train_images, self.digits.train_labels)
+            self.val_set = hold(self.digits.test_images, self.digits.test_labels)
+        super().setup(stage)
 
 
 class HeldDataset(TensorDataset):

@@ -26,6 +26,13 @@ def choose(accelerator: str) -> str:
     return "gpu" if has_gpu else "cpu"
 
 
+def exact_products() -> None:
+    """Has torch compute convolutions in float32 on a GPU: by default, it rounds what enters them to TF32, 10 bits."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def check_count(devices: int, device: str) -> None:
     """Checks that the machine has enough devices.
 

@@ -12,10 +12,12 @@ It does for a LightningModule what `compile(steps_per_execution=)` does in Keras
 The module's own `training_step` still computes the loss: batch by batch with Lightning's optimizer, or compiled with
 backward pass and update, or, on a GPU, captured in a CUDA graph that then runs again and again. Weights, moments,
 `global_step`, epoch hooks, history and checkpoints mean the same on all of these paths; batch hooks run once per block.
-A captured `training_step` must accumulate metrics in place, in tensors that are never replaced, as `EpochMean` does.
+What it logs is logged once a block, as the mean over its rows. A captured `training_step` that keeps sums of its own
+must add to them in place, in tensors that are never replaced, as `EpochMean` does.
 """
 
 import time
+from collections.abc import Callable
 from types import FunctionType
 
 import lightning
@@ -23,6 +25,7 @@ import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lightning_mlp.data import Block, EpochBatches, HeldDataset
+from lightning_mlp.fast.logged import LoggedMeans
 from lightning_mlp.fast.updates import find_update
 from lightning_mlp.model import EpochMean
 
@@ -40,6 +43,8 @@ INNER_HOOKS = (
 # Most steps to compile or capture as one function: a call costs a third of a small step, and compiling takes longer
 # with every step.
 MAX_STEPS_PER_CALL = 4
+# Most steps to capture uncompiled: starting a graph costs as much as some small steps.
+MAX_CAPTURED_STEPS = 20
 
 
 class ManySteps:
@@ -55,6 +60,7 @@ class ManySteps:
     compile_seconds = None
     why_not = None
     whole_step = None
+    logged = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -64,13 +70,29 @@ class ManySteps:
         """Trains on a block of K batches, or on one batch; returns the losses (K,)."""
         if not isinstance(batch, Block):
             return torch.stack([self.train_on(batch, batch_idx)])
-        if self.whole_step is None:
-            return torch.stack([self.train_on(self.converted(item), batch_idx) for item in batch])
-        whole, rest = self.whole_step.split(batch.rows)
-        losses = [self.whole_step.run(batch.dataset.tensors, whole, self.optimizers())]
-        rest = [self.converted(batch.dataset[rows]) for rows in rest]
-        losses += [self.train_on(item, batch_idx).reshape(1) for item in rest]
+        losses, rest = [], batch.rows
+        with self.logged.during():
+            if self.whole_step is not None:
+                whole, rest = self.whole_step.split(batch.rows)
+                self.logged.rows = len(self.whole_step.example[0])
+                losses = [self.whole_step.run(batch.dataset.tensors, whole, self.optimizers())]
+            for rows in rest:
+                self.logged.rows = len(rows)
+                losses.append(self.train_on(self.converted(batch.dataset[rows]), batch_idx).reshape(1))
+        self.logged.log_means(sum(map(len, batch.rows)))
         return torch.cat(losses)
+
+    def log(self, name, value, *arguments, **options):
+        """Logs as Lightning's `log` does; in the steps of a block, once for all of it."""
+        if self.logged is not None and self.logged.active:
+            self.logged.add(name, value, *arguments, **options)
+        else:
+            super().log(name, value, *arguments, **options)
+
+    def log_dict(self, values, *arguments, **options):
+        """Logs several values, see `log`."""
+        for name, value in values.items():
+            self.log(name, value, *arguments, **options)
 
     def converted(self, batch):
         """Converts a batch to the run's precision; Lightning itself does not look into a `Block`."""
@@ -92,6 +114,7 @@ class ManySteps:
         """Compiles or captures the step, so that the first epoch's time does not include it."""
         super().on_train_start()
         self.check_possible()
+        self.logged = LoggedMeans(self)
         on_gpu = self.device.type == "cuda"
         self.whole_step = self.compile_seconds = None
         if not (self.compile_steps or on_gpu):
@@ -100,23 +123,26 @@ class ManySteps:
         if self.why_not is None:
             started = time.monotonic()
             dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
-            steps = max(count for count in range(1, MAX_STEPS_PER_CALL + 1) if (sampler.block or 1) % count == 0)
+            most = MAX_STEPS_PER_CALL if self.compile_steps else MAX_CAPTURED_STEPS
+            steps = max(count for count in range(1, most + 1) if (sampler.block or 1) % count == 0)
             example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
             optimizer = self.optimizers().optimizer
+            if isinstance(mean := getattr(self, "train_mean", None), EpochMean):
+                mean.reset(self.device)
             try:
                 step = WholeStep(super().training_step, optimizer, example, self.compile_steps, on_gpu)
-                with self.trainer.precision_plugin.train_step_context():
-                    step.prepare(dataset.tensors, self.sums())
+                with self.trainer.precision_plugin.train_step_context(), self.logged.during():
+                    self.logged.rows = sampler.batch_size
+                    step.prepare(dataset.tensors, self.sums)
                 self.whole_step, self.compile_seconds = step, time.monotonic() - started
             except Exception as error:  # compilers raise many kinds of errors
                 self.why_not = describe_error(error)
 
     def sums(self) -> list[torch.Tensor]:
-        """Returns the tensors of the epoch's means on the training device; a captured step adds to them in place."""
+        """Returns the buffers and all sums over an epoch; a compiled or captured step changes them in place."""
         mean = getattr(self, "train_mean", None)
-        if isinstance(mean, EpochMean):
-            mean.reset(self.device)
-        return [value for value in vars(mean).values() if isinstance(value, torch.Tensor)] if mean else []
+        means = [value for value in vars(mean).values() if isinstance(value, torch.Tensor)] if mean else []
+        return [*self.buffers(), *means, *self.logged.sums.values()]
 
     def check_possible(self) -> None:
         """Checks that there is one process, one optimizer and no learning-rate scheduler.
@@ -203,25 +229,37 @@ class WholeStep:
                     self.update.apply(parameter, gradient, state, numbers)
         return loss.detach()
 
-    def prepare(self, tensors, sums) -> None:
+    def prepare(self, tensors, sums: Callable[[], list[torch.Tensor]]) -> None:
         """Compiles and captures by running steps, whose effect is then undone.
 
         Args:
             tensors: the data set's tensors.
-            sums: further tensors that a step changes.
+            sums: returns further tensors that a step changes; the first step may make some.
+
+        Raises:
+            LostChangesError: a tensor that a plain step changes stays as it is.
         """
         self.sums, states = sums, self.update.states()
-        changed = [*self.update.parameters, *sums, *(tensor for state in states for tensor in state.values())]
-        with torch.no_grad():
-            before = [tensor.clone() for tensor in changed]
+        first = [*self.update.parameters, *(tensor for state in states for tensor in state.values()), *sums()]
+        before = {id(tensor): (tensor, tensor.detach().clone()) for tensor in first}
         try:
+            self.steps(tensors, self.example, states, self.numbers(len(self.example)))
+            before |= {id(tensor): (tensor, torch.zeros_like(tensor)) for tensor in sums() if id(tensor) not in before}
+            changed = [pair for pair in before.values() if not torch.equal(*pair)]
+            put_back(before.values())
             self.function(tensors, self.example, states, self.numbers(len(self.example)))
             if self.captured:
                 self.capture(tensors, states)
+                put_back(before.values())
+                self.graph.replay()
+            if lost := sum(torch.equal(*pair) for pair in changed):
+                kind = "captured" if self.captured else "compiled"
+                raise LostChangesError(
+                    f"{kind} by torch {torch.__version__}, a step leaves {lost} of the {len(changed)} tensors as they "
+                    "are that it changes when it runs plainly"
+                )
         finally:
-            with torch.no_grad():
-                for tensor, value in zip(changed, before, strict=True):
-                    tensor.copy_(value)
+            put_back(before.values())
 
     def numbers(self, steps: int) -> list[torch.Tensor]:
         """Returns the numbers of the optimizer's update, one row per step."""
@@ -269,6 +307,17 @@ class WholeStep:
             buffer.copy_(value)
         self.graph.replay()
         return self.losses.clone()
+
+
+class LostChangesError(RuntimeError):
+    """Compiled or captured steps do not do what plain ones do."""
+
+
+def put_back(before) -> None:
+    """Gives tensors the values that they had before, from pairs of both."""
+    with torch.no_grad():
+        for tensor, value in before:
+            tensor.copy_(value)
 
 
 def cuda_graph(function):

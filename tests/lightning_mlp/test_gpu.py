@@ -5,6 +5,7 @@ import torch
 
 from lightning_mlp import train
 from lightning_mlp.data import MNISTDataModule
+from lightning_mlp.device import exact_products
 from lightning_mlp.history import History
 from mlp_spec.experiment import PRESETS
 
@@ -47,3 +48,26 @@ def test_float32_products_stay_exact_unless_asked_for():
     train.make_trainer(PRESETS["small"], "cpu", [])
     assert torch.get_float32_matmul_precision() == "highest"
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_convolutions_are_exact_where_they_are_compared(monkeypatch):
+    """TF32 is on in cuDNN's convolutions by default."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    exact_products()
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@needs_gpu
+@pytest.mark.gpu
+def test_a_convolution_on_a_gpu_is_exact_to_rounding(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    images, kernels = torch.randn(8, 16, 12, 12), torch.randn(8, 16, 3, 3)
+    right = torch.nn.functional.conv2d(images.double(), kernels.double())
+
+    def error():
+        ours = torch.nn.functional.conv2d(images.cuda(), kernels.cuda()).cpu()
+        return float((ours - right).abs().max() / right.abs().max())
+
+    rounded = error()
+    exact_products()
+    assert error() < 1e-6 < rounded

@@ -134,7 +134,7 @@ class GradientRecorder(keras.optimizers.Optimizer):
         TensorFlow gives an embedding's as slices, one an occurrence of a word. Assigned as they are, the last
         occurrence of a word would stand for all, and a word that does not occur would keep the gradient before.
         """
-        if hasattr(gradient, "indices"):
+        if type(gradient).__name__ == "IndexedSlices":  # torch's tensors have `indices`, too
             from tensorflow import convert_to_tensor
 
             gradient = convert_to_tensor(gradient)  # sums the occurrences

@@ -36,6 +36,7 @@ class Candidate(Session):
         super().__init__(task)
         self.device, self.rates, self.draws, self.unsilenced = devices.choose(task.accelerator), [], [], ""
         train.quieten()
+        devices.exact_products()
         train.use_threads(self.device, self.experiment)
         send("start", device=self.device, dataset=self.experiment.data.dataset)
 

@@ -51,6 +51,7 @@ class UserCandidate(Candidate):
 
         Session.__init__(self, task)
         self.device = devices.choose(task.accelerator)
+        devices.exact_products()
         train.quieten()
         torch.set_flush_denormal(True)
         if self.device == "cpu":  # Keras measures its noise floor meanwhile: OpenMP's threads would wait for its

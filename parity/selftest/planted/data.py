@@ -10,7 +10,7 @@ class Changed(MNISTDataModule):
     """Changes its tensors once they are there: `change` takes and returns images and labels."""
 
     def setup(self, stage=None):
-        if not hasattr(self, "train_set"):
+        if self.train_set is None:
             super().setup(stage)
             self.train_set = HeldDataset(*self.change(*self.train_set.tensors))
             self.val_set = HeldDataset(*self.change(*self.val_set.tensors))

@@ -55,7 +55,7 @@ def test_our_data_modules_tensors_are_made_once_and_a_users_own_each_time(digits
     first, second = data.build(EXPERIMENT), data.build(EXPERIMENT)
     assert first is not second and first.train_set is second.train_set
     own = SeedData(make_task(candidate_datamodule=f"{__file__}:OwnData").pair, digits).build(EXPERIMENT)
-    assert type(own).__name__ == "OwnData" and not hasattr(own, "train_set") and own.batch_size == 500
+    assert type(own).__name__ == "OwnData" and own.train_set is None and own.batch_size == 500
 
 
 def test_compiled_seeds_run_many_steps_at_once(digits):

@@ -1,0 +1,200 @@
+"""Measures on a GPU: ladders of both presets and of two examples, and seconds an epoch: `python -m benchmarks.gpu`.
+
+Keras runs on torch and on JAX, whichever is installed. Writes `benchmarks/gpu.json`; `python -m benchmarks.tables`
+writes README's table from it.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from benchmarks.contenders.held_example import EXAMPLES, PATHS
+from mlp_spec import flags
+from mlp_spec.runs import environment
+from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
+from mlp_spec.support.files import write_json
+from mlp_spec.support.values import whole_number
+
+MEASURED = Path(__file__).parent / "gpu.json"
+BACKENDS = ("torch", "jax")
+PRESETS = ("small", "bigger")
+EXAMPLE_NAMES = ("digits_cnn", "digits_batch_norm")
+# The flags of each path of the training command.
+TRAINED = {"default": ("--steps-per-execution", "1"), "fast": (), "compiled": ("--compile",)}
+TIMEOUT = 300.0  # seconds of a command
+
+
+@dataclass(frozen=True)
+class GPUFlags:
+    """What to measure."""
+
+    accelerator: Literal["gpu", "cpu"] = "gpu"
+    """'cpu' tries the command where there is no GPU."""
+    data_dir: str | None = None
+    """Folder with the full MNIST; also read from MLP_DATA_DIR. Default: download it."""
+    rounds: int = 2
+    """Runs of every path of training."""
+    epochs: int = 5
+    """Epochs of a run; the first does not count."""
+    jobs: int = 4
+    """Ladders climbed at once; nothing else runs while epochs are timed."""
+    parts: tuple[Literal["ladders", "presets", "examples"], ...] = ("ladders", "presets", "examples")
+    folder: str | None = None
+    """Folder that keeps every ladder's report and records; a temporary one unless given."""
+    output: str | None = None
+    """File of the results; benchmarks/gpu.json unless given."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = flags.parse(GPUFlags, "python -m benchmarks.gpu", "Measures on a GPU.", argv)
+    return command.run(lambda: measure(options))
+
+
+def measure(options: GPUFlags) -> None:
+    """Measures everything and writes the results, part by part."""
+    whole_number("rounds", options.rounds, 1, 100)
+    whole_number("epochs", options.epochs, 2, 1000)
+    whole_number("jobs", options.jobs, 1, 100)
+    machine = environment.describe("keras", "jax", "lightning", "torch", "numpy")
+    del machine["platform"]  # the kernel's build does not matter here
+    result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "card": card(options.accelerator)}
+    result |= {"rounds": options.rounds, "epochs": options.epochs}
+    path = Path(options.output) if options.output else MEASURED
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(options.folder or temporary)
+        for part, run in (("ladders", climb_all), ("presets", train_presets), ("examples", train_examples)):
+            if part in options.parts:
+                result[part] = run(options, folder)
+                write_json(path, result)
+    print(f"Written: {path}")
+
+
+def card(accelerator: str) -> str:
+    """Returns the name of the GPU.
+
+    Raises:
+        UserError: torch sees none.
+    """
+    if accelerator == "cpu":
+        return "no GPU"
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("--accelerator gpu: torch sees no CUDA GPU here; --accelerator cpu tries the command")
+    return torch.cuda.get_device_name()
+
+
+def climb_all(options: GPUFlags, folder: Path) -> list[dict]:
+    """Climbs every ladder at the quick level; returns what came of each."""
+    data = ["--data-dir", options.data_dir] if options.data_dir else []
+    pairs = {preset: ["parity", "--preset", preset, "--dataset", "mnist", *data] for preset in PRESETS}
+    pairs |= {name: ["parity", "check", str(EXAMPLES / name / "pair_right.py")] for name in EXAMPLE_NAMES}
+
+    def climb(name: str, backend: str) -> dict:
+        """Climbs one ladder."""
+        output, started = folder / f"{name}-{backend}", time.monotonic()
+        given = ["--level", "quick", "--keras-backend", backend, "--accelerator", options.accelerator]
+        status, said = run([*pairs[name], *given, "--output-dir", str(output)])
+        climbed = {"pair": name, "backend": backend, "seconds": time.monotonic() - started, "status": status}
+        report = output / "report.json"
+        climbed |= summarize(json.loads(report.read_text())) if report.exists() else {"said": said.splitlines()[-5:]}
+        print(f"{name} on {backend}: {climbed.get('verdict', 'no report')}, {climbed['seconds']:.0f} s", flush=True)
+        return climbed
+
+    found = [backend for backend in BACKENDS if find_spec(backend)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        return list(pool.map(climb, *zip(*((name, backend) for backend in found for name in pairs), strict=True)))
+
+
+def summarize(report: dict) -> dict:
+    """Returns a ladder's verdict, how many of its checks passed, what failed, and the gap of most noise floors."""
+    decided = [check for check in report["checks"] if check["status"] != "info"]
+    floors = {check["id"]: check["measured"] / check["noise_floor"] for check in decided if check.get("noise_floor")}
+    worst = max(floors, key=floors.get, default=None)
+    return {
+        "verdict": report["verdict"],
+        "devices": report["environment"]["devices"],
+        "passed": sum(check["status"] == "pass" for check in decided),
+        "decided": len(decided),
+        "not_passed": [f"{check['id']}: {check['detail']}" for check in decided if check["status"] != "pass"],
+        "floors": floors.get(worst),
+        "worst": worst,
+        "noise_floors": {check["id"]: check["noise_floor"] for check in decided if check.get("noise_floor")},
+    }
+
+
+def train_presets(options: GPUFlags, folder: Path) -> dict:
+    """Trains both presets on every path, in turns; returns seconds an epoch by preset and path."""
+    shared = ["--dataset", "mnist", *(["--data-dir", options.data_dir] if options.data_dir else [])]
+    shared += ["--accelerator", options.accelerator, "--epochs", str(options.epochs)]
+
+    def train(preset: str, path: str, number: int) -> dict:
+        """Trains once."""
+        output = folder / f"train-{preset}-{path}-{number}"
+        arguments = ["lightning_mlp.train", "--preset", preset, *TRAINED[path], *shared, "--output-dir", str(output)]
+        status, said = run(arguments)
+        if status != 0:
+            return {"said": said.splitlines()[-5:]}
+        timing, history = (json.loads((output / f"{name}.json").read_text()) for name in ("timing", "history"))
+        return {"epoch_seconds": timing["epoch_seconds"], "val_acc": history["val_acc"][-1]}
+
+    return in_turns(options, PRESETS, TRAINED, train)
+
+
+def train_examples(options: GPUFlags, folder: Path) -> dict:
+    """Trains two examples' right ports on every path, in turns; returns seconds an epoch by example and path."""
+
+    def train(example: str, path: str, number: int) -> dict:
+        """Trains once."""
+        arguments = ["benchmarks.contenders.held_example", "--example", example, "--path", path]
+        arguments += ["--epochs", str(5 * options.epochs), "--accelerator", options.accelerator]  # they are short
+        status, said = run(arguments)
+        return json.loads(said.splitlines()[-1]) if status == 0 else {"said": said.splitlines()[-5:]}
+
+    return in_turns(options, EXAMPLE_NAMES, PATHS, train)
+
+
+def in_turns(options: GPUFlags, names, paths, train) -> dict:
+    """Trains all paths of all names, round after round; returns the runs and the median of warm epochs of each."""
+    result = {name: {path: {"runs": []} for path in paths} for name in names}
+    for number in range(options.rounds):
+        for name in names:
+            for path in paths:
+                result[name][path]["runs"].append(train(name, path, number))
+                print(f"{name}, {path}: {result[name][path]['runs'][-1]}"[:300], flush=True)
+    for by_path in result.values():
+        for measured in by_path.values():
+            warm = [second for run in measured["runs"] for second in run.get("epoch_seconds", [])[1:]]
+            measured["median"] = median(warm) if warm else None
+    return result
+
+
+def run(arguments: list[str]) -> tuple[int, str]:
+    """Runs a module; returns its exit status and what it said."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    except subprocess.TimeoutExpired as error:
+        return 124, (error.stdout or b"").decode(errors="replace")
+    return ended.returncode, ended.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
