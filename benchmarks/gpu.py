@@ -23,7 +23,7 @@ from mlp_spec.runs import environment
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from mlp_spec.support.files import write_json
-from mlp_spec.support.values import whole_number
+from mlp_spec.support.values import positive_number, whole_number
 
 MEASURED = Path(__file__).parent / "gpu.json"
 BACKENDS = ("torch", "jax")
@@ -31,7 +31,6 @@ PRESETS = ("small", "bigger")
 EXAMPLE_NAMES = ("digits_cnn", "digits_batch_norm")
 # The flags of each path of the training command.
 TRAINED = {"default": ("--steps-per-execution", "1"), "fast": (), "compiled": ("--compile",)}
-TIMEOUT = 300.0  # seconds of a command
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class GPUFlags:
     jobs: int = 4
     """Ladders climbed at once; nothing else runs while epochs are timed."""
     parts: tuple[Literal["ladders", "presets", "examples"], ...] = ("ladders", "presets", "examples")
+    timeout: float = 300.0
+    """Seconds after which one command is stopped."""
     folder: str | None = None
     """Folder that keeps every ladder's report and records; a temporary one unless given."""
     output: str | None = None
@@ -66,6 +67,7 @@ def measure(options: GPUFlags) -> None:
     whole_number("rounds", options.rounds, 1, 100)
     whole_number("epochs", options.epochs, 2, 1000)
     whole_number("jobs", options.jobs, 1, 100)
+    positive_number("timeout", options.timeout)
     machine = environment.describe("keras", "jax", "lightning", "torch", "numpy")
     del machine["platform"]  # the kernel's build does not matter here
     result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "card": card(options.accelerator)}
@@ -105,7 +107,7 @@ def climb_all(options: GPUFlags, folder: Path) -> list[dict]:
         """Climbs one ladder."""
         output, started = folder / f"{name}-{backend}", time.monotonic()
         given = ["--level", "quick", "--keras-backend", backend, "--accelerator", options.accelerator]
-        status, said = run([*pairs[name], *given, "--output-dir", str(output)])
+        status, said = run([*pairs[name], *given, "--output-dir", str(output)], options.timeout)
         climbed = {"pair": name, "backend": backend, "seconds": time.monotonic() - started, "status": status}
         report = output / "report.json"
         climbed |= summarize(json.loads(report.read_text())) if report.exists() else {"said": said.splitlines()[-5:]}
@@ -143,7 +145,7 @@ def train_presets(options: GPUFlags, folder: Path) -> dict:
         """Trains once."""
         output = folder / f"train-{preset}-{path}-{number}"
         arguments = ["lightning_mlp.train", "--preset", preset, *TRAINED[path], *shared, "--output-dir", str(output)]
-        status, said = run(arguments)
+        status, said = run(arguments, options.timeout)
         if status != 0:
             return {"said": said.splitlines()[-5:]}
         timing, history = (json.loads((output / f"{name}.json").read_text()) for name in ("timing", "history"))
@@ -159,7 +161,7 @@ def train_examples(options: GPUFlags, folder: Path) -> dict:
         """Trains once."""
         arguments = ["benchmarks.contenders.held_example", "--example", example, "--path", path]
         arguments += ["--epochs", str(5 * options.epochs), "--accelerator", options.accelerator]  # they are short
-        status, said = run(arguments)
+        status, said = run(arguments, options.timeout)
         return json.loads(said.splitlines()[-1]) if status == 0 else {"said": said.splitlines()[-5:]}
 
     return in_turns(options, EXAMPLE_NAMES, PATHS, train)
@@ -180,7 +182,7 @@ def in_turns(options: GPUFlags, names, paths, train) -> dict:
     return result
 
 
-def run(arguments: list[str]) -> tuple[int, str]:
+def run(arguments: list[str], timeout: float) -> tuple[int, str]:
     """Runs a module; returns its exit status and what it said."""
     try:
         ended = subprocess.run(
@@ -189,7 +191,7 @@ def run(arguments: list[str]) -> tuple[int, str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=TIMEOUT,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
         return 124, (error.stdout or b"").decode(errors="replace")

@@ -120,23 +120,30 @@ class ManySteps:
         if not (self.compile_steps or on_gpu):
             return
         self.why_not = self.obstacle()
-        if self.why_not is None:
-            started = time.monotonic()
-            dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
-            most = MAX_STEPS_PER_CALL if self.compile_steps else MAX_CAPTURED_STEPS
-            steps = max(count for count in range(1, most + 1) if (sampler.block or 1) % count == 0)
-            example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
-            optimizer = self.optimizers().optimizer
-            if isinstance(mean := getattr(self, "train_mean", None), EpochMean):
-                mean.reset(self.device)
-            try:
-                step = WholeStep(super().training_step, optimizer, example, self.compile_steps, on_gpu)
-                with self.trainer.precision_plugin.train_step_context(), self.logged.during():
-                    self.logged.rows = sampler.batch_size
-                    step.prepare(dataset.tensors, self.sums)
-                self.whole_step, self.compile_seconds = step, time.monotonic() - started
-            except Exception as error:  # compilers raise many kinds of errors
-                self.why_not = describe_error(error)
+        if self.why_not is None and self.compile_steps:
+            self.why_not = self.try_whole_step(True, on_gpu)
+        if self.whole_step is None and on_gpu and self.obstacle() is None:  # captured, if not compiled
+            why_not = self.try_whole_step(False, True)
+            self.why_not = self.why_not or why_not
+
+    def try_whole_step(self, compiled: bool, captured: bool) -> str | None:
+        """Compiles or captures the step; returns why it cannot be, or None."""
+        started = time.monotonic()
+        dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
+        most = MAX_STEPS_PER_CALL if compiled else MAX_CAPTURED_STEPS
+        steps = max(count for count in range(1, most + 1) if (sampler.block or 1) % count == 0)
+        example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
+        if isinstance(mean := getattr(self, "train_mean", None), EpochMean):
+            mean.reset(self.device)
+        try:
+            step = WholeStep(super().training_step, self.optimizers().optimizer, example, compiled, captured)
+            with self.trainer.precision_plugin.train_step_context(), self.logged.during():
+                self.logged.rows = sampler.batch_size
+                step.prepare(dataset.tensors, self.sums)
+        except Exception as error:  # compilers raise many kinds of errors
+            return describe_error(error)
+        self.whole_step, self.compile_seconds = step, time.monotonic() - started
+        return None
 
     def sums(self) -> list[torch.Tensor]:
         """Returns the buffers and all sums over an epoch; a compiled or captured step changes them in place."""
