@@ -29,6 +29,7 @@ MEASURED = Path(__file__).parent / "gpu.json"
 BACKENDS = ("torch", "jax")
 PRESETS = ("small", "bigger")
 EXAMPLE_NAMES = ("digits_cnn", "digits_batch_norm")
+TITLES = {"default": "default path", "fast": "fast path, captured", "compiled": "fast path, compiled and captured"}
 # The flags of each path of the training command.
 TRAINED = {"default": ("--steps-per-execution", "1"), "fast": (), "compiled": ("--compile",)}
 
@@ -101,6 +102,11 @@ def climb_all(options: GPUFlags, folder: Path) -> list[dict]:
     """Climbs every ladder at the quick level; returns what came of each."""
     data = ["--data-dir", options.data_dir] if options.data_dir else []
     pairs = {preset: ["parity", "--preset", preset, "--dataset", "mnist", *data] for preset in PRESETS}
+    pairs |= {
+        f"{preset}, {path}": [*pairs[preset], *("--steps-per-execution", "100"), *TRAINED[path]]
+        for preset in PRESETS
+        for path in ("fast", "compiled")
+    }
     pairs |= {name: ["parity", "check", str(EXAMPLES / name / "pair_right.py")] for name in EXAMPLE_NAMES}
 
     def climb(name: str, backend: str) -> dict:
@@ -196,6 +202,47 @@ def run(arguments: list[str], timeout: float) -> tuple[int, str]:
     except subprocess.TimeoutExpired as error:
         return 124, (error.stdout or b"").decode(errors="replace")
     return ended.returncode, ended.stdout
+
+
+def render(measured: dict) -> str:
+    """Renders the tables as Markdown."""
+    machine = measured["environment"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    where = f"{measured['card']}; {machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']}."
+    columns = [*PRESETS, *EXAMPLE_NAMES]
+    seconds = measured["presets"] | measured["examples"]
+    lines = [
+        f"{where} Seconds an epoch (training and validation): the median of all epochs but the first of "
+        f"{measured['rounds']} runs, the paths taking turns; in brackets, how many times as fast as the default path.",
+        "",
+        f"| | {' | '.join(columns)} |",
+        f"|---|{'---:|' * len(columns)}",
+        *(f"| {TITLES[path]} | {' | '.join(cell(seconds[name], path) for name in columns)} |" for path in PATHS),
+        "",
+        "Ladders at the quick level, both sides on the GPU; floors: the gap that is most noise floors, and where.",
+        "",
+        "| pair | Keras on | verdict | checks passed | floors | at |",
+        "|---|---|---|---:|---:|---|",
+        *(render_ladder(ladder) for ladder in measured["ladders"]),
+    ]
+    return "\n".join(lines)
+
+
+def cell(by_path: dict, path: str) -> str:
+    """Renders the seconds of a path, and how many times as fast as the default one it is."""
+    if (measured := by_path[path]["median"]) is None:
+        return "-"
+    return f"{measured:.3f} ({by_path['default']['median'] / measured:.0f})"
+
+
+def render_ladder(ladder: dict) -> str:
+    """Renders the line of a ladder."""
+    start = f"| {ladder['pair']} | {ladder['backend']} |"
+    if "verdict" not in ladder:
+        return f"{start} none: exit status {ladder['status']} | - | - | - |"
+    verdict = {"pass": "parity", "fail": "no parity"}.get(ladder["verdict"], "not decided")
+    counts = f"{ladder['passed']} of {ladder['decided']}"
+    return f"{start} {verdict} | {counts} | {ladder['floors']:.1f} | {ladder['worst']} |"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-from benchmarks import bench, speed
+from benchmarks import bench, gpu, speed
 from benchmarks.measure import MEASURED
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
@@ -13,6 +13,7 @@ from mlp_spec.support.files import write_text
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- measured: start (written by `make measure`) -->", "<!-- measured: end -->"
+GPU = ("<!-- gpu: start (written by `python -m benchmarks.gpu`) -->", "<!-- gpu: end -->")
 SPEED = ("<!-- speed: start (written by `make bench`) -->", "<!-- speed: end -->")
 
 
@@ -84,8 +85,8 @@ def insert_tables(readme: str, tables: str, marks: tuple[str, str] = (START, END
 
 
 def write() -> None:
-    """Renders `measured.json` and `bench.json`, whichever exist, into the README."""
-    if not MEASURED.exists() and not bench.MEASURED.exists():
+    """Renders `measured.json`, `bench.json` and `gpu.json`, whichever exist, into the README."""
+    if not any(path.exists() for path in (MEASURED, bench.MEASURED, gpu.MEASURED)):
         raise UserError(f"{MEASURED} and {bench.MEASURED} are missing; run make measure or make bench")
     readme = README.read_text(encoding="utf-8")
     if MEASURED.exists():
@@ -94,6 +95,8 @@ def write() -> None:
         measured = json.loads(bench.MEASURED.read_text(encoding="utf-8"))
         readme = insert_tables(readme, speed.render(measured), SPEED)
         speed.draw(measured, speed.CHART)
+    if gpu.MEASURED.exists():
+        readme = insert_tables(readme, gpu.render(json.loads(gpu.MEASURED.read_text(encoding="utf-8"))), GPU)
     write_text(README, readme)
     print(f"Written: {README}")
 

@@ -36,7 +36,8 @@ class Bar(ProgressBar):
         """Prints how long compiling or capturing took, or why it was not done."""
         action = "compiled" if getattr(pl_module, "compile_steps", False) else "captured"
         if reason := getattr(pl_module, "why_not", None):
-            print(f"note: steps are not {action}, but run one by one: {reason}", flush=True)
+            instead = "run one by one" if getattr(pl_module, "whole_step", None) is None else "captured as they are"
+            print(f"note: steps are not {action}, but {instead}: {reason}", flush=True)
         elif seconds := getattr(pl_module, "compile_seconds", None):
             print(f"{action.capitalize()} in {seconds:.1f} s.", flush=True)
 

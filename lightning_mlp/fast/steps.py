@@ -43,8 +43,6 @@ INNER_HOOKS = (
 # Most steps to compile or capture as one function: a call costs a third of a small step, and compiling takes longer
 # with every step.
 MAX_STEPS_PER_CALL = 4
-# Most steps to capture uncompiled: starting a graph costs as much as some small steps.
-MAX_CAPTURED_STEPS = 20
 
 
 class ManySteps:
@@ -130,8 +128,7 @@ class ManySteps:
         """Compiles or captures the step; returns why it cannot be, or None."""
         started = time.monotonic()
         dataset, sampler = self.trainer.train_dataloader.dataset, self.trainer.train_dataloader.sampler
-        most = MAX_STEPS_PER_CALL if compiled else MAX_CAPTURED_STEPS
-        steps = max(count for count in range(1, most + 1) if (sampler.block or 1) % count == 0)
+        steps = max(count for count in range(1, MAX_STEPS_PER_CALL + 1) if (sampler.block or 1) % count == 0)
         example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
         if isinstance(mean := getattr(self, "train_mean", None), EpochMean):
             mean.reset(self.device)

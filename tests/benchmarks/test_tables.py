@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import bench, tables
+from benchmarks import bench, gpu, tables
 from benchmarks.tables import END, SPEED, START, insert_tables
 from mlp_spec.support.errors import UserError
 
@@ -27,6 +27,7 @@ def test_gaps_of_losses_are_numbers_and_those_of_accuracies_images(name, text):
 def test_without_measurements_the_command_says_how_to_measure(monkeypatch, tmp_path):
     monkeypatch.setattr(tables, "MEASURED", tmp_path / "none.json")
     monkeypatch.setattr(bench, "MEASURED", tmp_path / "none.json")
+    monkeypatch.setattr(gpu, "MEASURED", tmp_path / "none.json")
     monkeypatch.setattr(tables, "README", tmp_path / "README.md")
     with pytest.raises(UserError, match="run make measure or make bench"):
         tables.write()

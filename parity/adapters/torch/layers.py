@@ -104,6 +104,7 @@ def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
 
     The whole module is none of them: it does more than a layer.
     """
+    binding.follow()
     wanted = {id(binding.parameters[tensor.path]) for tensor in tensors}
     return [
         module

@@ -32,7 +32,7 @@ class Binding:
     """
 
     def __init__(self, module: nn.Module, table: Table, arrays: Arrays | None = None):
-        self.module, self.table = module, table
+        self.module, self.table, self.buffers = module, table, {}
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
             named = named_parameters(module, table)
@@ -53,6 +53,14 @@ class Binding:
                 raise UserError(describe_misfit(module, table, self.parameters))
         names = {id(value): name for name, value in tensors_in(module).items()}
         self.table = [replace(tensor, torch_name=names[id(self.parameters[tensor.path])]) for tensor in table]
+        self.buffers = {
+            t.path: t.torch_name for t in self.table if not isinstance(self.parameters[t.path], nn.Parameter)
+        }
+
+    def follow(self) -> None:
+        """Looks buffers up again: unlike parameters, they are other tensors once the module is on another device."""
+        for path, name in self.buffers.items():
+            self.parameters[path] = self.module.get_buffer(name)
 
     def load(self, arrays: Arrays) -> None:
         """Fills the module's weights.
@@ -72,12 +80,14 @@ class Binding:
             if any(not np.array_equal(copies[names[path]], array) for path, array in arrays.items()):
                 raise UserError("load_canonical wrote into the arrays it was given")
             return
+        self.follow()
         with torch.no_grad():
             for tensor in self.table:
                 self.parameters[tensor.path].copy_(to_torch(arrays[tensor.path], tensor.layout))
 
     def weights(self) -> Arrays:
         """Copies the weights by path."""
+        self.follow()
         return {t.path: to_numpy(self.parameters[t.path], t.layout) for t in self.table}
 
     def gradients(self) -> Arrays:

@@ -49,6 +49,20 @@ def test_layers_are_bound_in_their_order_and_a_square_kernel_is_transposed():
     assert torch.allclose(module[:2](torch.ones(1, 6)), output, atol=1e-6)
 
 
+def test_buffers_are_followed_to_where_the_module_moves():
+    paths = ("gamma", "beta", "moving_mean", "moving_variance")
+    kind = "BatchNormalization"
+    table = [Tensor(f"norm/{name}", kind, name, (3,), trained="moving" not in name) for name in paths]
+    arrays = {tensor.path: np.full(3, number, np.float32) for number, tensor in enumerate(table, 1)}
+    module = nn.Sequential(nn.BatchNorm1d(3))
+    binding = Binding(module, table, arrays)
+    module.double().float()  # as to another device: the parameters stay the same objects, the buffers do not
+    module[0].running_mean += 1
+    assert binding.weights()["norm/moving_mean"].tolist() == [4, 4, 4]
+    binding.load({path: array + 10 for path, array in arrays.items()})
+    assert module[0].running_var.tolist() == [14, 14, 14] and module[0].weight.tolist() == [11, 11, 11]
+
+
 def test_without_arrays_the_weights_stay_as_they_are():
     module = stack()
     before = module[0].weight.detach().clone()
