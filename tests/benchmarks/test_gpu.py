@@ -68,4 +68,4 @@ def test_the_committed_table_is_of_a_gpu():
 
 
 def test_help_names_the_parts():
-    assert "ladders" in run_python("-m", "benchmarks.gpu", "--help").stdout
+    assert "ladders" in run_python("-m", "benchmarks.gpu", "--help").out
