@@ -52,6 +52,20 @@ def parts_of(name: str, module: nn.Module) -> dict[str, nn.Module | Direction]:
     return {f"{name}.{direction.suffix.removeprefix('_')}".lstrip("."): direction for direction in directions}
 
 
+def named_part(path: str, parts: dict[str, nn.Module | Direction]) -> nn.Module | Direction | None:
+    """Returns the part that is named as a layer of Keras's, or as the one around it; None where none is.
+
+    Args:
+        path: of a tensor of the layer, such as `both/forward_lstm/kernel`, which is in the module `both`.
+        parts: by name.
+    """
+    around, own = ["", *path.split("/")[:-1]][-2:]
+    places = {name.rpartition(".")[2]: part for name, part in parts.items()}
+    directions = {tuple(name.split(".")[-2:]): part for name, part in parts.items()}
+    direction = "l0_reverse" if own.startswith("backward_") else "l0"
+    return places.get(own) or directions.get((around, direction)) or places.get(around)
+
+
 def second_biases(module: nn.Module, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Returns the second biases that stand beside what was found, by path.
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.recurrent import FIRST_BIAS, parts_of, second_biases, shares, whole
+from parity.adapters.torch.recurrent import FIRST_BIAS, named_part, parts_of, second_biases, shares, whole
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
@@ -167,11 +167,10 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
     for kind, layers in layers_by_kind(table).items():
         parts = modules_of_kind(module, LAYERS[kind][0])
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
-        named = {name.rpartition(".")[2]: part for name, part in parts.items()}
         in_order = list(parts.values())
         alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
         choices = (
-            [named.get(layer[0].path.split("/")[-2]) for layer in layers],
+            [named_part(layer[0].path, parts) for layer in layers],
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
         )
