@@ -55,12 +55,18 @@ class Binding:
             if not covers(self.all_parameters(), trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         names = {id(value): name for name, value in tensors_in(module).items()}
-        self.table = [
-            replace(tensor, torch_name=" + ".join(names[id(one)] for one in self.holders(tensor) if one.requires_grad))
-            if len(self.holders(tensor)) > 1
-            else replace(tensor, torch_name=names[id(self.parameters[tensor.path])])
-            for tensor in table
-        ]
+        self.table = [replace(tensor, torch_name=self.name_of(tensor, names)) for tensor in table]
+
+    def name_of(self, tensor: Tensor, names: dict[int, str]) -> str:
+        """Returns what holds a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`; the second if it is trained.
+
+        Args:
+            tensor: of the table.
+            names: of the module's tensors, by their ids.
+        """
+        first, *second = self.holders(tensor)
+        trained = [names[id(value)].rpartition(".")[2] for value in second if value.requires_grad]
+        return " + ".join([names[id(first)], *trained])
 
     def holders(self, tensor: Tensor) -> list[torch.Tensor]:
         """Returns the parameters that hold a tensor: one, or the two biases of a recurrent layer."""
