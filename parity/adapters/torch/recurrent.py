@@ -30,7 +30,11 @@ class Direction:
         return f"_l{self.layer}{'_reverse' * self.is_reverse}"
 
     def __getattr__(self, name: str) -> torch.Tensor:
-        """Returns one of its tensors."""
+        """Returns one of its tensors.
+
+        Raises:
+            AttributeError: it has none of this name.
+        """
         return getattr(self.module, f"{name}{self.suffix}")
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
