@@ -20,6 +20,7 @@ KERNELS = (
     "embeddings",
 )  # what multiplies or is looked up: drawn by a law, and moved for the floor
 BIASES = (BIAS, "beta")  # what is added
+BESIDE = " + "  # between the names of the two that hold a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.recurrent import FIRST_BIAS, named_part, parts_of, second_biases, shares, whole
-from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
+from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
 
@@ -66,7 +66,7 @@ class Binding:
         """
         first, *second = self.holders(tensor)
         trained = [names[id(value)].rpartition(".")[2] for value in second if value.requires_grad]
-        return " + ".join([names[id(first)], *trained])
+        return BESIDE.join([names[id(first)], *trained])
 
     def holders(self, tensor: Tensor) -> list[torch.Tensor]:
         """Returns the parameters that hold a tensor: one, or the two biases of a recurrent layer."""
