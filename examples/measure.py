@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 EXAMPLES = {
     "digits_cnn": ("val_loss", "val_acc"),
     "digits_batch_norm": ("val_loss", "val_acc"),
+    "digits_lstm": ("val_loss", "val_acc"),
     "diabetes": ("val_loss",),
 }
 PORTS = {"first": "fail", "right": "pass"}  # and the verdict that each must have

@@ -13,8 +13,14 @@ from mlp_spec.support.errors import UserError
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
-KERNELS = (KERNEL, "embeddings")  # what multiplies or is looked up: drawn by a law, and moved for the noise floor
+RECURRENT = "recurrent_kernel"
+KERNELS = (
+    KERNEL,
+    RECURRENT,
+    "embeddings",
+)  # what multiplies or is looked up: drawn by a law, and moved for the floor
 BIASES = (BIAS, "beta")  # what is added
+BESIDE = " + "  # between the names of the two that hold a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,11 @@ class Layout:
     # into how many axes Keras's first one is cut before, and torch's last one merged after; (H, W, C) of a kernel
     # behind Flatten, whose rows torch has in the order (C, H, W)
     cut: tuple[int, ...] = ()
+    gates: tuple[int, ...] = ()  # of each of torch's blocks along Keras's last axis, which of Keras's blocks it is
 
     def to_torch(self, array: np.ndarray) -> np.ndarray:
         """Turns an array as Keras holds it into torch's layout; a copy."""
-        turned = np.transpose(array.reshape(self._whole(array.shape)), self.axes)
+        turned = np.transpose(self._ordered(array, self.gates).reshape(self._whole(array.shape)), self.axes)
         return turned.reshape(self.shape_in_torch(array.shape)).copy(order="C")
 
     def to_keras(self, array: np.ndarray) -> np.ndarray:
@@ -38,7 +45,7 @@ class Layout:
         back = tuple(self.axes.index(axis) for axis in range(len(self.axes)))
         turned = np.transpose(array.reshape(whole), back)
         merged = (math.prod(self.cut), *turned.shape[len(self.cut) :]) if self.cut else turned.shape
-        return turned.reshape(merged).copy(order="C")
+        return self._ordered(turned.reshape(merged), tuple(np.argsort(self.gates))).copy(order="C")
 
     def shape_in_torch(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the shape that an array of this shape in Keras has in torch."""
@@ -47,6 +54,14 @@ class Layout:
         kept = len(turned) - len(self.cut)
         return (*turned[:kept], math.prod(turned[kept:])) if self.cut else turned
 
+    @staticmethod
+    def _ordered(array: np.ndarray, gates: tuple[int, ...]) -> np.ndarray:
+        """Returns an array of Keras's with the blocks along its last axis in another order."""
+        if not gates:
+            return array
+        blocks = np.split(array, len(gates), axis=-1)
+        return np.concatenate([blocks[gate] for gate in gates], axis=-1)
+
     def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*self.cut, *shape[1:]) if self.cut else tuple(shape)
 
@@ -54,6 +69,19 @@ class Layout:
 def window(axes: int) -> dict[str, tuple[str, Layout]]:
     """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch."""
     return {KERNEL: ("weight", Layout((axes + 1, axes, *range(axes)))), **ADDED}
+
+
+def recurrent(*gates: int) -> dict[str, tuple[str, Layout]]:
+    """Returns the tensors of a recurrent layer: (in, gates) in Keras, (gates, in) in torch, in another order of gates.
+
+    torch has two biases: the second one is added where Keras has one, and is the second row where Keras has two.
+    """
+    turned = Layout((1, 0), gates=gates)
+    return {
+        KERNEL: ("weight_ih", turned),
+        RECURRENT: ("weight_hh", turned),
+        BIAS: ("bias_ih", Layout((0,), gates=gates)),
+    }
 
 
 VECTOR = Layout((0,))
@@ -71,6 +99,9 @@ LAYERS = {
     "BatchNormalization": (("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), {**SCALED, **TRACKED}),
     "LayerNormalization": (("LayerNorm",), SCALED),
     "GroupNormalization": (("GroupNorm",), SCALED),
+    "SimpleRNN": (("RNN", "RNNCell"), recurrent()),
+    "LSTM": (("LSTM", "LSTMCell"), recurrent()),  # i, f, c, o in both
+    "GRU": (("GRU", "GRUCell"), recurrent(1, 0, 2)),  # z, r, h in Keras, r, z, n in torch
 }
 
 
@@ -95,7 +126,13 @@ class Tensor:
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
         if self.axes or not self.is_known:
             return Layout(self.axes or tuple(range(len(self.shape))))
-        return LAYERS[self.kind][1][self.role][1]
+        layout = LAYERS[self.kind][1][self.role][1]
+        return Layout((0, 1), gates=layout.gates) if self.is_split else layout
+
+    @property
+    def is_split(self) -> bool:
+        """Whether its rows are two parameters in torch: a GRU's biases, unless Keras resets before it multiplies."""
+        return self.kind == "GRU" and self.role == BIAS and len(self.shape) == 2
 
     @property
     def is_known(self) -> bool:

@@ -1,8 +1,11 @@
 """The rung architecture: the same layers, numbers of parameters and start?"""
 
+import math
+
 import numpy as np
 
 from parity.protocol.records import Facts
+from parity.protocol.tensors import BESIDE
 from parity.rungs.check import Check, Context, judged
 
 RUNG = "architecture"
@@ -45,6 +48,10 @@ def compare_parameters(reference: Facts, candidate: Facts) -> Check:
     """Checks that both frameworks count the same number of trainable values."""
     ours, theirs = reference.parameters, candidate.parameters
     detail = f"Keras counts {ours:,}, Lightning {theirs:,}"
+    if added := [t for t in candidate.tensors if BESIDE in (t.torch_name or "") and not t.is_split]:
+        names = ", ".join(tensor.torch_name for tensor in added)
+        detail += f"; {sum(math.prod(t.shape) for t in added):,} in second biases, where Keras has one ({names}): "
+        detail += "a sum of two steps twice as far"
     return Check("parameters", RUNG, judged(ours == theirs > 0), abs(ours - theirs), 0, detail)
 
 

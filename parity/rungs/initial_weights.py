@@ -33,15 +33,18 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
                 return [Check("draws", RUNG, "info", None, None, f"not compared: {detail}")]
             advice = "let a function or a class build it anew, without a seed of its own"
             return [Check("draws", RUNG, "error", None, None, f"{detail}; {advice}")]
-    scales, shapes, constants = [], [], []
+    scales, shapes, constants, matrices = [], [], [], []
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):
             draws, label = weights[path].astype(np.float64), f"{side}, {path}"
             if not np.isfinite(draws).all():
                 return [Check("draws", RUNG, "fail", "not a number", 0, f"{side} drew no numbers for {path}")]
-            if (start := ours[path].ravel()[0]) == ours[path].max() == ours[path].min():  # nothing is drawn
-                constants.append((float(np.abs(draws - start).max()), f"{label}, {start:g} in Keras"))
+            if is_constant(ours[path]):
+                start = " and ".join(f"{value:g}" for value in np.unique(ours[path][0]))
+                constants.append((float(np.abs(draws - ours[path][:1]).max()), f"{label}, {start} in Keras"))
                 continue
+            if described["name"] == "Orthogonal":
+                matrices.append((orthogonal_gap(draws, described["gain"]), label))
             law = law_of(described, draws.shape[1:])
             scales.append(scale_probability(draws.ravel(), law, ours[path], label))
             shapes.append(shape_probability(draws.ravel(), law, ours[path], label))
@@ -50,7 +53,37 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
         largest, label = max(constants)
         detail = f"how far a tensor without draws is from its start in Keras; the farthest: {label}"
         checks.append(Check("biases", RUNG, judged(largest <= 0.0), largest, 0.0, detail))
-    return checks
+    return checks + check_matrices(matrices)
+
+
+def is_constant(draws: np.ndarray) -> bool:
+    """Says whether nothing is drawn: zeros, say, or zeros and the ones of an LSTM's forget gate."""
+    return bool((draws == draws[:1]).all()) and len(np.unique(draws[0])) <= 2
+
+
+ROUNDING = 1e-4  # of the products of an orthogonal matrix's rows in float32
+
+
+def orthogonal_gap(draws: np.ndarray, gain: float) -> float:
+    """Returns how far the products of rows (or columns, where there are fewer) are from 0 and gain^2, over gain^2.
+
+    Args:
+        draws: matrices, (draws, ..., columns).
+        gain: Keras's.
+    """
+    matrices = draws.reshape(len(draws), -1, draws.shape[-1])
+    matrices = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.swapaxes(1, 2)
+    products = matrices @ matrices.swapaxes(1, 2) / gain**2
+    return float(np.abs(products - np.eye(products.shape[1])).max())
+
+
+def check_matrices(gaps: list[tuple[float, str]]) -> list[Check]:
+    """Judges matrices that are orthogonal in Keras, if there are any."""
+    if not gaps:
+        return []
+    largest, label = max(gaps)
+    detail = f"how far products of rows are from those of an orthogonal matrix; the farthest: {label}"
+    return [Check("orthogonality", RUNG, judged(largest <= ROUNDING), largest, ROUNDING, detail)]
 
 
 def seeded(weights: dict[str, np.ndarray]) -> bool:

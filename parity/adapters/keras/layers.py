@@ -132,6 +132,8 @@ def replaced_attributes() -> Iterator[Callable]:
 def replace_call(layer, path: str, keep: Callable[[LayerCall], None], replace: Callable) -> None:
     """Replaces a layer's `call`, and its activation, by what does the same and keeps what went through."""
     call, activation = layer.call, getattr(layer, "activation", None)
+    if isinstance(layer, keras.layers.RNN):
+        activation = None  # its cell's
     before_activation: list = []
 
     def activated(values, *arguments, **options):
@@ -142,14 +144,15 @@ def replace_call(layer, path: str, keep: Callable[[LayerCall], None], replace: C
         """Calls the layer, and keeps what went through it."""
         before_activation.clear()
         outputs = call(*arguments, **options)
+        output = outputs[0] if isinstance(outputs, list | tuple) else outputs  # behind it, a recurrent layer's states
         own, given = list(before_activation), arguments[0] if arguments else options.get("inputs")
-        if options.get("mask") is not None:
+        if options.get("mask") is not None or options.get("initial_state") is not None:
             given = None  # more than one tensor: the layer cannot be asked again with the input alone
         # a layer that activates more than once, such as a recurrent one, is compared by what it gives
-        if len(own) == 1 and own[0].shape == getattr(outputs, "shape", None):
-            keep(LayerCall(path, to_numpy(own[0]), to_numpy(given), to_numpy(outputs)))
+        if len(own) == 1 and own[0].shape == getattr(output, "shape", None):
+            keep(LayerCall(path, to_numpy(own[0]), to_numpy(given), to_numpy(output)))
         else:
-            keep(LayerCall(path, to_numpy(outputs), to_numpy(given)))
+            keep(LayerCall(path, to_numpy(output), to_numpy(given)))
         return outputs
 
     replace(layer, "call", recorded)

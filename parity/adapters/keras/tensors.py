@@ -8,7 +8,7 @@ from keras import ops
 
 from mlp_spec.support.errors import UserError
 from parity.protocol.layers import Layer
-from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
+from parity.protocol.tensors import KERNEL, LAYERS, RECURRENT, Arrays, Table, Tensor, check_fit
 
 # Layers that drop or add by chance.
 CHANCE = (
@@ -37,7 +37,7 @@ def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Tabl
             place = said.get(path)
             name, axes = (place, ()) if place is None or isinstance(place, str) else place
             flattened = flattened_before(layer) if value.name == KERNEL and not axes else ()
-            kind = type(layer).__name__
+            kind = kind_of(layer)
             table.append(Tensor(path, kind, value.name, shape, value.trainable, name, flattened, tuple(axes)))
     paths = [tensor.path for tensor in table]
     if unknown := sorted(f"{t.path} ({t.kind})" for t in table if not t.is_known and t.torch_name is None):
@@ -75,8 +75,15 @@ def parts_of(layer) -> list:
 
 def is_known(layer) -> bool:
     """Says whether the table of layouts knows all weights of a layer that has some."""
-    _, tensors = LAYERS.get(type(layer).__name__, (None, {}))
+    _, tensors = LAYERS.get(kind_of(layer), (None, {}))
     return bool(layer.weights) and {value.name for value in layer.weights} <= tensors.keys()
+
+
+def kind_of(layer) -> str:
+    """Returns the kind of a layer: its class; that of the whole layer for a cell of a known kind, or an RNN of one."""
+    name = type(layer.cell if type(layer) is keras.layers.RNN else layer).__name__
+    kind = name.removesuffix("Cell")
+    return kind if kind != name and kind in LAYERS else type(layer).__name__
 
 
 def flattened_before(layer) -> tuple[int, ...]:
@@ -200,6 +207,13 @@ def load_state(model, values: list[np.ndarray]) -> None:
     """Puts the optimizer's variables back."""
     for variable, value in zip(model.optimizer.variables, values, strict=True):
         variable.assign(value)
+
+
+def initializer_of(layer, role: str) -> keras.initializers.Initializer | None:
+    """Returns what a layer draws one of its tensors from; None where it does not say."""
+    owner = layer.cell if type(layer) is keras.layers.RNN else layer
+    name = "recurrent" if role == RECURRENT else role
+    return getattr(owner, f"{name}_initializer", None)
 
 
 def describe_initializer(value: keras.initializers.Initializer | None) -> dict:

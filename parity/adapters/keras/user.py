@@ -16,6 +16,7 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.keras import chance, quirks, rows, tensors, trained
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
+from parity.adapters.keras.recurrent import check_stateless
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs
 from parity.protocol.answer import Session
@@ -111,6 +112,7 @@ class UserReference(Reference):
             model(self.packed(self.arrays.x_train[:1]))
         if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
             raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
+        check_stateless(model, what)
         shapes = [(variable.path, tuple(variable.shape)) for variable in model.weights]
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)

@@ -10,6 +10,7 @@ from torch import nn
 
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
+from parity.adapters.torch.recurrent import outputs_of
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate, package_of
 from parity.protocol import inputs
@@ -25,7 +26,7 @@ class ModuleCall:
 
     module: nn.Module
     input: torch.Tensor | None  # None where it was given anything else than one tensor
-    output: torch.Tensor | None  # None where it gave anything else
+    outputs: list[torch.Tensor]  # any of which may be the layer's; none where it gave anything else
     training: bool  # the mode it was in
 
 
@@ -82,12 +83,13 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
     handles = []
     for tensors in layers_of(binding.table):
         kept = calls.setdefault(tensors[0].path.rpartition("/")[0], [])
+        first = binding.parameters[tensors[0].path]
 
-        def keep(module, arguments, options, output, kept=kept) -> None:
+        def keep(module, arguments, options, output, kept=kept, first=first) -> None:
             is_one = len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
             # copies: what works in place may stand behind
             given = arguments[0].detach().clone() if is_one else None
-            gave = output.detach().clone() if torch.is_tensor(output) else None
+            gave = [one.detach().clone() for one in outputs_of(module, first, output)]
             kept.append(ModuleCall(module, given, gave, module.training))
 
         for module in holders(binding, tensors):
@@ -138,14 +140,14 @@ def in_its_place(expected: LayerCall, call: ModuleCall | None, why_not: str) -> 
     """Returns what a layer gave in its place, in Keras's layout."""
     if call is None:
         return LayerCall(expected.layer, None, why_not=why_not)
-    return in_keras_layout(expected, [call.output])
+    return in_keras_layout(expected, call.outputs)
 
 
-def in_keras_layout(expected: LayerCall, outputs: list[torch.Tensor | None]) -> LayerCall:
+def in_keras_layout(expected: LayerCall, outputs: list[torch.Tensor]) -> LayerCall:
     """Returns the output of several that is nearest to Keras's, in Keras's layout; or why there is none."""
     if expected.output is None:
         return LayerCall(expected.layer, None, why_not="Keras computes this layer inside compiled code")
-    arrays = [output.cpu().numpy() for output in outputs if output is not None]
+    arrays = [output.cpu().numpy() for output in outputs]
     forms = [form for array in arrays for form in forms_in_keras(array, expected.output.shape)]
     output = nearest(forms, expected.output, expected.activated)
     if output is None:
@@ -178,7 +180,7 @@ def alone_of(
             binding.load(weights)
             with torch.no_grad(), Chance():
                 output = call.module(torch.from_numpy(np.ascontiguousarray(form)).to(call.input))
-            outputs.append(output if torch.is_tensor(output) else None)
+            outputs += outputs_of(call.module, binding.parameters[kernel.path], output)
     except Exception as error:  # a user's own module may need more than its input
         why_not = f"its module cannot be called alone ({type(error).__name__}: {error})"[:200]
         return LayerCall(expected.layer, None, why_not=why_not)

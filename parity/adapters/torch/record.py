@@ -11,7 +11,7 @@ import torch
 
 from lightning_mlp.data import Block
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.tensors import Binding, to_torch
+from parity.adapters.torch.tensors import Binding
 from parity.protocol import inputs
 from parity.protocol.answer import describe_batch, shorten
 from parity.protocol.tensors import Arrays
@@ -76,9 +76,8 @@ class GradientInjector(lightning.Callback):
         """Puts one step's gradients in place."""
         row = self.rows[self.updates % len(self.rows)]
         self.updates += 1
-        for tensor in (tensor for tensor in self.binding.table if tensor.trained):
-            parameter = self.binding.parameters[tensor.path]
-            parameter.grad = to_torch(inputs.tiled(row, tensor.shape), tensor.layout).to(parameter)
+        trained = [tensor for tensor in self.binding.table if tensor.trained]
+        self.binding.set_gradients({tensor.path: inputs.tiled(row, tensor.shape) for tensor in trained})
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         """Keeps the weights after the step."""

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
+from parity.adapters.torch.recurrent import FIRST_BIAS, named_part, parts_of, second_biases, shares, whole
+from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
 
@@ -26,18 +27,20 @@ class Binding:
     Attributes:
         table: the tensors, with torch's names.
         parameters: by path; the statistics of a normalisation, which are no parameters, among them.
+        second: by path, the second biases of recurrent layers, see `recurrent`.
 
     Raises:
         UserError: the module has other weights; names both tables.
     """
 
     def __init__(self, module: nn.Module, table: Table, arrays: Arrays | None = None):
-        self.module, self.table, self.buffers = module, table, {}
+        self.module, self.table, self.second, self.moving = module, table, {}, []
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
             named = named_parameters(module, table)
             self.parameters = named | find_parameters(module, table, set(map(id, named.values())))
-            if self.parameters.keys() != {t.path for t in table} or not covers(self.parameters, trained):
+            self.second = second_biases(module, self.parameters)
+            if self.parameters.keys() != {t.path for t in table} or not covers(self.all_parameters(), trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         if arrays is not None:
             self.load(arrays)
@@ -49,18 +52,42 @@ class Binding:
                     misfit = describe_misfit(module, table, self.parameters)
                     raise UserError(f"after load_canonical, {len(holders)} parameters hold {tensor.path}; {misfit}")
                 self.parameters[tensor.path] = holders[0]
-            if not covers(self.parameters, trained):
+            if not covers(self.all_parameters(), trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         names = {id(value): name for name, value in tensors_in(module).items()}
-        self.table = [replace(tensor, torch_name=names[id(self.parameters[tensor.path])]) for tensor in table]
-        self.buffers = {
-            t.path: t.torch_name for t in self.table if not isinstance(self.parameters[t.path], nn.Parameter)
-        }
+        self.table = [replace(tensor, torch_name=self.name_of(tensor, names)) for tensor in table]
+        buffers = {id(value): name for name, value in module.named_buffers()}
+        self.moving = [
+            (held, path, buffers[id(value)])
+            for held in (self.parameters, self.second)
+            for path, value in held.items()
+            if id(value) in buffers
+        ]
 
     def follow(self) -> None:
         """Looks buffers up again: unlike parameters, they are other tensors once the module is on another device."""
-        for path, name in self.buffers.items():
-            self.parameters[path] = self.module.get_buffer(name)
+        for held, path, name in self.moving:
+            held[path] = self.module.get_buffer(name)
+
+    def name_of(self, tensor: Tensor, names: dict[int, str]) -> str:
+        """Returns what holds a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`; the second if it is trained.
+
+        Args:
+            tensor: of the table.
+            names: of the module's tensors, by their ids.
+        """
+        first, *second = self.holders(tensor)
+        trained = [names[id(value)].rpartition(".")[2] for value in second if value.requires_grad]
+        return BESIDE.join([names[id(first)], *trained])
+
+    def holders(self, tensor: Tensor) -> list[torch.Tensor]:
+        """Returns the parameters that hold a tensor: one, or the two biases of a recurrent layer."""
+        second = self.second.get(tensor.path)
+        return [self.parameters[tensor.path], *([] if second is None else [second])]
+
+    def all_parameters(self) -> list[torch.Tensor]:
+        """Returns all that hold a tensor."""
+        return [*self.parameters.values(), *self.second.values()]
 
     def load(self, arrays: Arrays) -> None:
         """Fills the module's weights.
@@ -83,17 +110,27 @@ class Binding:
         self.follow()
         with torch.no_grad():
             for tensor in self.table:
-                self.parameters[tensor.path].copy_(to_torch(arrays[tensor.path], tensor.layout))
+                holders, value = self.holders(tensor), to_torch(arrays[tensor.path], tensor.layout)
+                for holder, share in zip(holders, shares(tensor, value, len(holders), True), strict=True):
+                    holder.copy_(share)
 
     def weights(self) -> Arrays:
         """Copies the weights by path."""
         self.follow()
-        return {t.path: to_numpy(self.parameters[t.path], t.layout) for t in self.table}
+        return {t.path: to_numpy(whole(t, self.holders(t), True), t.layout) for t in self.table}
 
     def gradients(self) -> Arrays:
         """Copies the gradients by path; one that is missing is left out."""
-        gradients = {tensor: self.parameters[tensor.path].grad for tensor in self.table if tensor.trained}
-        return {t.path: to_numpy(grad, t.layout) for t, grad in gradients.items() if grad is not None}
+        trained = {tensor: [one.grad for one in self.holders(tensor)] for tensor in self.table if tensor.trained}
+        known = {t: grads for t, grads in trained.items() if all(one is not None for one in grads[: 1 + t.is_split])}
+        return {t.path: to_numpy(whole(t, grads, False), t.layout) for t, grads in known.items()}
+
+    def set_gradients(self, gradients: Arrays) -> None:
+        """Puts gradients in place, by path; of a sum of two, both have the same."""
+        for tensor in (tensor for tensor in self.table if tensor.path in gradients):
+            holders, value = self.holders(tensor), to_torch(gradients[tensor.path], tensor.layout)
+            for holder, share in zip(holders, shares(tensor, value, len(holders), False), strict=True):
+                holder.grad = share.to(holder, copy=True) if holder.requires_grad else None
 
     def load_moments(self, optimizers: list, moments: dict[str, Arrays], step: int, learning_rate: float) -> None:
         """Fills the optimizers' states with Keras's moments, by slot and path, after `step` updates.
@@ -111,15 +148,17 @@ class Binding:
                 )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):
-                parameter = self.parameters[tensor.path]
-                slots = {
-                    slot: to_torch(arrays[tensor.path], tensor.layout).to(parameter)
+                holders = self.holders(tensor)
+                shared = {
+                    slot: shares(tensor, to_torch(arrays[tensor.path], tensor.layout), len(holders), False)
                     for slot, arrays in moments.items()
                     if tensor.path in arrays
                 }
-                state = translate_moments(optimizer, slots, step, learning_rate)
-                if state:
-                    optimizer.state[parameter] = state
+                for number, parameter in enumerate(holders):
+                    slots = {slot: values[number].to(parameter, copy=True) for slot, values in shared.items()}
+                    state = translate_moments(optimizer, slots, step, learning_rate)
+                    if state and parameter.requires_grad:
+                        optimizer.state[parameter] = state
 
 
 def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -127,9 +166,9 @@ def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
-def covers(parameters: dict[str, torch.Tensor], trained: dict[str, torch.Tensor]) -> bool:
+def covers(parameters: list[torch.Tensor], trained: dict[str, torch.Tensor]) -> bool:
     """Says whether all that a module trains was found, and nothing twice."""
-    found = [id(value) for value in parameters.values()]
+    found = [id(value) for value in parameters]
     return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= set(found)
 
 
@@ -148,11 +187,10 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
     for kind, layers in layers_by_kind(table).items():
         parts = modules_of_kind(module, LAYERS[kind][0])
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
-        named = {name.rpartition(".")[2]: part for name, part in parts.items()}
         in_order = list(parts.values())
         alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
         choices = (
-            [named.get(layer[0].path.split("/")[-2]) for layer in layers],
+            [named_part(layer[0].path, parts) for layer in layers],
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
         )
@@ -188,26 +226,32 @@ def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]
         where = f"WEIGHTS says that {path} is {tensor.torch_name}"
         if value is None:
             raise UserError(f"{where}; the module has: {', '.join(tensors)}")
-        if tuple(value.shape) != tensor.shape_in_torch:
+        if not fits(value, tensor):
             raise UserError(
                 f"{where}, of the shape {tuple(value.shape)}; Keras's has {tensor.shape}, in torch's layout "
                 f"{tensor.shape_in_torch}. A pair of the name and the order of axes says how it lies"
             )
+        if tensor.is_split and FIRST_BIAS not in tensor.torch_name:
+            raise UserError(f"{where}; its rows are two parameters: name the first one, such as gru.{FIRST_BIAS}_l0")
     return {path: value for path, (_, value) in found.items()}
 
 
 def modules_of_kind(module: nn.Module, kinds: tuple[str, ...]) -> dict[str, nn.Module]:
     """Returns a module's parts of some kinds, or made from them, by name, in the order of registration."""
     names = set(kinds)
-    parts = module.named_modules()
-    return {name: part for name, part in parts if names & {cls.__name__ for cls in type(part).__mro__}}
+    parts = {name: part for name, part in module.named_modules() if names & {c.__name__ for c in type(part).__mro__}}
+    return {inside: one for name, part in parts.items() for inside, one in parts_of(name, part).items()}
 
 
 def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.Tensor]:
     """Returns a part's tensors by the paths of a layer's; empty where it has others, or others in shape."""
     found = {t.path: getattr(part, LAYERS[t.kind][1][t.role][0], None) for t in layer}
-    fit = all(found[t.path] is not None and tuple(found[t.path].shape) == t.shape_in_torch for t in layer)
-    return found if fit else {}
+    return found if all(found[t.path] is not None and fits(found[t.path], t) for t in layer) else {}
+
+
+def fits(value: torch.Tensor, tensor: Tensor) -> bool:
+    """Says whether a parameter has the shape of a tensor, or of one of its rows that are parameters each."""
+    return tuple(value.shape) == tensor.shape_in_torch[1 if tensor.is_split else 0 :]
 
 
 ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
@@ -288,7 +332,7 @@ def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tens
     for tensor in table:
         name = names[id(found[tensor.path])] if tensor.path in found else ""
         rows.append((tensor.path, str(tensor.shape_in_torch), name, "", "" if name else "<- unmatched"))
-    matched = {id(value) for value in found.values()}
+    matched = {id(value) for value in [*found.values(), *second_biases(module, found).values()]}
     rows += [
         ("", "", name, str(tuple(value.shape)), "<- unmatched")
         for name, value in module.named_parameters()
@@ -306,7 +350,7 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
     Args:
         module, table, found: as for `describe_misfit`.
     """  # fmt: skip
-    places, example = [], {}
+    places, example, full = [], {}, {id(value): name for name, value in tensors_in(module).items()}
     for kind, layers in layers_by_kind(table).items():
         if all(tensor.path in found for layer in layers for tensor in layer):
             continue
@@ -315,7 +359,7 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
             fitting = [name for name, part in parts.items() if tensors_of(layer, part)]
             if len(fitting) > 1:
                 places.append(f"{layer[0].path.rpartition('/')[0]} may be {' or '.join(fitting)}")
-                names = {t.path: f"{fitting[0]}.{LAYERS[kind][1][t.role][0]}".lstrip(".") for t in layer}
+                names = {path: full[id(value)] for path, value in tensors_of(layer, parts[fitting[0]]).items()}
                 example = example or names
     if not places:
         return []

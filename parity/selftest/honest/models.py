@@ -1,8 +1,14 @@
 """Draws the layers of an honest pair, from the input to the output."""
 
-from parity.selftest.honest.layers import ACTIVATIONS, KINDS, Draw, Layer, Shape, in_port
+from parity.selftest.honest import layers
+from parity.selftest.honest.layers import ACTIVATIONS, Draw, Layer, Shape, in_port
+from parity.selftest.honest.recurrent import EVERY_STEP, LAST, MASKED, RECURRENT
 
-FIRST = {1: ("Conv1D", "Conv1D", "Conv1D", "Dense, every step"), 2: ("Conv2D",)}
+KINDS = {**layers.KINDS, **RECURRENT}
+FIRST = {
+    1: ("Conv1D", "Conv1D", "Conv1D", "Dense, every step", "TimeDistributed", *EVERY_STEP),
+    2: ("Conv2D",),
+}
 NORMS = {
     0: ("BatchNormalization", "LayerNormalization"),
     1: ("BatchNormalization", "LayerNormalization, every step", "GroupNormalization"),
@@ -99,12 +105,21 @@ class Model:
         for _ in range(self.draw.of(0, 1, 1, 2)):
             self.add_one(*AFTER[axes])
 
+    def add_masked(self) -> None:
+        """Adds the embedding of words of which one is none, and recurrent layers that leave it out."""
+        self.add("Embedding, masked")
+        for _ in range(self.draw.of(0, 1)):
+            self.add(self.draw.of(*EVERY_STEP), mask=MASKED)
+            if self.draw.chance(0.3):
+                self.add_one("Dropout", "TimeDistributed")
+        self.add(self.draw.of(*LAST), mask=MASKED)
+
     def flatten(self) -> None:
         """Leaves channels alone: flattens, in either order, or pools all places."""
         axes = len(self.shape) - 1
-        flat = self.draw.of("", "Flatten", "Flatten, channels first")
+        flat = self.draw.of("", "Flatten", "Flatten, channels first", *(LAST if axes == 1 else ()))
         if flat and self.add(flat):
-            if flat != "Flatten":  # the next layer of parameters must be Dense: its kernel's rows are turned
+            if "first" in flat:  # the next layer of parameters must be Dense: its kernel's rows are turned
                 if self.draw.chance(0.3):
                     self.add("Dropout")
                 if self.draw.chance(0.6):
@@ -126,7 +141,10 @@ def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: 
     model = Model(draw, shape)
     if words:
         model.shape = (*shape, words)
-        model.add("Embedding")
+        if draw.chance(0.4):
+            model.add_masked()
+        else:
+            model.add("Embedding")
     axes = len(model.shape) - 1
     if axes:
         for _ in range(draw.of(1, 2, 2, 3)):

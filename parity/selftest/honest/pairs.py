@@ -179,6 +179,7 @@ def module_lines(pair: HonestPair) -> list[str]:
 def forward_lines(pair: HonestPair) -> list[str]:
     """Returns the lines of the port's forward."""
     lines = [f"x = {pair.layout[1]}"] if pair.layout[1] else []
+    lines += ["mask = x != 0"] * any(layer.kind == "Embedding, masked" for layer in pair.layers)
     for layer, name in zip(pair.layers, names_of(pair), strict=True):
         lines.append("skip = x" if layer.kind == "Skip" else f"x = {layer.forward.format(layer=f'self.{name}')}")
     return lines
@@ -241,6 +242,7 @@ def lightning_module():
     from keras_like.padding import (
         KerasAvgPool1d, KerasAvgPool2d, KerasConv1d, KerasConv2d, KerasMaxPool1d, KerasMaxPool2d
     )
+    from keras_like.recurrent import KerasGRU, KerasLSTM, KerasRNN
 {helper}
     class Port(lightning.LightningModule):
         def __init__(self):

@@ -8,6 +8,7 @@ import torch
 from conftest import run_python
 from torch import nn
 
+from keras_like.recurrent import KerasGRU
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.recording import from_document
 from parity.protocol.tensors import Tensor
@@ -34,13 +35,18 @@ models = {
                           layers.Activation("relu"), layers.Dense(2, use_bias=False)]),
     "words": Sequential([Input((4,), dtype="int32"), layers.Embedding(11, 3), layers.GlobalAveragePooling1D(),
                          layers.Dense(2)]),
+    "recurrent": Sequential([
+        Input((5, 3)), layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.GRU(3, return_sequences=True),
+        layers.RNN(layers.GRUCell(3, reset_after=False), return_sequences=True), layers.SimpleRNN(2),
+    ]),
     "volume": Sequential([Input((4, 5, 3, 2)), layers.Conv3D(3, 2), layers.GroupNormalization(3)]),
 }
 arrays, tables = {}, {}
 for name, model in models.items():
     table = tables[name] = tensors.table_of(model)
     weights = {t.path: draw.uniform(0.5, 1.5, t.shape).astype("float32") * draw.choice([-1, 1], t.shape if
-               t.role in ("kernel", "embeddings", "bias") else 1).astype("float32") for t in table}
+               t.role in ("kernel", "recurrent_kernel", "embeddings", "bias") else 1).astype("float32") for t in table}
     weights = {path: abs(array) if "moving_variance" in path else array for path, array in weights.items()}
     tensors.load_weights(model, table, weights)
     trained = [id(variable) for variable in model.trainable_variables]
@@ -52,7 +58,7 @@ for name, model in models.items():
     arrays |= {f"{name}/x": x, f"{name}/y": np.asarray(model(x))}
 
 refusals = []
-for layer in (layers.LSTM(3), layers.RNN(layers.GRUCell(3)), layers.PReLU()):
+for layer in (layers.SpectralNormalization(layers.Dense(3)), layers.PReLU()):
     try:
         tensors.table_of(Sequential([Input((4, 2)), layer]))
     except UserError as error:
@@ -73,6 +79,18 @@ class ChannelsLast(nn.Module):
         return self.module(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class OfSteps(nn.Module):
+    """Gives the outputs of a recurrent module alone; the last one, of the plain one."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        outputs = self.module(x)[0]
+        return outputs[:, -1] if type(self.module) is nn.RNN else outputs
+
+
 class Mean(nn.Module):
     """The mean over the second axis."""
 
@@ -90,6 +108,10 @@ PORTS = {
         nn.Linear(28, 2, bias=False),
     ),
     "words": lambda: nn.Sequential(nn.Embedding(11, 3), Mean(), nn.Linear(3, 2)),
+    "recurrent": lambda: nn.Sequential(
+        OfSteps(nn.LSTM(3, 4, bidirectional=True, batch_first=True)), OfSteps(nn.GRU(8, 3, batch_first=True)),
+        OfSteps(KerasGRU(3, 3, batch_first=True, reset_after=False)), OfSteps(nn.RNN(3, 2, batch_first=True)),
+    ),
     "volume": lambda: nn.Sequential(nn.Conv3d(2, 3, 2), nn.GroupNorm(3, 3, eps=1e-3)),
 }  # fmt: skip
 
@@ -111,7 +133,7 @@ def answers(keras, name, change=lambda table: table):
     binding = Binding(PORTS[name]().eval(), table, arrays)
     x = torch.from_numpy(keras["arrays"][f"{name}/x"])
     with torch.no_grad():
-        y = binding.module(x.movedim(-1, 1) if x.ndim > 2 else x)
+        y = binding.module(x.movedim(-1, 1) if x.ndim > 2 and name != "recurrent" else x)
     return keras["arrays"][f"{name}/y"], (y.movedim(1, -1) if y.ndim > 2 else y).numpy(), binding.table
 
 
@@ -140,5 +162,16 @@ def test_tables_have_paths_of_models_inside_statistics_and_what_was_flattened(ke
 
 
 def test_layers_with_weights_of_an_unknown_kind_are_refused(keras):
-    for words, kind in zip(keras["refusals"], ("LSTM", "RNN", "PReLU"), strict=True):
+    for words, kind in zip(keras["refusals"], ("Spectral_Normalization", "PReLU"), strict=True):
         assert words.startswith("weights of layers of an unknown kind: ") and kind.lower() in words.lower()
+
+
+def test_a_recurrent_module_holds_several_layers_and_second_biases(keras):
+    *_, table = answers(keras, "recurrent")
+    names = {tensor.path: tensor.torch_name for tensor in table}
+    both, two = "bidirectional/{}_lstm/bias", "0.module.bias_ih_l0{} + bias_hh_l0{}"
+    assert names[both.format("forward")] == two.format("", "")
+    assert names[both.format("backward")] == two.format("_reverse", "_reverse")
+    assert names["gru/bias"] == "1.module.bias_ih_l0 + bias_hh_l0"
+    assert names["rnn/bias"] == "2.module.bias_ih_l0"  # the second one is not trained
+    assert [t.shape for t in table if t.is_split] == [(2, 9)]

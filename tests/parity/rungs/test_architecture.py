@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sample_records import START, make_context, make_facts
 
+from parity.protocol.tensors import Tensor
 from parity.rungs.architecture import judge
 
 KERAS = make_facts()
@@ -82,3 +83,12 @@ def test_a_start_with_other_arrays_fails():
     lacking = {path: array for path, array in START.items() if path != "dense/bias"}
     assert "Lightning has the arrays" in judge_with(start=lacking)["same-start"].detail
     assert judge_with(start={})["same-start"].status == "fail"
+
+
+def test_second_biases_that_are_trained_are_named():
+    bias = Tensor("lstm/bias", "LSTM", "bias", (8,), torch_name="lstm.bias_ih_l0 + bias_hh_l0")
+    gru = Tensor("gru/bias", "GRU", "bias", (2, 6), torch_name="gru.bias_ih_l0 + bias_hh_l0")  # as in Keras
+    check = judge_with(parameters=KERAS.parameters + 8, tensors=[*KERAS.tensors, bias, gru])["parameters"]
+    assert check.status == "fail"
+    assert "8 in second biases, where Keras has one (lstm.bias_ih_l0 + bias_hh_l0): a sum of two" in check.detail
+    assert "second" not in judge_with(tensors=[*KERAS.tensors, gru])["parameters"].detail

@@ -136,3 +136,25 @@ def test_the_widest_of_a_uniform_laws_draws_tells_its_scale():
         2 * 2.656e-5, rel=1e-3
     )
     assert initial_weights.scale_probability(np.array([1.01]), law, None, "x")[0] == 0.0
+
+
+def judge_recurrent(recurrent, bias):
+    """Judges a recurrent kernel and a bias beside orthogonal ones and ones for a forget gate."""
+    orthogonal, forget = stats.ortho_group(20).rvs(40, random_state=1)[:, :5], np.zeros((40, 20))
+    forget[:, 5:10] = 1
+    context = make_context(
+        make_facts(initializers={"a/r": {"name": "Orthogonal", "gain": 1.0}, "a/b": {"name": "Zeros"}})
+    )
+    ours, theirs = Draws(weights={"a/r": orthogonal, "a/b": forget}), Draws(weights={"a/r": recurrent, "a/b": bias})
+    return {check.subject: check.status for check in judge(ours, theirs, context)}
+
+
+def test_an_lstm_starts_orthogonal_and_with_ones_for_the_forget_gate():
+    forget, other = np.zeros((40, 20)), stats.ortho_group(20).rvs(40, random_state=2)[:, :5]
+    forget[:, 5:10] = 1
+    assert set(judge_recurrent(other, forget).values()) == {"pass"}
+    # of the same spread, and in another gate
+    normal = np.random.default_rng(0).standard_normal(other.shape) / 20**0.5
+    assert judge_recurrent(normal, forget)["orthogonality"] == "fail"
+    statuses = judge_recurrent(other, np.roll(forget, 5, axis=1))
+    assert statuses["biases"] == "fail" and statuses["orthogonality"] == "pass"

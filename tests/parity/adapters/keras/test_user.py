@@ -119,9 +119,10 @@ REFUSED = {
     "none": (DATA + "def keras_model(): pass\n" + REST, "keras_model() returned nothing"),
     "unknown": (
         DATA.replace("(40, 4)", "(40, 4, 2)") + "def keras_model():\n    import keras\n"
-        "    model = keras.Sequential([keras.Input((4, 2)), keras.layers.LSTM(3)])\n    model.compile('sgd', 'mse')\n"
+        "    layer = keras.layers.SpectralNormalization(keras.layers.Dense(3))\n"
+        "    model = keras.Sequential([keras.Input((4, 2)), layer])\n    model.compile('sgd', 'mse')\n"
         "    return model\n" + REST,
-        "weights of layers of an unknown kind: lstm",
+        "weights of layers of an unknown kind: spectral_normalization",
     ),
     "pair": (with_data("def keras_data(): return x, y"), "must return (x_train, y_train), (x_val, y_val)"),
     "two targets": (with_data("def keras_data(): return (x, [y, y]), (x, y)"), "y_train is or holds a list; arrays of"),

@@ -52,7 +52,7 @@ def keras_calls(training: bool = False, images: np.ndarray = IMAGES) -> list[Lay
     binding = bound(Port().train(training))
     with torch.no_grad(), recorded_calls(binding) as calls:
         output = binding.module(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
-    pairs = [(layer, [value.numpy() for value in (call[0].input, call[0].output)]) for layer, call in calls.items()]
+    pairs = [(layer, [value.numpy() for value in (call[0].input, call[0].outputs[0])]) for layer, call in calls.items()]
     turned = [[layer, *(np.moveaxis(a, 1, -1) if a.ndim > 2 else a for a in arrays)] for layer, arrays in pairs]
     # Keras flattens (H, W, C)
     turned[2][1] = np.moveaxis(turned[2][1].reshape(-1, 3, 4, 4), 1, -1).reshape(-1, 48)

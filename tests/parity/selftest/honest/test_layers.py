@@ -2,7 +2,8 @@
 
 import pytest
 
-from parity.selftest.honest.layers import KINDS, Draw, Setting, in_port, out_of_window, window
+from parity.selftest.honest.layers import Draw, Setting, in_port, out_of_window, window
+from parity.selftest.honest.models import KINDS
 
 
 @pytest.mark.parametrize(
