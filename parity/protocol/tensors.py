@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlp_spec.support.errors import UserError
+from parity.protocol.reshaped import Reshaped, depthwise, slopes
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
-KERNELS = (KERNEL, "embeddings")  # what multiplies or is looked up: drawn by a law, and moved for the noise floor
+DEPTHWISE, POINTWISE = "depthwise_kernel", "pointwise_kernel"  # of a separable convolution
+# what multiplies or is looked up: drawn by a law, and moved for the noise floor
+KERNELS = (KERNEL, "embeddings", DEPTHWISE, POINTWISE)
 BIASES = (BIAS, "beta")  # what is added
 
 
@@ -52,8 +55,16 @@ class Layout:
 
 
 def window(axes: int) -> dict[str, tuple[str, Layout]]:
-    """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch."""
+    """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch.
+
+    Of a transposed one in and out change places in both.
+    """
     return {KERNEL: ("weight", Layout((axes + 1, axes, *range(axes)))), **ADDED}
+
+
+def separable(axes: int) -> dict[str, tuple[str, object]]:
+    """Returns the tensors of a separable convolution, which is two in torch; see `parts_in_torch`."""
+    return {DEPTHWISE: ("weight", depthwise), POINTWISE: window(axes)[KERNEL], **ADDED}
 
 
 VECTOR = Layout((0,))
@@ -61,7 +72,7 @@ ADDED = {BIAS: ("bias", VECTOR)}
 SCALED = {"gamma": ("weight", VECTOR), "beta": ("bias", VECTOR)}
 TRACKED = {"moving_mean": ("running_mean", VECTOR), "moving_variance": ("running_var", VECTOR)}
 # For every kind of layer in Keras: the kinds in torch, and of each of its tensors the role (Keras's name for it),
-# torch's name and the layout.
+# torch's name and the layout, or a function that makes it of the tensor's shape in Keras.
 LAYERS = {
     "Dense": (("Linear",), {KERNEL: ("weight", Layout((1, 0))), **ADDED}),
     "Conv1D": (("Conv1d",), window(1)),
@@ -71,6 +82,10 @@ LAYERS = {
     "BatchNormalization": (("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), {**SCALED, **TRACKED}),
     "LayerNormalization": (("LayerNorm",), SCALED),
     "GroupNormalization": (("GroupNorm",), SCALED),
+    **{f"Conv{axes}DTranspose": ((f"ConvTranspose{axes}d",), window(axes)) for axes in (1, 2, 3)},
+    **{f"DepthwiseConv{axes}D": ((f"Conv{axes}d",), {KERNEL: ("weight", depthwise), **ADDED}) for axes in (1, 2)},
+    **{f"SeparableConv{axes}D": ((f"Conv{axes}d",), separable(axes)) for axes in (1, 2)},
+    "PReLU": (("PReLU", "KerasPReLU"), {"alpha": ("weight", slopes)}),
 }
 
 
@@ -88,14 +103,15 @@ class Tensor:
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> Layout | Reshaped:
         """How it lies in the two frameworks."""
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
         if self.axes or not self.is_known:
             return Layout(self.axes or tuple(range(len(self.shape))))
-        return LAYERS[self.kind][1][self.role][1]
+        layout = LAYERS[self.kind][1][self.role][1]
+        return layout(self.shape) if callable(layout) else layout
 
     @property
     def is_known(self) -> bool:
@@ -135,6 +151,12 @@ def layers_of(table: Table) -> list[list[Tensor]]:
     for tensor in table:
         layers.setdefault(tensor.path.rpartition("/")[0], []).append(tensor)
     return list(layers.values())
+
+
+def parts_in_torch(layer: list[Tensor]) -> list[list[Tensor]]:
+    """Returns the tensors of each of torch's layers that one of Keras's is: two of a separable convolution."""
+    first = [tensor for tensor in layer if tensor.role == DEPTHWISE]
+    return [first, [tensor for tensor in layer if tensor.role != DEPTHWISE]] if first else [layer]
 
 
 def check_fit(table: Table, arrays: Arrays) -> None:

@@ -30,7 +30,7 @@ EVAL_BATCH = 1000
 def answer_facts(reference: Reference) -> records.Facts:
     """Describes data, layers, initialisers, versions."""
     initializers = [
-        getattr(layer, f"{value.name}_initializer", None)
+        tensors.initializer_of(layer, value.name)
         for layer, _, variables in tensors.layers_with_tensors(reference.first)
         for value in variables
     ]

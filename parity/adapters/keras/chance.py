@@ -15,7 +15,9 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.keras import tensors
 from parity.protocol.records import RandomLayer
 
-REPLAYED = (keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D)
+REPLAYED = (
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
+)  # fmt: skip
 MOST_BYTES = 2 * 2**30  # of masks on disk
 
 

@@ -12,9 +12,11 @@ from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check
 
 # Layers that drop or add by chance.
 CHANCE = (
-    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout,
-    keras.layers.GaussianDropout, keras.layers.GaussianNoise,
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
+    keras.layers.AlphaDropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise,
 )  # fmt: skip
+# Layers whose variables are constants: a port has them as buffers, as numbers, or where it reads its rows.
+CONSTANT = (keras.layers.Normalization,)
 
 
 def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Table:
@@ -58,6 +60,8 @@ def layers_with_tensors(model, prefix: str = "") -> list[tuple]:
     """
     layers = []
     for layer in parts_of(model):
+        if isinstance(layer, CONSTANT):
+            continue
         if is_known(layer):
             layers.append((layer, prefix, layer.weights))
         elif layer.weights:
@@ -200,6 +204,12 @@ def load_state(model, values: list[np.ndarray]) -> None:
     """Puts the optimizer's variables back."""
     for variable, value in zip(model.optimizer.variables, values, strict=True):
         variable.assign(value)
+
+
+def initializer_of(layer, role: str):
+    """Returns the initialiser of one of a layer's weights; None where it is not known."""
+    names = (role, role.removesuffix("_kernel"), "depthwise")  # the last one's kernel is called as any other
+    return next((found for name in names if (found := getattr(layer, f"{name}_initializer", None))), None)
 
 
 def describe_initializer(value: keras.initializers.Initializer | None) -> dict:
