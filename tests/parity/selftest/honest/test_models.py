@@ -1,6 +1,7 @@
 """The layers of a drawn model: they fit together, and skips, flattened features and penalties are ended rightly."""
 
-from parity.selftest.honest.layers import KINDS, Draw
+from parity.selftest.honest.further import KINDS
+from parity.selftest.honest.layers import Draw
 from parity.selftest.honest.models import Model, draw_layers, with_arguments
 
 # Between a flattening in PyTorch's order and the kernel whose rows it turns.

@@ -10,7 +10,7 @@ from conftest import run_python
 
 from parity.protocol import pair_file
 from parity.selftest.honest.data import ROWS
-from parity.selftest.honest.layers import KINDS
+from parity.selftest.honest.further import KINDS
 from parity.selftest.honest.pairs import OPTIMIZERS, draw_pair, penalties, write
 
 SEEDS = range(200)
