@@ -29,7 +29,7 @@ AFTER = {
     ),
     3: (
         *["MaxPooling3D", "AveragePooling3D", "SpatialDropout3D"] * 4,
-        *["Dropout", "UpSampling3D", "Cropping3D", *NOISE],
+        *["Dropout", "UpSampling3D", "UpSampling3D", "Cropping3D", "Cropping3D", *NOISE],
     ),
 }
 INITIALIZERS = {"he_normal": "HeNormal", "lecun_uniform": "LecunUniform", "random_normal": "RandomNormal"}

@@ -13,7 +13,7 @@ from parity.selftest.honest.data import ROWS
 from parity.selftest.honest.further import KINDS
 from parity.selftest.honest.pairs import OPTIMIZERS, draw_pair, penalties, write
 
-SEEDS = range(200)
+SEEDS = range(300)
 BUILT = range(40)
 # of each pair file: the number of trained values, the shape of a prediction, the number of penalties
 KERAS = """
