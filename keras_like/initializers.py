@@ -2,7 +2,8 @@
 
 PyTorch's layers start from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), weights and biases alike; Keras's Dense and Conv layers
 from `glorot_uniform_`, with biases of zeros, and Embedding from `random_uniform_`. Source of the formulas:
-`keras/src/initializers/random_initializers.py`. A weight is laid out as PyTorch has it: (outputs, inputs, *kernel).
+`keras/src/initializers/random_initializers.py`. A weight is laid out as PyTorch has it: (outputs, inputs, *kernel), or
+(inputs, outputs, *kernel) of a transposed convolution, whose inputs and outputs Keras counts the other way round, too.
 """
 
 import math
@@ -21,7 +22,7 @@ VARIANCE_SCALING = {
 }
 
 
-def variance_scaling_(weight, scale=1.0, mode="fan_in", distribution="truncated_normal"):
+def variance_scaling_(weight, scale=1.0, mode="fan_in", distribution="truncated_normal", depthwise=0):
     """Draws weights (outputs, inputs, *kernel) whose variance is scale / fan.
 
     Args:
@@ -29,12 +30,15 @@ def variance_scaling_(weight, scale=1.0, mode="fan_in", distribution="truncated_
         scale: 2 for He's law, 1 for Glorot's and Lecun's.
         mode: `fan_in`, `fan_out` or `fan_avg`.
         distribution: `uniform`, `truncated_normal` or `untruncated_normal`.
+        depthwise: how many channels go into a depthwise kernel (channels * multiplier, 1, *kernel). Keras counts all
+            of them as its inputs, and the multiplier as its outputs. 0 for other kernels.
 
     Raises:
         ValueError: mode or distribution is unknown.
     """
     receptive = math.prod(weight.shape[2:])
-    fans = {"fan_in": weight.shape[1] * receptive, "fan_out": weight.shape[0] * receptive}
+    outputs, inputs = (weight.shape[0] // depthwise, depthwise) if depthwise else weight.shape[:2]
+    fans = {"fan_in": inputs * receptive, "fan_out": outputs * receptive}
     fans["fan_avg"] = (fans["fan_in"] + fans["fan_out"]) / 2
     if mode not in fans:
         raise ValueError(f"mode {mode!r} is unknown; choose one of {', '.join(fans)}")
@@ -49,9 +53,9 @@ def variance_scaling_(weight, scale=1.0, mode="fan_in", distribution="truncated_
     raise ValueError(f"distribution {distribution!r} is unknown; choose uniform, truncated_normal, untruncated_normal")
 
 
-def glorot_uniform_(weight):
+def glorot_uniform_(weight, depthwise=0):
     """Draws from U(-l, l), l = sqrt(6 / (fan_in + fan_out)): the default of Keras's Dense and Conv layers."""
-    return variance_scaling_(weight, *VARIANCE_SCALING["GlorotUniform"])
+    return variance_scaling_(weight, *VARIANCE_SCALING["GlorotUniform"], depthwise)
 
 
 def random_uniform_(weight, minval=-0.05, maxval=0.05):
@@ -91,13 +95,15 @@ def initialize_(weight, name, **config):
     Args:
         weight: is filled.
         name: the class in `keras.initializers`.
-        config: of its `get_config()`, without the seed.
+        config: of its `get_config()`, without the seed; and `depthwise`, as for `variance_scaling_`.
 
     Raises:
         ValueError: the initialiser is unknown here.
     """
     if name in VARIANCE_SCALING:
-        return variance_scaling_(weight, *VARIANCE_SCALING[name])
+        return variance_scaling_(weight, *VARIANCE_SCALING[name], config.get("depthwise", 0))
     if name not in KNOWN:
         raise ValueError(f"initialiser {name!r} is unknown; choose one of {', '.join(sorted(KNOWN))}")
+    if name != "VarianceScaling":
+        config.pop("depthwise", None)  # nothing else goes by the number of inputs
     return OTHERS[name](weight, **config)

@@ -93,8 +93,26 @@ class KerasConv2d(nn.Conv2d):
         return super().forward(pad(input, self.keras_padding, self.kernel_size, self.stride, self.dilation))
 
 
+class KerasConv3d(nn.Conv3d):
+    """A convolution (N, C, D, H, W) with Keras's padding.
+
+    Args:
+        in_channels, out_channels, kernel_size: as for `nn.Conv3d`.
+        padding: `valid` or `same`.
+        options: of `nn.Conv3d`.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, padding="valid", **options):
+        super().__init__(in_channels, out_channels, kernel_size, **options)
+        self.keras_padding = check_padding(padding, PADDINGS[:2])
+
+    def forward(self, input):
+        """Pads and convolves."""
+        return super().forward(pad(input, self.keras_padding, self.kernel_size, self.stride, self.dilation))
+
+
 class KerasPool(nn.Module):
-    """A pooling with Keras's padding: the base of the four classes below.
+    """A pooling with Keras's padding: the base of the six classes below.
 
     Args:
         kernel_size: of the window, a number or one for each axis.
@@ -139,6 +157,12 @@ class KerasMaxPool2d(KerasMaxPool1d):
     axes, pool = 2, staticmethod(F.max_pool2d)
 
 
+class KerasMaxPool3d(KerasMaxPool1d):
+    """The largest values of windows over (N, C, D, H, W)."""
+
+    axes, pool = 3, staticmethod(F.max_pool3d)
+
+
 class KerasAvgPool1d(KerasPool):
     """The means of windows along (N, C, L)."""
 
@@ -157,3 +181,9 @@ class KerasAvgPool2d(KerasAvgPool1d):
     """The means of windows over (N, C, H, W)."""
 
     axes, pool = 2, staticmethod(F.avg_pool2d)
+
+
+class KerasAvgPool3d(KerasAvgPool1d):
+    """The means of windows over (N, C, D, H, W)."""
+
+    axes, pool = 3, staticmethod(F.avg_pool3d)

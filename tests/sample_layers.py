@@ -1,5 +1,6 @@
 """What Keras's own layers give: outputs and statistics, recorded by one process."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,40 @@ for size, kernel, stride, padding in itertools.product((7, 8), (2, 3), (1, 2, No
     record("MaxPool2d", layers.MaxPooling2D((kernel, 2), stride, padding), x, **options)
     record("AvgPool2d", layers.AveragePooling2D((kernel, 2), stride, padding), x, **options)
 
+for shape, padding in itertools.product(((5, 4, 6), (4, 7, 3)), ("valid", "same")):
+    x = generator.standard_normal((2, *shape, 3)).astype("float32")
+    options = {"kernel_size": (3, 2, 2), "stride": (2, 1, 2), "padding": padding}
+    record("Conv3d", layers.Conv3D(4, (3, 2, 2), (2, 1, 2), padding), x, **options)
+    record("MaxPool3d", layers.MaxPooling3D((3, 2, 2), (2, 1, 2), padding), x, **options)
+    record("AvgPool3d", layers.AveragePooling3D((3, 2, 2), (2, 1, 2), padding), x, **options)
+for kernel, stride, padding in itertools.product((1, 2, 3, 4, 5), (1, 2, 3), ("valid", "same")):
+    x = generator.standard_normal((2, 5, 3)).astype("float32")
+    options = {"kernel_size": kernel, "stride": stride, "padding": padding}
+    layer = layers.Conv1DTranspose(4, kernel, stride, padding, bias_initializer="ones")
+    record("ConvTranspose1d", layer, x, **options)
+    for added in range(stride) if kernel > 1 else ():
+        try:
+            layer = layers.Conv1DTranspose(4, kernel, stride, padding, output_padding=added)
+            record("ConvTranspose1d", layer, x, output_padding=added, **options)
+        except Exception:  # a length that TensorFlow has no inverse for
+            pass
+for padding in ("valid", "same"):
+    x = generator.standard_normal((2, 4, 5, 3)).astype("float32")
+    options = {"kernel_size": (3, 2), "stride": (2, 3), "padding": padding}
+    record("ConvTranspose2d", layers.Conv2DTranspose(4, (3, 2), (2, 3), padding), x, **options)
+    x = generator.standard_normal((2, 3, 2, 4, 3)).astype("float32")
+    options = {"kernel_size": (3, 2, 5), "stride": (2, 2, 1), "padding": padding}
+    record("ConvTranspose3d", layers.Conv3DTranspose(4, (3, 2, 5), (2, 2, 1), padding), x, **options)
+    x = generator.standard_normal((2, 8, 3)).astype("float32")
+    options = {"kernel_size": 3, "stride": 2, "padding": padding, "depth_multiplier": 2}
+    record("SeparableConv1d", layers.SeparableConv1D(4, 3, 2, padding, depth_multiplier=2), x, **options)
+    x = generator.standard_normal((2, 8, 7, 3)).astype("float32")
+    record("SeparableConv2d", layers.SeparableConv2D(4, 3, 2, padding, depth_multiplier=2), x, **options)
+    record("DepthwiseConv2d", layers.DepthwiseConv2D(3, 2, padding, 2), x, **options)
+for shape, shared in (((5, 4, 3), None), ((5, 4, 3), (1, 2)), ((5, 4, 3), (1,)), ((3,), None), ((6, 3), None)):
+    x = generator.standard_normal((2, *shape)).astype("float32")
+    record("PReLU", layers.PReLU("random_normal", shared_axes=shared), x, shape=shape, shared=shared)
+
 for shape in ((6, 3), (2, 5, 4, 3), (2, 5, 3), (2, 2, 3, 2, 3)):
     layer, name = layers.BatchNormalization(), f"norm-{len(shape)}"
     for step in range(3):
@@ -68,3 +103,13 @@ def record(path: Path) -> dict[str, np.ndarray]:
 def channels_first(array: np.ndarray) -> np.ndarray:
     """Turns (N, ..., C), as Keras has it, into (N, C, ...)."""
     return np.moveaxis(array, -1, 1).copy()
+
+
+def cases_of(kind, recorded):
+    """Yields what was recorded of a kind: its options, input and output (channels first), and its weights."""
+    for case in json.loads(str(recorded["cases"])):
+        start = case.pop("name") + "/"
+        if case.pop("kind") == kind:
+            arrays = {key.removeprefix(start): value for key, value in recorded.items() if key.startswith(start)}
+            options = {key: tuple(value) if isinstance(value, list) else value for key, value in case.items()}
+            yield options, channels_first(arrays.pop("x")), channels_first(arrays.pop("y")), arrays

@@ -1,5 +1,7 @@
 """Pair files as users write them: a convolutional network, a regression, a model of words; honest and naive ports."""
 
+from sample_image_pairs import PAIRS as IMAGE_PAIRS
+
 DIGITS = """
 EPOCHS = 2
 
@@ -381,5 +383,6 @@ PAIRS = {
     "network": DIGITS + NETWORK,
     "uncompiled": UNCOMPILED + HONEST,
     "uncompiled network": UNCOMPILED + NETWORK,
+    **IMAGE_PAIRS,
     "clipped": DIGITS + HONEST + "lightning_trainer = lambda: {'gradient_clip_val': 0.1}\n",
 }

@@ -130,7 +130,7 @@ def initial_draws(table: Table) -> int:
 
 # What is drawn anew for a case "with biases", by role: from where to where.
 DRAWN = {**dict.fromkeys(BIASES, (-0.5, 0.5)), "moving_mean": (-0.5, 0.5)}
-DRAWN |= dict.fromkeys(("gamma", "moving_variance"), (0.5, 1.5))
+DRAWN |= dict.fromkeys(("gamma", "moving_variance"), (0.5, 1.5)) | {"alpha": (0.05, 0.5)}
 
 
 @dataclass(frozen=True)

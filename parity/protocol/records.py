@@ -57,6 +57,7 @@ class RandomLayer:
     rate: float
     shape: tuple[int, ...]  # of its input, without the rows
     flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened
+    is_alpha: bool = False  # whether it drops to a negative value, and keeps mean and variance
 
     def bytes_of(self, rows: int) -> int:
         """Returns how many bytes the mask of so many rows takes, a bit a value."""
@@ -213,6 +214,8 @@ class RandomOutputs(Record):
     rows: int = 0
     times: int = 0
     variants: list[SilentPass] = field(default_factory=list)
+    # the reference's, while layers that augment rows do nothing; None where it has none
+    draws_without_augmentation: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlp_spec.support.errors import UserError
+from parity.protocol.reshaped import Reshaped, depthwise, slopes
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
 RECURRENT = "recurrent_kernel"
-KERNELS = (
-    KERNEL,
-    RECURRENT,
-    "embeddings",
-)  # what multiplies or is looked up: drawn by a law, and moved for the floor
+DEPTHWISE, POINTWISE = "depthwise_kernel", "pointwise_kernel"  # of a separable convolution
+# what multiplies or is looked up: drawn by a law, and moved for the noise floor
+KERNELS = (KERNEL, RECURRENT, "embeddings", DEPTHWISE, POINTWISE)
 BIASES = (BIAS, "beta")  # what is added
 BESIDE = " + "  # between the names of the two that hold a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`
 
@@ -67,7 +66,10 @@ class Layout:
 
 
 def window(axes: int) -> dict[str, tuple[str, Layout]]:
-    """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch."""
+    """Returns the tensors of a convolution over some axes: (*window, in, out) in Keras, (out, in, *window) in torch.
+
+    Of a transposed one in and out change places in both.
+    """
     return {KERNEL: ("weight", Layout((axes + 1, axes, *range(axes)))), **ADDED}
 
 
@@ -84,12 +86,17 @@ def recurrent(*gates: int) -> dict[str, tuple[str, Layout]]:
     }
 
 
+def separable(axes: int) -> dict[str, tuple[str, object]]:
+    """Returns the tensors of a separable convolution, which is two in torch; see `parts_in_torch`."""
+    return {DEPTHWISE: ("weight", depthwise), POINTWISE: window(axes)[KERNEL], **ADDED}
+
+
 VECTOR = Layout((0,))
 ADDED = {BIAS: ("bias", VECTOR)}
 SCALED = {"gamma": ("weight", VECTOR), "beta": ("bias", VECTOR)}
 TRACKED = {"moving_mean": ("running_mean", VECTOR), "moving_variance": ("running_var", VECTOR)}
 # For every kind of layer in Keras: the kinds in torch, and of each of its tensors the role (Keras's name for it),
-# torch's name and the layout.
+# torch's name and the layout, or a function that makes it of the tensor's shape in Keras.
 LAYERS = {
     "Dense": (("Linear",), {KERNEL: ("weight", Layout((1, 0))), **ADDED}),
     "Conv1D": (("Conv1d",), window(1)),
@@ -102,6 +109,10 @@ LAYERS = {
     "SimpleRNN": (("RNN", "RNNCell"), recurrent()),
     "LSTM": (("LSTM", "LSTMCell"), recurrent()),  # i, f, c, o in both
     "GRU": (("GRU", "GRUCell"), recurrent(1, 0, 2)),  # z, r, h in Keras, r, z, n in torch
+    **{f"Conv{axes}DTranspose": ((f"ConvTranspose{axes}d",), window(axes)) for axes in (1, 2, 3)},
+    **{f"DepthwiseConv{axes}D": ((f"Conv{axes}d",), {KERNEL: ("weight", depthwise), **ADDED}) for axes in (1, 2)},
+    **{f"SeparableConv{axes}D": ((f"Conv{axes}d",), separable(axes)) for axes in (1, 2)},
+    "PReLU": (("PReLU", "KerasPReLU"), {"alpha": ("weight", slopes)}),
 }
 
 
@@ -119,7 +130,7 @@ class Tensor:
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> Layout | Reshaped:
         """How it lies in the two frameworks."""
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
@@ -127,6 +138,7 @@ class Tensor:
         if self.axes or not self.is_known:
             return Layout(self.axes or tuple(range(len(self.shape))))
         layout = LAYERS[self.kind][1][self.role][1]
+        layout = layout(self.shape) if callable(layout) else layout
         return Layout((0, 1), gates=layout.gates) if self.is_split else layout
 
     @property
@@ -172,6 +184,12 @@ def layers_of(table: Table) -> list[list[Tensor]]:
     for tensor in table:
         layers.setdefault(tensor.path.rpartition("/")[0], []).append(tensor)
     return list(layers.values())
+
+
+def parts_in_torch(layer: list[Tensor]) -> list[list[Tensor]]:
+    """Returns the tensors of each of torch's layers that one of Keras's is: two of a separable convolution."""
+    first = [tensor for tensor in layer if tensor.role == DEPTHWISE]
+    return [first, [tensor for tensor in layer if tensor.role != DEPTHWISE]] if first else [layer]
 
 
 def check_fit(table: Table, arrays: Arrays) -> None:

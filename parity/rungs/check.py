@@ -77,6 +77,12 @@ class Context:
         return self.candidate is not None and bool(self.candidate.rates or self.candidate.draws)
 
     @property
+    def augmented_elsewhere(self) -> str:
+        """Names Keras's layers that augment rows, where the candidate's data set does so; else empty."""
+        ours, theirs = (facts.data.get("train", {}) if facts else {} for facts in (self.facts, self.candidate))
+        return ", ".join(ours.get("augments", ())) if theirs.get("random") else ""
+
+    @property
     def is_lab(self) -> bool:
         """Says whether the lab's pair is judged; a pair file's layers, curves and outputs may be of any kind."""
         return "model" in self.facts.experiment

@@ -34,6 +34,10 @@ class Samples:
 
 def judge(reference: RandomOutputs, candidate: RandomOutputs, context: Context) -> list[Check]:
     """Checks where both draw, what each layer draws, and what all of them do to the output."""
+    if (names := context.augmented_elsewhere) and reference.draws_without_augmentation is not None:
+        without = replace(reference, draws=reference.draws_without_augmentation, draws_without_augmentation=None)
+        detail = f"not compared: Keras's model augments its rows ({names}), the candidate's data set its own"
+        return [*judge(without, candidate, context), Check("augmentation", RUNG, "info", None, None, detail)]
     ours, theirs = bool(len(reference.draws)), bool(len(candidate.draws))
     if not ours and not theirs:
         return [Check("randomness", RUNG, "pass", "none", "none", NEITHER)]

@@ -34,6 +34,23 @@ def test_a_law_is_that_of_kerass_initialiser(name, config):
     assert low - 1e-6 <= values.min() and values.max() <= high + 1e-6
 
 
+@pytest.mark.parametrize("name", initializers.VARIANCE_SCALING)
+def test_a_depthwise_kernel_has_all_channels_as_inputs(name):
+    # (*window, channels, multiplier) in Keras, (channels * multiplier, 1, *window) in torch
+    law = law_of({"name": name}, (3, 3, 200, 2))
+    values = draw(name, (400, 1, 3, 3), depthwise=200).ravel()
+    assert stats.kstest(values, law.cdf).pvalue > 1e-4
+    assert abs(values.std() / law.std() - 1) < 0.03
+    assert stats.kstest(draw(name, (400, 1, 3, 3)).ravel(), law.cdf).pvalue < 1e-4
+    assert draw("Zeros", (4, 1, 3), depthwise=4).max() == 0
+
+
+def test_a_transposed_kernel_has_its_second_axis_as_inputs():
+    # (*window, out, in) in Keras, (in, out, *window) in torch
+    law = law_of({"name": "HeUniform"}, (3, 3, 50, 20))
+    assert stats.kstest(draw("HeUniform", (20, 50, 3, 3)).ravel(), law.cdf).pvalue > 1e-4
+
+
 def test_another_law_is_told_apart():
     law = law_of({"name": "HeUniform"}, SHAPE[::-1])
     assert stats.kstest(draw("GlorotUniform").ravel(), law.cdf).pvalue < 1e-4

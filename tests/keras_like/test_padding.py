@@ -1,27 +1,15 @@
 """Convolutions and poolings with Keras's paddings: the values of Keras's own layers."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from sample_layers import channels_first
+from sample_layers import cases_of
 from torch import nn
 
 from keras_like import padding
 
 ROLES = {"kernel": "weight", "bias": "bias"}
-KINDS = ("Conv1d", "Conv2d", "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d")
-
-
-def cases_of(kind, recorded):
-    """Yields what was recorded of a kind: its options, input and output (channels first), and its weights."""
-    for case in json.loads(str(recorded["cases"])):
-        start = case.pop("name") + "/"
-        if case.pop("kind") == kind:
-            arrays = {key.removeprefix(start): value for key, value in recorded.items() if key.startswith(start)}
-            options = {key: tuple(value) if isinstance(value, list) else value for key, value in case.items()}
-            yield options, channels_first(arrays.pop("x")), channels_first(arrays.pop("y")), arrays
+KINDS = ("Conv1d", "Conv2d", "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d", "Conv3d", "MaxPool3d", "AvgPool3d")
 
 
 def give(layer, weights):

@@ -15,7 +15,10 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.keras import tensors
 from parity.protocol.records import RandomLayer
 
-REPLAYED = (keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D)
+REPLAYED = (
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
+    keras.layers.AlphaDropout,
+)  # fmt: skip
 MOST_BYTES = 2 * 2**30  # of masks on disk
 
 
@@ -62,7 +65,13 @@ def describe(model, inputs, rates: list[float], batch_size: int, steps: int) -> 
         if not once or list(shapes) != [id(layer) for layer in layers]:
             return [], "the layers are not called once in a step, in the order of the model"
         found = [
-            RandomLayer(layer.name, rate, shapes[id(layer)][0], tensors.flattened_before(layer))
+            RandomLayer(
+                layer.name,
+                rate,
+                shapes[id(layer)][0],
+                tensors.flattened_before(layer),
+                isinstance(layer, keras.layers.AlphaDropout),
+            )
             for layer, rate in zip(layers, rates, strict=True)
         ]
         if sum(layer.bytes_of(batch_size) for layer in found) * steps <= MOST_BYTES:

@@ -19,6 +19,10 @@ FLOAT64 = (
     "Keras on JAX computes some functions of float64 in float32 (tanh, variances): a port may depart from it by 1e-8, "
     "and not from TensorFlow"
 )
+SINGLE = (
+    "Keras on TensorFlow resizes in float32, and rounds the numbers of Rescaling and Normalization to it, also in "
+    "float64 ({what}): a port may depart from it by 1e-8"
+)
 
 
 def find(model: keras.Model, backend: str, precision: str) -> list[Quirk]:
@@ -36,6 +40,8 @@ def find(model: keras.Model, backend: str, precision: str) -> list[Quirk]:
     pools = (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
     if backend == "torch" and any(isinstance(layer, pools) and layer.padding == "same" for layer in layers):
         quirks.append(Quirk("average-pooling-on-torch", (*OUTPUTS, *TRAINING), POOLING))
+    if backend == "tensorflow" and precision == "float64" and (what := computed_in_float32(layers)):
+        quirks.append(Quirk("float64-on-tensorflow", (*OUTPUTS, *TRAINING), SINGLE.format(what=what)))
     if backend == "jax" and precision == "float64":
         quirks.append(Quirk("float64-on-jax", (*OUTPUTS, "optimizer", *TRAINING), FLOAT64))
     return quirks
@@ -46,3 +52,12 @@ def sparse_steps(optimizer) -> str:
     clips = any(getattr(optimizer, name, None) for name in ("clipvalue", "clipnorm", "global_clipnorm"))
     squares = type(optimizer) not in (keras.optimizers.SGD, keras.optimizers.Lion)
     return " and ".join(["clips the gradient"] * clips + ["squares the gradient"] * squares)
+
+
+def computed_in_float32(layers: list) -> str:
+    """Names what TensorFlow computes in float32 whatever the precision; empty where there is nothing."""
+    resizes = [layer for layer in layers if getattr(layer, "interpolation", "nearest") != "nearest"]
+    given = [layer for layer in layers if getattr(layer, "input_mean", None) is not None]
+    rescales = [layer for layer in layers if isinstance(layer, keras.layers.Rescaling)]
+    names = dict.fromkeys(type(layer).__name__ for layer in (*resizes, *given, *rescales))
+    return " and ".join(names)

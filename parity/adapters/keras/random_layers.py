@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from keras import ops
 
-from parity.adapters.keras import chance, tensors
+from parity.adapters.keras import augment, chance, tensors
 from parity.adapters.keras.layers import call_eagerly, replaced_attributes, to_numpy
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs, law
@@ -30,10 +30,18 @@ def answer_random_layers(reference: Reference) -> RandomOutputs:
         variants.append(SilentPass([given for _, given in same], output))
     chance.restore(model, reference.rates)
     layers, repeated = chance.random_layers(model), law.repeated(images, times)
+
+    def draws() -> np.ndarray:
+        """Returns many draws of the output."""
+        return law.draw_outputs(lambda: training_output(reference, model, case.weights, repeated))
+
+    without = draws() if augment.augmenting_layers(model) else None
+    augment.restore(model)
     return RandomOutputs(
         calls=[describe_call(layer, given, reference.rates[layers.index(layer)]) for layer, given in calls],
         silent=silent,
-        draws=law.draw_outputs(lambda: training_output(reference, model, case.weights, repeated)),
+        draws=draws(),
+        draws_without_augmentation=without,
         unsilenced=law.is_random(silent, again),
         rows=rows,
         times=times,

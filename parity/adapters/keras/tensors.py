@@ -8,13 +8,15 @@ from keras import ops
 
 from mlp_spec.support.errors import UserError
 from parity.protocol.layers import Layer
-from parity.protocol.tensors import KERNEL, LAYERS, RECURRENT, Arrays, Table, Tensor, check_fit
+from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
 
 # Layers that drop or add by chance.
 CHANCE = (
-    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout,
-    keras.layers.GaussianDropout, keras.layers.GaussianNoise,
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
+    keras.layers.AlphaDropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise,
 )  # fmt: skip
+# Layers whose variables are constants: a port has them as buffers, as numbers, or where it reads its rows.
+CONSTANT = (keras.layers.Normalization,)
 
 
 def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Table:
@@ -58,6 +60,8 @@ def layers_with_tensors(model, prefix: str = "") -> list[tuple]:
     """
     layers = []
     for layer in parts_of(model):
+        if isinstance(layer, CONSTANT):
+            continue
         if is_known(layer):
             layers.append((layer, prefix, layer.weights))
         elif layer.weights:
@@ -212,8 +216,8 @@ def load_state(model, values: list[np.ndarray]) -> None:
 def initializer_of(layer, role: str) -> keras.initializers.Initializer | None:
     """Returns what a layer draws one of its tensors from; None where it does not say."""
     owner = layer.cell if type(layer) is keras.layers.RNN else layer
-    name = "recurrent" if role == RECURRENT else role
-    return getattr(owner, f"{name}_initializer", None)
+    names = (role, role.removesuffix("_kernel"), "depthwise")  # the last one's kernel is called as any other
+    return next((found for name in names if (found := getattr(owner, f"{name}_initializer", None))), None)
 
 
 def describe_initializer(value: keras.initializers.Initializer | None) -> dict:

@@ -13,7 +13,7 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import chance, quirks, rows, tensors, trained
+from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.recurrent import check_stateless
@@ -118,6 +118,7 @@ class UserReference(Reference):
         check_again(what, self.shapes, shapes)
         self.models.add(model)
         self.rates = chance.silence(model)
+        augment.silence(model)
         return model
 
     def recorded(self, execution_steps: int, cut: bool = False):
@@ -191,8 +192,9 @@ class UserReference(Reference):
 
     def describe_data(self) -> dict[str, dict]:
         """Describes both splits."""
+        more = {"random": self.rows.random, "augments": augment.names_of(self.first)}
         return {
-            split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) | {"random": self.rows.random}
+            split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) | more
             for split, (x, y) in SPLITS.items()
         }
 
@@ -341,6 +343,7 @@ def rebuilt(model, what: str):
     """
     try:
         new = keras.models.clone_model(model)
+        augment.copy_constants(model, new)
         if not model.compiled:
             return new
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())

@@ -26,6 +26,7 @@ from parity.protocol.records import RandomLayer
 NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 FUNCTIONS = {getattr(functional, name) for name in NAMES}
 NORMAL = {torch.randn: "randn", torch.randn_like: "randn_like", torch.normal: "normal", torch.Tensor.normal_: "normal_"}
+ALPHA = -1.0507009873554805 * 1.6732632423543773  # what SELU falls to: -scale alpha
 # What else draws: nothing can be put in its place, as nobody knows what a module makes of it.
 OTHERS = {
     getattr(owner, name): name
@@ -181,7 +182,12 @@ class Replay(lightning.Callback):
     def drop(self, number: int, values: torch.Tensor) -> torch.Tensor:
         """Drops what the reference's layer of this number dropped in this step."""
         rate = self.layers[number].rate if number < len(self.layers) else 0.0
-        return values * mask_of(values.detach(), number, self.key) / (1 - rate)
+        mask = mask_of(values.detach(), number, self.key)
+        if number < len(self.layers) and self.layers[number].is_alpha:
+            # a (x mask + alpha (1 - mask)) + b, which has mean 0 and variance 1 if x has
+            scale = ((1 - rate) * (1 + rate * ALPHA**2)) ** -0.5
+            return scale * (values * mask + ALPHA * (1 - mask)) - scale * ALPHA * rate
+        return values * mask / (1 - rate)
 
     def mask(self, number: int, values: torch.Tensor) -> torch.Tensor:
         """Returns what the reference's layer of this number kept in this step: ones and zeros.

@@ -17,7 +17,7 @@ from parity.protocol import inputs
 from parity.protocol.inputs import Case
 from parity.protocol.layer_forms import OUTPUT, forms_in_keras, forms_in_torch, nearest
 from parity.protocol.records import LayerCall, LayerOutputs, LayerPasses
-from parity.protocol.tensors import Arrays, Tensor, layers_of
+from parity.protocol.tensors import Arrays, Tensor, layers_of, parts_in_torch
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class ModuleCall:
     input: torch.Tensor | None  # None where it was given anything else than one tensor
     outputs: list[torch.Tensor]  # any of which may be the layer's; none where it gave anything else
     training: bool  # the mode it was in
+    is_last: bool = False  # whether it holds but the last of the layer's tensors: its output is the layer's
 
 
 def answer_layers(candidate: UserCandidate) -> LayerOutputs:
@@ -92,7 +93,15 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
             gave = [one.detach().clone() for one in outputs_of(module, first, output)]
             kept.append(ModuleCall(module, given, gave, module.training))
 
-        for module in holders(binding, tensors):
+        whole = holders(binding, tensors)
+        last = [] if whole else holders(binding, parts_in_torch(tensors)[-1])
+
+        def keep_last(module, arguments, options, output, kept=kept) -> None:
+            gave = [output.detach().clone()] if torch.is_tensor(output) else []
+            kept.append(ModuleCall(module, None, gave, module.training, is_last=True))
+
+        handles += [module.register_forward_hook(keep_last, with_kwargs=True) for module in last]
+        for module in whole:
             handles.append(module.register_forward_hook(keep, with_kwargs=True))
     try:
         yield calls
@@ -104,16 +113,20 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
 def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
     """Returns the modules that hold all of a layer's tensors themselves: several, where they share them.
 
-    The whole module is none of them: it does more than a layer.
+    The whole module is none of them: it does more than a layer. Of a layer that is several in torch, it is the module
+    that holds these and nothing else.
     """
     binding.follow()
     wanted = {id(binding.parameters[tensor.path]) for tensor in tensors}
-    return [
+    modules = [module for module in binding.module.modules() if module is not binding.module]
+    own = [
         module
-        for module in binding.module.modules()
-        if module is not binding.module
-        and wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
+        for module in modules
+        if wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
     ]
+    if own or len(parts_in_torch(tensors)) == 1:
+        return own
+    return [module for module in modules if wanted == {id(value) for value in module.parameters()}][-1:]
 
 
 def pair_calls(
@@ -163,6 +176,8 @@ def alone_of(
     """Returns what a layer's module gives alone for Keras's input of the layer, in Keras's layout."""
     if call is None:
         return LayerCall(expected.layer, None, why_not=why_not)
+    if call.is_last:
+        return LayerCall(expected.layer, None, why_not="the port has its parts in several modules")
     if expected.input is None or call.input is None:
         return LayerCall(expected.layer, None, why_not="the layer is given more than one tensor")
     kernel = next(tensor for tensor in binding.table if tensor.path.rpartition("/")[0] == expected.layer)

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.recurrent import FIRST_BIAS, named_part, parts_of, second_biases, shares, whole
-from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of
+from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name
+from parity.adapters.torch.recurrent import FIRST_BIAS, parts_of, second_biases, shares, whole
+from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of, parts_in_torch
 
 KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
 
@@ -184,15 +185,16 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
         taken: the ids of what the user has named: a layer that holds nothing else is no other.
     """
     found = {}
-    for kind, layers in layers_by_kind(table).items():
-        parts = modules_of_kind(module, LAYERS[kind][0])
+    for kinds, layers in layers_by_kind(table).items():
+        parts = modules_of_kind(module, kinds)
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
         in_order = list(parts.values())
-        alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
+        alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
         choices = (
-            [named_part(layer[0].path, parts) for layer in layers],
+            parts_by_name(layers, parts),
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
+            in_order_of_kind(layers, alike, in_order),
         )
         fitting = [choice for choice in choices if choice and all(map(tensors_of, layers, choice))]
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
@@ -206,11 +208,11 @@ def is_taken(part: nn.Module, taken: set[int]) -> bool:
     return bool(own) and own <= taken
 
 
-def layers_by_kind(table: Table) -> dict[str, list[list[Tensor]]]:
-    """Returns the layers whose tensors the user has not named, by their kind."""
-    of_kind: dict[str, list[list[Tensor]]] = {}
+def layers_by_kind(table: Table) -> dict[tuple[str, ...], list[list[Tensor]]]:
+    """Returns the layers whose tensors the user has not named, as they are in torch, by their kinds there."""
+    of_kind: dict[tuple[str, ...], list[list[Tensor]]] = {}
     for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
-        of_kind.setdefault(layer[0].kind, []).append(layer)
+        of_kind.setdefault(LAYERS[layer[0].kind][0], []).extend(parts_in_torch(layer))
     return of_kind
 
 
@@ -351,10 +353,10 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
         module, table, found: as for `describe_misfit`.
     """  # fmt: skip
     places, example, full = [], {}, {id(value): name for name, value in tensors_in(module).items()}
-    for kind, layers in layers_by_kind(table).items():
+    for kinds, layers in layers_by_kind(table).items():
         if all(tensor.path in found for layer in layers for tensor in layer):
             continue
-        parts = modules_of_kind(module, LAYERS[kind][0])
+        parts = modules_of_kind(module, kinds)
         for layer in layers:
             fitting = [name for name, part in parts.items() if tensors_of(layer, part)]
             if len(fitting) > 1:

@@ -53,6 +53,7 @@ ROWS = (
     ),
     drawn("images", (9, 10, 3)),
     drawn("steps", (14, 5)),
+    drawn("volumes", (5, 6, 4, 2)),
     drawn("numbers", (12,)),
     Rows(
         "words",

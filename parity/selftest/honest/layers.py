@@ -23,8 +23,9 @@ class Setting:
 
     Not every port can be exact. On TensorFlow, SELU has another derivative at 0 than in PyTorch (1.05, not 1.76), on
     JAX the leaky ReLU (1, not its slope): a layer that sees zeros alone starts there. In float64, TensorFlow rounds the
-    slope of a leaky ReLU and GELU's root of 2 to float32, and PyTorch a sixth in the derivative of the hard sigmoid.
-    On JAX, Keras computes much of a float64 model in float32 (tanh, means, variances, losses): nothing is exact there.
+    slope of a leaky ReLU and GELU's root of 2 to float32, and resizes in it; PyTorch a sixth in the derivative of the
+    hard sigmoid. On JAX, Keras computes much of a float64 model in float32 (tanh, means, variances, losses): nothing is
+    exact there.
     """
 
     backend: str = "tensorflow"  # Keras's
@@ -37,7 +38,7 @@ class Setting:
 
 
 DIFFERENT = {"tensorflow": frozenset({"selu"}), "jax": frozenset({"leaky_relu", "LeakyReLU"})}
-ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid"})
+ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear"})
 
 
 @dataclass
@@ -200,7 +201,7 @@ def wide_enough(draw: Draw, shape: Shape) -> dict | None:
 
 
 # Where PyTorch has channels in the second axis, and the layer works on the last.
-LAST = {0: "{layer}(x)", 1: "{layer}(x.mT).mT", 2: "{layer}(x.movedim(1, -1)).movedim(-1, 1)"}
+LAST = {0: "{layer}(x)", 1: "{layer}(x.mT).mT", **dict.fromkeys((2, 3), "{layer}(x.movedim(1, -1)).movedim(-1, 1)")}
 
 
 def layer_norm(axes: int) -> Kind:
@@ -260,7 +261,7 @@ KINDS = {
     "ZeroPadding1D": zero_padding(1),
     "ZeroPadding2D": zero_padding(2),
     "BatchNormalization": Kind(
-        (0, 1, 2),
+        (0, 1, 2, 3),
         "BatchNormalization(momentum={momentum}{more})",
         "KerasBatchNorm{axes}d({channels}, momentum={rate}{affine})",
         options=batch_norm,
@@ -269,9 +270,9 @@ KINDS = {
     "LayerNormalization, every step": layer_norm(1),
     "LayerNormalization, every place": layer_norm(2),
     "GroupNormalization": Kind(
-        (1, 2), "GroupNormalization({groups})", "nn.GroupNorm({groups}, {channels}, eps=1e-3)", options=groups
+        (1, 2, 3), "GroupNormalization({groups})", "nn.GroupNorm({groups}, {channels}, eps=1e-3)", options=groups
     ),
-    "Dropout": dropout("Dropout", (0, 1, 2), "nn.Dropout"),
+    "Dropout": dropout("Dropout", (0, 1, 2, 3), "nn.Dropout"),
     "SpatialDropout1D": dropout("SpatialDropout1D", (1,), "nn.Dropout1d"),
     "SpatialDropout2D": dropout("SpatialDropout2D", (2,), "nn.Dropout2d"),
     "Activation": Kind((0, 1, 2), "Activation('{name}')", "", "{function}", activation),

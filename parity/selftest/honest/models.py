@@ -1,25 +1,42 @@
 """Draws the layers of an honest pair, from the input to the output."""
 
-from parity.selftest.honest import layers
+from parity.selftest.honest import further
 from parity.selftest.honest.layers import ACTIVATIONS, Draw, Layer, Shape, in_port
 from parity.selftest.honest.recurrent import EVERY_STEP, LAST, MASKED, RECURRENT
 
-KINDS = {**layers.KINDS, **RECURRENT}
+KINDS = {**further.KINDS, **RECURRENT}
 FIRST = {
-    1: ("Conv1D", "Conv1D", "Conv1D", "Dense, every step", "TimeDistributed", *EVERY_STEP),
-    2: ("Conv2D",),
+    1: (
+        *["Conv1D"] * 5,
+        *("Dense, every step", "TimeDistributed", "Conv1DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
+        *EVERY_STEP,
+    ),
+    2: (*["Conv2D"] * 4, "Conv2DTranspose", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
+    3: ("Conv3D", "Conv3D", "Conv3DTranspose"),
 }
 NORMS = {
     0: ("BatchNormalization", "LayerNormalization"),
     1: ("BatchNormalization", "LayerNormalization, every step", "GroupNormalization"),
     2: ("BatchNormalization", "BatchNormalization", "LayerNormalization, every place", "GroupNormalization"),
+    3: ("BatchNormalization", "GroupNormalization"),
 }
-FUNCTIONS = ("Activation", "ReLU", "ELU", "LeakyReLU")
+FUNCTIONS = ("Activation", "ReLU", "ELU", "LeakyReLU", "PReLU", "PReLU")
+NOISE = ("GaussianNoise", "GaussianDropout", "AlphaDropout")
 # What may follow a layer of parameters, once each.
 AFTER = {
-    0: ("Dropout",),
-    1: ("MaxPooling1D", "AveragePooling1D", "Dropout", "SpatialDropout1D", "ZeroPadding1D"),
-    2: ("MaxPooling2D", "MaxPooling2D", "AveragePooling2D", "Dropout", "SpatialDropout2D", "ZeroPadding2D"),
+    0: (*["Dropout"] * 8, *NOISE),
+    1: (
+        *["MaxPooling1D", "AveragePooling1D", "Dropout", "SpatialDropout1D", "ZeroPadding1D"] * 3,
+        *["UpSampling1D", "UpSampling1D", "Cropping1D", "Rescaling", *NOISE],
+    ),
+    2: (
+        *["MaxPooling2D", "MaxPooling2D", "AveragePooling2D", "Dropout", "SpatialDropout2D", "ZeroPadding2D"] * 3,
+        *["UpSampling2D", "UpSampling2D", "UpSampling2D, bilinear", "Cropping2D", "Rescaling", *NOISE],
+    ),
+    3: (
+        *["MaxPooling3D", "AveragePooling3D", "SpatialDropout3D"] * 4,
+        *["Dropout", "UpSampling3D", "UpSampling3D", "Cropping3D", "Cropping3D", *NOISE],
+    ),
 }
 INITIALIZERS = {"he_normal": "HeNormal", "lecun_uniform": "LecunUniform", "random_normal": "RandomNormal"}
 MOST = 24  # places along an axis and channels: beyond, a layer is not added
@@ -51,7 +68,7 @@ class Model:
             given: options that are not drawn.
         """
         entry = KINDS[kind]
-        if kind.partition(",")[0] in self.draw.setting.left_out:
+        if {kind, kind.partition(",")[0]} & self.draw.setting.left_out:
             return False
         options = entry.options(self.draw, self.shape)
         if options is None:
@@ -101,7 +118,7 @@ class Model:
         if self.draw.chance(0.3) and max(self.shape) <= MOST:
             same = {"padding": "same", "stride": 1} if axes else {}
             channels = {"filters" if axes else "units": self.draw.of(self.shape[-1], self.shape[-1], 6)}
-            self.add_skip({0: "Dense", 1: "Conv1D", 2: "Conv2D"}[axes], **same, **channels)
+            self.add_skip({0: "Dense"}.get(axes, f"Conv{axes}D"), **same, **channels)
         for _ in range(self.draw.of(0, 1, 1, 2)):
             self.add_one(*AFTER[axes])
 
@@ -145,6 +162,8 @@ def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: 
             model.add_masked()
         else:
             model.add("Embedding")
+    elif draw.chance(0.25):
+        model.add_one("Rescaling", "Normalization")
     axes = len(model.shape) - 1
     if axes:
         for _ in range(draw.of(1, 2, 2, 3)):

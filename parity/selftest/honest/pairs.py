@@ -236,21 +236,28 @@ def lightning_module():
     from torch import nn
 
     from keras_like.adaptive import KerasAdagrad, KerasNadam
-    from keras_like.initializers import initialize_
-    from keras_like.normalization import KerasBatchNorm1d, KerasBatchNorm2d
+    from keras_like.initializers import glorot_uniform_, initialize_
+    from keras_like.normalization import KerasBatchNorm1d, KerasBatchNorm2d, KerasBatchNorm3d
     from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
     from keras_like.padding import (
-        KerasAvgPool1d, KerasAvgPool2d, KerasConv1d, KerasConv2d, KerasMaxPool1d, KerasMaxPool2d
+        KerasAvgPool1d, KerasAvgPool2d, KerasAvgPool3d, KerasConv1d, KerasConv2d, KerasConv3d, KerasMaxPool1d,
+        KerasMaxPool2d, KerasMaxPool3d
     )
     from keras_like.recurrent import KerasGRU, KerasLSTM, KerasRNN
+    from keras_like.separable import KerasSeparableConv1d, KerasSeparableConv2d
+    from keras_like.slopes import KerasPReLU
+    from keras_like.transposed import KerasConvTranspose1d, KerasConvTranspose2d, KerasConvTranspose3d
 {helper}
     class Port(lightning.LightningModule):
         def __init__(self):
             super().__init__()
             {modules}
             for layer in self.children():
-                if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
-                    initialize_(layer.weight, "{initializer}")
+                if isinstance(layer, nn.modules.conv._ConvNd | nn.Linear):
+                    if getattr(layer, "groups", 1) > 1:
+                        glorot_uniform_(layer.weight, depthwise=layer.groups)
+                    else:
+                        initialize_(layer.weight, "{initializer}")
                     if layer.bias is not None:
                         nn.init.zeros_(layer.bias)
                 elif isinstance(layer, nn.Embedding):

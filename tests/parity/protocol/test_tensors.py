@@ -5,7 +5,17 @@ import pytest
 
 from mlp_spec.support.errors import UserError
 from parity.protocol.recording import from_document, to_document
-from parity.protocol.tensors import BIAS, KERNEL, LAYERS, Layout, Tensor, check_fit, dense_table, layers_of
+from parity.protocol.tensors import (
+    BIAS,
+    KERNEL,
+    LAYERS,
+    Layout,
+    Tensor,
+    check_fit,
+    dense_table,
+    layers_of,
+    parts_in_torch,
+)
 
 DRAW = np.random.default_rng(0)
 AXES = [(0,), (1, 0), (0, 1), (3, 2, 0, 1), (2, 0, 1), (1, 2, 3, 0)]
@@ -86,12 +96,20 @@ def test_every_kind_of_layer_has_a_layout_for_each_of_its_tensors():
     for kind, (torch_kinds, tensors) in LAYERS.items():
         assert kind and all(torch_kinds) and tensors and isinstance(torch_kinds, tuple)
         for role, (name, layout) in tensors.items():
-            assert role and name and sorted(layout.axes) == list(range(len(layout.axes)))
+            axes = (layout((2, 3, 4, 5)) if callable(layout) else layout).axes
+            assert role and name and sorted(axes) == list(range(len(axes)))
 
 
 def test_tensors_are_grouped_by_layer_in_their_order():
     assert [[tensor.role for tensor in layer] for layer in layers_of(TABLE)] == [[KERNEL, BIAS]] * 2
     assert [layer[0].path for layer in layers_of(TABLE)] == ["dense/kernel", "dense_1/kernel"]
+
+
+def test_a_separable_convolution_is_two_layers_in_torch():
+    roles = ("depthwise_kernel", "pointwise_kernel", "bias")
+    layer = [Tensor(f"x/{role}", "SeparableConv1D", role, (3, 2, 4)) for role in roles]
+    assert [[tensor.role for tensor in part] for part in parts_in_torch(layer)] == [[roles[0]], [*roles[1:]]]
+    assert parts_in_torch(TABLE[:2]) == [TABLE[:2]] and all(tensor.is_kernel for tensor in layer[:2])
 
 
 def test_a_table_crosses_between_processes():

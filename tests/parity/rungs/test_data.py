@@ -83,11 +83,11 @@ FOUND = {"samples": 400, "compared": 400, "different": 0, "largest": 0.0, "forms
          "random": False, "order": "the same"}  # fmt: skip
 
 
-def judge_rows(keras_random=False, **found):
+def judge_rows(keras_random=False, augments=(), **found):
     """Judges a pair file's training rows."""
     ours = make_facts(experiment=SETTINGS)
     for split in ours.data.values():
-        split["random"] = keras_random
+        split |= {"random": keras_random, "augments": list(augments)}
     data = {"train": {**FOUND, **found}, "test": {**FOUND, "samples": 100}}
     theirs = make_facts("lightning", experiment=SETTINGS, data=data)
     first, second = judge_arrays(ours, theirs, Context(ours, asked=SETTINGS))
@@ -112,6 +112,12 @@ def test_a_users_rows_pass_where_none_differs():
 def test_a_users_rows_that_differ_fail_and_random_ones_too(found, status, words):
     check = judge_rows(**found)
     assert check.status == status and words in check.detail
+
+
+def test_rows_that_the_model_augments_in_keras_may_be_random():
+    check = judge_rows(augments=["RandomFlip"], random=True, different=400)
+    assert check.status == "info" and "Keras's model augments its rows (RandomFlip)" in check.detail
+    assert judge_rows(augments=["RandomFlip"], different=3).status == "fail"
 
 
 def test_rows_that_are_random_on_both_sides_are_not_compared():

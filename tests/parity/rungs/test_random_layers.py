@@ -165,3 +165,18 @@ def test_no_numbers_and_other_shapes_never_pass():
     law_of_none = {name: numbers * np.nan for name, numbers in theirs.calls[0].law.items()}
     checks = judged(KERAS, replace(theirs, calls=[replace(theirs.calls[0], law=law_of_none)]))
     assert failed(checks) == ["law-of-each-layer"]
+
+
+def test_where_the_data_set_augments_keras_is_compared_without_its_augmentation():
+    context = make_context()
+    data = {"train": {"augments": ["RandomFlip"]}}
+    ours, theirs = replace(context.facts, data=data), make_facts("lightning", data={"train": {"random": True}})
+    context = replace(context, facts=ours, candidate=theirs)
+    dropping = outputs(drop(0.25), 3)
+    more = {"draws_without_augmentation": dropping.draws, "calls": dropping.calls}
+    augmented = outputs(lambda x, draw: drop(0.25)(add(0.5)(x, draw), draw), 1, **more)
+    checks = judged(augmented, outputs(drop(0.25), 2), context)
+    assert failed(checks) == [] and checks["augmentation"].status == "info"
+    assert checks["augmentation"].detail.startswith("not compared: Keras's model augments its rows (RandomFlip)")
+    assert "law-of-the-output" in failed(judged(augmented, outputs(drop(0.25), 2)))
+    assert "law-of-the-output" in failed(judged(augmented, outputs(drop(0.5), 2), context))

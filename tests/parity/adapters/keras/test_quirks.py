@@ -28,11 +28,29 @@ def first_step(optimizer):
 pools = keras.Sequential([keras.Input((4, 4, 1)), layers.AveragePooling2D(3, 2, "same")])
 pools.compile("sgd", "mse")
 corner = float(pools(np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1))[0, 1, 1, 0])
+
+
+def in_float64():
+    keras.config.set_floatx("float64")
+    x, gaps = np.random.default_rng(0).random((1, 4, 4, 2)), []
+    for layer, exact in (
+        (layers.Rescaling(1 / 3), x / 3),
+        (layers.Normalization(mean=[0.1, 0.3], variance=[1.0, 4.0]), (x - [0.1, 0.3]) / [1.0, 2.0]),
+        (layers.Resizing(2, 2, antialias=False), x.reshape(1, 2, 2, 2, 2, 2).mean((2, 4))),
+    ):
+        model = keras.Sequential([keras.Input((4, 4, 2)), layer])
+        model.compile("sgd", "mse")
+        gap = float(abs(np.asarray(keras.ops.convert_to_numpy(model(x))) - exact).max())
+        gaps.append([gap, [quirk.id for quirk in quirks.find(model, sys.argv[1], "float64")]])
+    return gaps
+
+
 print(json.dumps({
     "adam": first_step(keras.optimizers.Adam(0.001)), "sgd": first_step(keras.optimizers.SGD(0.001)),
     "clip": first_step(keras.optimizers.SGD(0.001, clipvalue=0.1)),
     "pool": [corner, [quirk.id for quirk in quirks.find(pools, sys.argv[1], "float32")]],
     "float64": [quirk.id for quirk in quirks.find(pools, sys.argv[1], "float64")],
+    "in float64": in_float64() if sys.argv[1] == "tensorflow" else [],
 }))
 """
 
@@ -57,3 +75,5 @@ def test_a_quirk_is_seen_and_found_on_its_backend_alone(backend):
     assert [quirk for quirk in answers["float64"] if quirk != "average-pooling-on-torch"] == (
         ["float64-on-jax"] if backend == "jax" else []
     )
+    for gap, found in answers["in float64"]:
+        assert 1e-10 < gap < 1e-7 and found == ["float64-on-tensorflow"]

@@ -50,6 +50,23 @@ def test_a_module_drops_what_the_reference_dropped(tmp_path):
         assert np.array_equal(net(X[:2]), 2 * np.moveaxis(masks[1][:2], -1, 1))
 
 
+def test_what_drops_to_a_negative_value_keeps_mean_and_variance(tmp_path):
+    mask = np.random.default_rng(0).integers(0, 2, (1, 4, 2, 2, 3))
+    one = replay(tmp_path, mask)
+    one.layers[0] = RandomLayer("drop", 0.5, (2, 2, 3), is_alpha=True)
+    x = torch.randn(4, 3, 2, 2)
+    with one.mode:
+        output = nn.AlphaDropout(0.5)(x)
+    kept = torch.from_numpy(np.moveaxis(mask[0], -1, 1).copy()) > 0
+    # a = 1 / sqrt(.5 (1 + .5 1.7581^2)), b = .5 a 1.7581
+    assert torch.allclose(output[kept], 0.88641 * x[kept] + 0.77919, atol=1e-4)
+    assert torch.allclose(output[~kept], torch.tensor(-0.77919), atol=1e-4)
+    torch.manual_seed(0)
+    theirs = functional.alpha_dropout(x, 0.5, True)  # the same two branches as PyTorch's own
+    dropped = torch.isclose(theirs, torch.tensor(-0.77919), atol=1e-4)
+    assert torch.allclose(theirs[~dropped], 0.88641 * x[~dropped] + 0.77919, atol=1e-4) and dropped.any()
+
+
 def test_what_is_flattened_in_another_order_drops_in_it():
     mask, layer = np.arange(12)[None], RandomLayer("drop", 0.5, (12,), (2, 2, 3))
     assert forms_of(mask, layer, False)[0].tolist() == [list(range(12))]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from keras_like.separable import KerasSeparableConv1d
 from parity.adapters.torch.layers import alone_of, answer_layers, in_its_place, pair_calls, recorded_calls
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.inputs import Case
@@ -190,3 +191,31 @@ def test_calls_of_a_shared_layer_are_paired_in_their_order():
     pairs = pair_calls(expected, {"a": ["first", "second"], "b": []})
     assert [call for _, call, _ in pairs] == ["first", None, "second"]
     assert [why_not for *_, why_not in pairs] == ["", "its module is called 0 times, Keras's layer once", ""]
+
+
+ROLES = {"depthwise_kernel": (3, 2, 2), "pointwise_kernel": (1, 4, 5), "bias": (5,)}
+SEPARABLE = [Tensor(f"separable_conv1d/{role}", "SeparableConv1D", role, shape) for role, shape in ROLES.items()]
+
+
+@pytest.mark.parametrize(
+    ("module", "why_not"),
+    [
+        (nn.Sequential(KerasSeparableConv1d(2, 5, 3, depth_multiplier=2)), ""),
+        (
+            nn.Sequential(nn.Conv1d(2, 4, 3, groups=2, bias=False), nn.Conv1d(4, 5, 1)),
+            "the port has its parts in several modules",
+        ),
+    ],
+)
+def test_a_layer_that_is_two_in_torch_is_compared_by_what_the_last_one_gives(module, why_not):
+    weights = {tensor.path: DRAW.standard_normal(tensor.shape).astype(np.float32) for tensor in SEPARABLE}
+    binding, x = Binding(module, SEPARABLE, weights), torch.randn(4, 2, 9)
+    with torch.no_grad(), recorded_calls(binding) as calls:
+        output = module(x)
+    given, gave = (np.moveaxis(value.detach().numpy(), 1, -1) for value in (x, output))
+    expected = LayerCall("separable_conv1d", gave, given)
+    ((_, call, why),) = pair_calls([expected], calls)
+    assert not why and np.array_equal(in_its_place(expected, call, "").output, gave)
+    alone = alone_of(binding, weights, expected, call, "")
+    assert alone.why_not == why_not
+    assert (alone.output is None) == bool(why_not) and (why_not or np.allclose(alone.output, gave, atol=1e-6))
