@@ -30,7 +30,7 @@ def keras_model():
         layers.SeparableConv2D(6, 3, strides=2, padding="same", activation="relu"), layers.GlobalAveragePooling2D(),
         layers.Dense(2),
     ])
-    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.compile("adam", "mse")
     return model
 
 
@@ -72,7 +72,7 @@ def lightning_module():
             return F.mse_loss(self(batch[0]), batch[1])
 
         def configure_optimizers(self):
-            return KerasAdam(self.parameters(), lr=0.01)
+            return KerasAdam(self.parameters())
 
     return Port()
 
