@@ -69,7 +69,7 @@ def record_pass(
     calls: list[LayerCall] = []
     with recorded_calls(model, reference.table, calls.append):
         output = call_eagerly(reference, model, images[order], training)
-    calls.append(LayerCall(OUTPUT, reference.output_of(ops.convert_to_numpy(output))))
+    calls.append(LayerCall(OUTPUT, reference.output_of(output)))
     return calls if variant is None else [without_variant(call, np.argsort(order)) for call in calls]
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
+from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate, package_of
 from parity.protocol import inputs
@@ -67,12 +68,12 @@ def run(
     Returns:
         the output as Keras predicts it; and why it says nothing of the mode that was asked for, empty if it does.
     """
-    module.train(training)
+    set_mode(module, training)
     with torch.no_grad(), Chance():
         output = candidate.called(module, candidate.input_of(case.images[rows]))
     why_not = "" if module.training == training else "lightning_output() sets a mode of its own"
-    module.train()
-    return candidate.turn(output.detach().cpu()).numpy(), why_not
+    set_mode(module, True)
+    return candidate.turned([output]), why_not
 
 
 @contextmanager

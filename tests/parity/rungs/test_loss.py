@@ -88,7 +88,7 @@ def test_subjects_are_words_joined_by_hyphens():
 
 def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
     settings, name = Settings("mine", "0" * 64), "saturated output"
-    facts = replace(make_facts(backend="jax", experiment=settings), clips=True)
+    facts = replace(make_facts(backend="jax", experiment=settings), clipped=[""])
     ours, theirs = (
         replace(one, answers={**one.answers, name: other.answers[name]})
         for one, other in ((REFERENCE, CLIPPED), (CANDIDATE, UNCLIPPED))
@@ -100,5 +100,5 @@ def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
         and note.detail.endswith(": eight times the weights, saturated output")
     )
     assert [one.status for one in gradients.judge(ours, theirs, Context(facts, asked=settings))] == ["pass"]
-    (check,) = judge(ours, theirs, Context(replace(facts, clips=False), asked=settings))
+    (check,) = judge(ours, theirs, Context(replace(facts, clipped=[]), asked=settings))
     assert check.status == "fail"
