@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlp_spec.support.errors import UserError
+from parity.protocol.folded import Folded
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
@@ -56,14 +57,16 @@ def window(axes: int) -> dict[str, tuple[str, Layout]]:
     return {KERNEL: ("weight", Layout((axes + 1, axes, *range(axes)))), **ADDED}
 
 
-VECTOR = Layout((0,))
+VECTOR, MATRIX = Layout((0,)), Layout((1, 0))
+LINEAR = ("Linear", "MultiheadAttention")  # the projections of an attention are layers of their own in Keras
 ADDED = {BIAS: ("bias", VECTOR)}
 SCALED = {"gamma": ("weight", VECTOR), "beta": ("bias", VECTOR)}
 TRACKED = {"moving_mean": ("running_mean", VECTOR), "moving_variance": ("running_var", VECTOR)}
 # For every kind of layer in Keras: the kinds in torch, and of each of its tensors the role (Keras's name for it),
 # torch's name and the layout.
 LAYERS = {
-    "Dense": (("Linear",), {KERNEL: ("weight", Layout((1, 0))), **ADDED}),
+    "Dense": (LINEAR, {KERNEL: ("weight", MATRIX), **ADDED}),
+    "EinsumDense": (LINEAR, {KERNEL: ("weight", MATRIX), **ADDED}),  # `Folded` says how its axes lie
     "Conv1D": (("Conv1d",), window(1)),
     "Conv2D": (("Conv2d",), window(2)),
     "Conv3D": (("Conv3d",), window(3)),
@@ -72,6 +75,9 @@ LAYERS = {
     "LayerNormalization": (("LayerNorm",), SCALED),
     "GroupNormalization": (("GroupNorm",), SCALED),
 }
+
+
+FOLDED = "EinsumDense"
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,18 @@ class Tensor:
     torch_name: str | None = None  # of the parameter or buffer in the candidate; None until it is bound
     flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
+    inputs: int = 0  # of an EinsumDense's kernel, how many of its first axes are summed over
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> Layout | Folded:
         """How it lies in the two frameworks."""
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
         if self.axes or not self.is_known:
             return Layout(self.axes or tuple(range(len(self.shape))))
+        if self.kind == FOLDED:
+            return Folded(self.shape, self.inputs)
         return LAYERS[self.kind][1][self.role][1]
 
     @property
@@ -106,6 +115,11 @@ class Tensor:
     def is_kernel(self) -> bool:
         """Whether it multiplies or is looked up."""
         return self.role in KERNELS or (not self.is_known and len(self.shape) > 1)
+
+    @property
+    def drawn_shape(self) -> tuple[int, ...]:
+        """Its shape as an initialiser counts inputs and outputs: of a projection onto heads, a matrix."""
+        return self.layout.folded if self.kind == FOLDED and self.is_known and not self.axes else self.shape
 
     @property
     def shape_in_torch(self) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
             advice = "let a function or a class build it anew, without a seed of its own"
             return [Check("draws", RUNG, "error", None, None, f"{detail}; {advice}")]
     scales, shapes, constants = [], [], []
+    matrices = {tensor.path: tensor.drawn_shape for tensor in context.facts.tensors}
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):
             draws, label = weights[path].astype(np.float64), f"{side}, {path}"
@@ -42,7 +43,7 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
             if (start := ours[path].ravel()[0]) == ours[path].max() == ours[path].min():  # nothing is drawn
                 constants.append((float(np.abs(draws - start).max()), f"{label}, {start:g} in Keras"))
                 continue
-            law = law_of(described, draws.shape[1:])
+            law = law_of(described, matrices.get(path, draws.shape[1:]))
             scales.append(scale_probability(draws.ravel(), law, ours[path], label))
             shapes.append(shape_probability(draws.ravel(), law, ours[path], label))
     checks = [worst_of("scale", scales, SCALE), worst_of("distribution", shapes, SHAPE)]

@@ -62,9 +62,12 @@ class Outputs:
         arrays = [without_logits(array, loss) for array, loss in zip(parts, self.losses.values(), strict=True)]
         return joined(dict(zip(self.losses, arrays, strict=True))) if self.names else arrays[0]
 
-    def clipped(self) -> list[str]:
-        """Returns the names of the outputs whose loss clips probabilities: a cross-entropy of them does."""
-        return [name for name, loss in self.losses.items() if "crossentropy" in name_of(loss) and not has_logits(loss)]
+    def clipped(self, backend: str) -> list[str]:
+        """Returns the names of the outputs whose loss clips probabilities.
+
+        A cross-entropy of probabilities does, but on TensorFlow; divergences and focal losses do on all backends.
+        """
+        return [name for name, loss in self.losses.items() if clips(loss, backend)]
 
     def check_labels(self, prediction: object, splits: tuple[np.ndarray, ...], what: str) -> int:
         """Checks that labels are classes, where an output's loss takes indices of classes.
@@ -134,6 +137,14 @@ def losses_of(model: keras.Model, names: list[str]) -> list:
 def name_of(loss) -> str:
     """Returns the name of a loss, which is a name, an object or a function; empty where it has none."""
     return (loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
+
+
+def clips(loss, backend: str) -> bool:
+    """Says whether a loss clips probabilities on a backend."""
+    name = name_of(loss)
+    if any(word in name for word in ("focal", "kl_divergence", "kullback", "kld")):
+        return True
+    return "crossentropy" in name and not has_logits(loss) and backend != "tensorflow"
 
 
 def has_logits(loss) -> bool:

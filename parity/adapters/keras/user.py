@@ -58,6 +58,7 @@ class UserReference(Reference):
         self.models, self.rates, self.shapes, self.classes = weakref.WeakSet(), [], [], 0
         self.first = self.build()
         self.untrained = "" if self.first.compiled else f"{self.file.title('keras_model')} is not compiled"
+        tensors.check_optimizer(self.first, self.file.where("keras_model"))
         self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
@@ -192,7 +193,7 @@ class UserReference(Reference):
             "kinds": [type(layer).__name__ for layer in chance.random_layers(self.first)],
             "unsilenced": why_unsilenced(self),
             "outputs": self.outputs.names,
-            "clipped": self.outputs.clipped() if self.task.backend != "tensorflow" else [],
+            "clipped": self.outputs.clipped(self.task.backend),
             "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
             "classes": self.classes,
         }
@@ -249,11 +250,12 @@ class UserReference(Reference):
         for epoch in range(len(results.epoch_seconds), epochs):
             before_epoch(epoch)
             taken = order(epoch)
-            history = model.fit(
-                **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
-                **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
-                **{"validation_data": validation, "callbacks": [timer], **options},
-            ).history
+            with trained.without_averages(model, epoch + 1 < self.plan.epochs):
+                history = model.fit(
+                    **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
+                    **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
+                    **{"validation_data": validation, "callbacks": [timer], **options},
+                ).history
             curves = {name: values[0] for name, values in history.items() if not name.endswith(TRACE)}
             curves = {name: value for name, value in curves.items() if np.ndim(value) == 0}  # F1Score has one a class
             past = results.history if epoch else {}

@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.pieces import find_named, key_of, name_in, parts_of, put_state, whole_of
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
-KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
+KNOWN_MOMENTS = ("momentum", "velocity", "norm", "accumulator", "delta")
+STEPPED = {"KerasAdam", "KerasNadam", "KerasAdamax"}  # optimizers of keras_like that count their steps
 
 
 class Binding:
@@ -36,7 +38,7 @@ class Binding:
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
             named = named_parameters(module, table)
-            self.parameters = named | find_parameters(module, table, set(map(id, named.values())))
+            self.parameters = named | find_parameters(module, table, {id(whole_of(value)) for value in named.values()})
             if self.parameters.keys() != {t.path for t in table} or not covers(self.parameters, trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         if arrays is not None:
@@ -52,7 +54,7 @@ class Binding:
             if not covers(self.parameters, trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
         names = {id(value): name for name, value in tensors_in(module).items()}
-        self.table = [replace(tensor, torch_name=names[id(self.parameters[tensor.path])]) for tensor in table]
+        self.table = [replace(tensor, torch_name=name_in(names, self.parameters[tensor.path])) for tensor in table]
 
     def load(self, arrays: Arrays) -> None:
         """Fills the module's weights.
@@ -97,7 +99,8 @@ class Binding:
                 raise UserError(
                     f"Keras's {', '.join(unknown)} keeps other moments than {', '.join(KNOWN_MOMENTS)}, which "
                     f"cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-                    "Keras's SGD, Adam, AdamW, RMSprop, Nadam and Adagrad can be compared to the end"
+                    "Keras's SGD, Adam, AdamW, Adamax, RMSprop, Nadam, Adagrad, Adadelta and Lion can be compared to "
+                    "the end"
                 )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):
@@ -109,7 +112,7 @@ class Binding:
                 }
                 state = translate_moments(optimizer, slots, step, learning_rate)
                 if state:
-                    optimizer.state[parameter] = state
+                    put_state(optimizer.state, parameter, state)
 
 
 def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -119,8 +122,8 @@ def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def covers(parameters: dict[str, torch.Tensor], trained: dict[str, torch.Tensor]) -> bool:
     """Says whether all that a module trains was found, and nothing twice."""
-    found = [id(value) for value in parameters.values()]
-    return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= set(found)
+    found, wholes = [key_of(value) for value in parameters.values()], {id(whole_of(one)) for one in parameters.values()}
+    return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= wholes
 
 
 def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset()) -> dict[str, torch.Tensor]:
@@ -146,7 +149,8 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
         )
-        fitting = [choice for choice in choices if choice and all(map(tensors_of, layers, choice))]
+        fitting = [choice for choice in choices if len(set(map(id, choice))) == len(layers)]
+        fitting = [choice for choice in fitting if all(map(tensors_of, layers, choice))]
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
             found |= tensors_of(layer, part)
     return found
@@ -159,10 +163,11 @@ def is_taken(part: nn.Module, taken: set[int]) -> bool:
 
 
 def layers_by_kind(table: Table) -> dict[str, list[list[Tensor]]]:
-    """Returns the layers whose tensors the user has not named, by their kind."""
+    """Returns the layers whose tensors the user has not named, by their kind; kinds of the same modules are one."""
+    first = {LAYERS[kind][0]: kind for kind in reversed(LAYERS)}
     of_kind: dict[str, list[list[Tensor]]] = {}
     for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
-        of_kind.setdefault(layer[0].kind, []).append(layer)
+        of_kind.setdefault(first[LAYERS[layer[0].kind][0]], []).append(layer)
     return of_kind
 
 
@@ -173,7 +178,7 @@ def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]
         UserError: the module has no such name, or it is of another shape.
     """
     tensors = tensors_in(module)
-    found = {tensor.path: (tensor, tensors.get(tensor.torch_name)) for tensor in table if tensor.torch_name}
+    found = {tensor.path: (tensor, find_named(tensors, tensor.torch_name)) for tensor in table if tensor.torch_name}
     for path, (tensor, value) in found.items():
         where = f"WEIGHTS says that {path} is {tensor.torch_name}"
         if value is None:
@@ -189,8 +194,8 @@ def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]
 def modules_of_kind(module: nn.Module, kinds: tuple[str, ...]) -> dict[str, nn.Module]:
     """Returns a module's parts of some kinds, or made from them, by name, in the order of registration."""
     names = set(kinds)
-    parts = module.named_modules()
-    return {name: part for name, part in parts if names & {cls.__name__ for cls in type(part).__mro__}}
+    parts = {name: part for name, part in module.named_modules() if names & {c.__name__ for c in type(part).__mro__}}
+    return {inside: one for name, part in parts.items() for inside, one in parts_of(name, part).items()}
 
 
 def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.Tensor]:
@@ -203,15 +208,23 @@ def tensors_of(layer: list[Tensor], part: nn.Module | None) -> dict[str, torch.T
 ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
 # the slots without which an optimizer of torch's cannot go on
 NEEDED = {
-    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"}
+    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"},
+    "Adamax": {"momentum", "norm"}, "Adadelta": {"accumulator", "delta"},
 }  # fmt: skip
+
+
+# what optimizers of torch's call the slots, where nothing else is to be done
+NAMES = {
+    "Adamax": {"momentum": "exp_avg", "norm": "exp_inf"},
+    "Adadelta": {"accumulator": "square_avg", "delta": "acc_delta"},
+}
 
 
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
     kinds = {cls.__name__ for cls in type(optimizer).__mro__}
     if "KerasOptimizer" in kinds:
-        return {**slots, **({"step": step} if kinds & {"KerasAdam", "KerasNadam"} else {})}
+        return {**slots, **({"step": step} if kinds & STEPPED else {})}
     needed = next((names for kind, names in NEEDED.items() if kind in kinds), set())
     if missing := needed - slots.keys():
         raise UserError(
@@ -226,6 +239,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         if "NAdam" in kinds:
             state["mu_product"] = product_of_momenta(optimizer.defaults, step)
         return {"step": torch.tensor(float(step)), **state}
+    if names := NAMES.get(next(iter(kinds & NAMES.keys()), "")):
+        return {"step": torch.tensor(float(step)), **{names[slot]: value for slot, value in slots.items()}}
     if "Adagrad" in kinds:
         return {"step": torch.tensor(float(step)), "sum": slots["accumulator"]}
     if "SGD" in kinds:  # v = -lr b
@@ -237,7 +252,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {}
     raise UserError(
         f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-        "known are torch's SGD, Adam, AdamW, NAdam, RAdam, RMSprop, Adagrad, keras_like's, and classes made from them"
+        "known are torch's SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta, keras_like's, and classes "
+        "made from them"
     )
 
 
@@ -276,9 +292,9 @@ def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tens
     names = {id(value): name for name, value in tensors_in(module).items()}
     rows = [("Keras", "in torch's layout", "candidate", "", "")]
     for tensor in table:
-        name = names[id(found[tensor.path])] if tensor.path in found else ""
+        name = name_in(names, found[tensor.path]) if tensor.path in found else ""
         rows.append((tensor.path, str(tensor.shape_in_torch), name, "", "" if name else "<- unmatched"))
-    matched = {id(value) for value in found.values()}
+    matched = {id(whole_of(value)) for value in found.values()}
     rows += [
         ("", "", name, str(tuple(value.shape)), "<- unmatched")
         for name, value in module.named_parameters()
@@ -296,7 +312,7 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
     Args:
         module, table, found: as for `describe_misfit`.
     """  # fmt: skip
-    places, example = [], {}
+    places, example, every = [], {}, {id(value): name for name, value in tensors_in(module).items()}
     for kind, layers in layers_by_kind(table).items():
         if all(tensor.path in found for layer in layers for tensor in layer):
             continue
@@ -305,7 +321,8 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
             fitting = [name for name, part in parts.items() if tensors_of(layer, part)]
             if len(fitting) > 1:
                 places.append(f"{layer[0].path.rpartition('/')[0]} may be {' or '.join(fitting)}")
-                names = {t.path: f"{fitting[0]}.{LAYERS[kind][1][t.role][0]}".lstrip(".") for t in layer}
+                held = tensors_of(layer, parts[fitting[0]])
+                names = {path: name_in(every, value) for path, value in held.items()}
                 example = example or names
     if not places:
         return []
