@@ -10,8 +10,8 @@ import numpy as np
 class Folded:
     """How an array lies in the two frameworks; has the methods of `parity.protocol.tensors.Layout`.
 
-    The kernel of a query is (inputs, heads, size) in Keras and (heads * size, inputs) in torch, that of what comes out of
-    an attention (heads, size, outputs) and (outputs, heads * size); a bias is (heads, size) and (heads * size,).
+    The kernel of a query is (inputs, heads, size) in Keras and (heads * size, inputs) in torch, that of what comes out
+    of an attention (heads, size, outputs) and (outputs, heads * size); a bias is (heads, size) and (heads * size,).
     """
 
     shape: tuple[int, ...]  # in Keras

@@ -88,11 +88,9 @@ def summed_axes(layer) -> int:
     Its equation is such as `abc,cde->abde`: one axis is summed over, and the others stand last.
     """
     given, kernel, result = re.fullmatch(r"(.*),(.*)->(.*)", layer.equation.replace(" ", "")).groups()
-    summed = [axis for axis in kernel if axis not in result]
+    summed = "".join(axis for axis in kernel if axis not in result)
     count = len(summed)
-    is_matrix = (
-        kernel.startswith("".join(summed)) and given.endswith(kernel[:count]) and result.endswith(kernel[count:])
-    )
+    is_matrix = kernel.startswith(summed) and given.endswith(summed) and result.endswith(kernel[count:])
     return count if is_matrix else 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from parity.adapters.torch.attention import attention_modules
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
 from parity.adapters.torch.modes import set_mode
@@ -81,17 +82,21 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
     """Gives the calls of each layer's module, by the layer's path, as they come in while the context lasts."""
     calls: dict[str, list[ModuleCall]] = {}
     handles = []
-    for tensors in layers_of(binding.table):
-        kept = calls.setdefault(tensors[0].path.rpartition("/")[0], [])
+    parts = {tensors[0].path.rpartition("/")[0]: holders(binding, tensors) for tensors in layers_of(binding.table)}
+    attentions = attention_modules(binding.module, binding.table)
+    for path, modules in (parts | {path: [module] if module else [] for path, module in attentions.items()}).items():
+        kept = calls.setdefault(path, [])
 
-        def keep(module, arguments, options, output, kept=kept) -> None:
+        def keep(module, arguments, options, output, kept=kept, is_attention=path in attentions) -> None:
             is_one = len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
             # copies: what works in place may stand behind
             given = arguments[0].detach().clone() if is_one else None
+            if is_attention and isinstance(output, tuple):  # its weights stand beside it
+                output = output[0]
             gave = output.detach().clone() if torch.is_tensor(output) else None
             kept.append(ModuleCall(module, given, gave, module.training))
 
-        for module in holders(binding, tensors):
+        for module in modules:
             handles.append(module.register_forward_hook(keep, with_kwargs=True))
     try:
         yield calls

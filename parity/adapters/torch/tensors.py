@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.pieces import find_named, key_of, name_in, parts_of, put_state, whole_of
+from parity.adapters.torch.pieces import by_roles, find_named, key_of, name_in, parts_of, put_state, whole_of
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 KNOWN_MOMENTS = ("momentum", "velocity", "norm", "accumulator", "delta")
@@ -143,9 +143,11 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
         named = {name.rpartition(".")[2]: part for name, part in parts.items()}
         in_order = list(parts.values())
+        roles = by_roles([layer[0].path.split("/")[-2] for layer in layers], parts)
         alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
         choices = (
             [named.get(layer[0].path.split("/")[-2]) for layer in layers],
+            roles if len(in_order) == len(layers) else [],
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
         )
@@ -215,6 +217,7 @@ NEEDED = {
 
 # what optimizers of torch's call the slots, where nothing else is to be done
 NAMES = {
+    "Adagrad": {"accumulator": "sum"},
     "Adamax": {"momentum": "exp_avg", "norm": "exp_inf"},
     "Adadelta": {"accumulator": "square_avg", "delta": "acc_delta"},
 }
@@ -241,8 +244,6 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {"step": torch.tensor(float(step)), **state}
     if names := NAMES.get(next(iter(kinds & NAMES.keys()), "")):
         return {"step": torch.tensor(float(step)), **{names[slot]: value for slot, value in slots.items()}}
-    if "Adagrad" in kinds:
-        return {"step": torch.tensor(float(step)), "sum": slots["accumulator"]}
     if "SGD" in kinds:  # v = -lr b
         return {"momentum_buffer": slots["momentum"] / -learning_rate} if "momentum" in slots else {}
     if "RMSprop" in kinds:
@@ -252,8 +253,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {}
     raise UserError(
         f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-        "known are torch's SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta, keras_like's, and classes "
-        "made from them"
+        "known are torch's SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta, keras_like's, and "
+        "classes made from them"
     )
 
 
