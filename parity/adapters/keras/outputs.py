@@ -81,8 +81,11 @@ class Outputs:
             the number of classes of the one output; 0 where its labels are no indices, or there are several outputs.
 
         Raises:
-            UserError: a label is no class.
+            UserError: a label is no class, or there are more targets than outputs.
         """
+        if (count := len(targets_of(splits[0]))) > len(self.losses):
+            has = f"outputs {', '.join(self.names)}" if self.names else "one output"
+            raise UserError(f"{what}: there are {count} targets; the model has {has}")
         classes, arrays = 0, dict(zip(self.losses, parts_of(prediction, list(self.losses)), strict=True))
         for name, loss in self.losses.items():
             labels = [target for split in splits if (target := self.target_of(name, split)) is not None]

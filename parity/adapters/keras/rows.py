@@ -50,6 +50,7 @@ def read(given: object, fit: dict, what: str) -> Rows:
         raise UserError(f"{what} must return {FORMS}; or {WHOLE}") from error
     random = any(part.is_random() for part in passes)
     columns = [part.columns(fit.get("sample_weight") if not index else None) for index, part in enumerate(passes)]
+    check_same_targets([part.columns()[1] for part in passes], what)
     if is_whole:
         columns = split_last(columns[0], fit["validation_split"])
     checked = {}
@@ -65,6 +66,18 @@ def read(given: object, fit: dict, what: str) -> Rows:
         checked[x], checked[y] = map(joined_or_alone, sides)
     first = passes[0]
     return Rows(data.Arrays(**checked), first.pack, first.pack_targets, first.batch_size, random)
+
+
+def check_same_targets(targets: list[dict], what: str) -> None:
+    """Checks that both splits have the same targets, by name; their weights may be missing in one.
+
+    Raises:
+        UserError: they have not.
+    """
+    names = [" and ".join(name for name in columns if name.startswith(f"{TARGET} ")) for columns in targets]
+    if len(set(names)) > 1:
+        train, test = (name or "one array" for name in names)
+        raise UserError(f"{what}: y_train holds {train}, y_test holds {test}")
 
 
 def elements_of(given: object) -> list:
