@@ -94,35 +94,6 @@ def parts_of(name: str, module: nn.Module) -> dict[str, nn.Module | Projection]:
     return {f"{name}.{part}".lstrip("."): Projection(module, i) for i, part in enumerate(("query", "key", "value"))}
 
 
-ROLES = {"q": "query", "query": "query", "k": "key", "key": "key", "v": "value", "value": "value"}
-
-
-def role_of(name: str) -> str:
-    """Returns which projection of an attention a part's name says it is, such as `att.q_proj`; empty if none."""
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.rpartition(".")[2]).lower())
-    said = {ROLES[word.removeprefix("w")] for word in words if word.removeprefix("w") in ROLES}
-    return said.pop() if len(said) == 1 else ""
-
-
-def by_roles(layers: list[str], parts: dict[str, object]) -> list:
-    """Returns the parts of a module in the order of Keras's layers: projections by their names, others as they come.
-
-    Args:
-        layers: the names of Keras's layers, in order.
-        parts: by name, in the order of registration.
-
-    Returns:
-        as many parts as there are layers; none where names say nothing, or there are others.
-    """
-    of_role: dict[str, list] = {"": [], "query": [], "key": [], "value": []}
-    for name, part in parts.items():
-        of_role[role_of(name)].append(part)
-    wanted = [name if name in of_role else "" for name in layers]
-    if "query" not in wanted or any(wanted.count(role) != len(found) for role, found in of_role.items()):
-        return []
-    return [of_role[role].pop(0) for role in wanted]
-
-
 def whole_of(value: torch.Tensor | Piece) -> torch.Tensor:
     """Returns the parameter that holds a tensor."""
     return value.whole if isinstance(value, Piece) else value

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.pieces import by_roles, find_named, key_of, name_in, parts_of, put_state, whole_of
+from parity.adapters.torch.names import by_names, by_roles
+from parity.adapters.torch.pieces import find_named, key_of, name_in, parts_of, put_state, whole_of
 from parity.protocol.tensors import LAYERS, Arrays, Layout, Table, Tensor, layers_of
 
 KNOWN_MOMENTS = ("momentum", "velocity", "norm", "accumulator", "delta")
@@ -129,8 +130,9 @@ def covers(parameters: dict[str, torch.Tensor], trained: dict[str, torch.Tensor]
 def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset()) -> dict[str, torch.Tensor]:
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
-    Trusted in this order, for each kind of layer: Keras's name, the order among layers of the kind, shapes that only
-    one layer of the kind has. Shapes must fit in any case; they alone say nothing where two layers share them.
+    Trusted in this order, for each kind of layer: Keras's names; some of them, and the order of the others; the order
+    among layers of the kind; shapes that only one layer of the kind has. Shapes must fit in any case; they alone say
+    nothing where two layers share them.
 
     Args:
         module: the candidate.
@@ -144,9 +146,11 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
         named = {name.rpartition(".")[2]: part for name, part in parts.items()}
         in_order = list(parts.values())
         roles = by_roles([layer[0].path.split("/")[-2] for layer in layers], parts)
+        mixed = by_names({layer[0].path.rpartition("/")[0]: layer[0].kind for layer in layers}, parts)
         alike = [[part for part in in_order if tensors_of(layer, part)] for layer in layers]
         choices = (
             [named.get(layer[0].path.split("/")[-2]) for layer in layers],
+            mixed,
             roles if len(in_order) == len(layers) else [],
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],

@@ -34,6 +34,8 @@ models = {
                           layers.Activation("relu"), layers.Dense(2, use_bias=False)]),
     "words": Sequential([Input((4,), dtype="int32"), layers.Embedding(11, 3), layers.GlobalAveragePooling1D(),
                          layers.Dense(2)]),
+    "attention": Model(
+        attended := Input((5, 4)), layers.MultiHeadAttention(2, 2, name="att")(attended, attended)),
     "volume": Sequential([Input((4, 5, 3, 2)), layers.Conv3D(3, 2), layers.GroupNormalization(3)]),
 }
 arrays, tables = {}, {}
@@ -80,6 +82,18 @@ class Mean(nn.Module):
         return x.mean(dim=1)
 
 
+class Attended(nn.Module):
+    """Attends to its input, channels first."""
+
+    def __init__(self):
+        super().__init__()
+        self.att = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x):
+        x = x.movedim(1, -1)
+        return self.att(x, x, x)[0].movedim(-1, 1)
+
+
 PORTS = {
     "cnn": lambda: nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 3, (2, 3))),
@@ -90,6 +104,7 @@ PORTS = {
         nn.Linear(28, 2, bias=False),
     ),
     "words": lambda: nn.Sequential(nn.Embedding(11, 3), Mean(), nn.Linear(3, 2)),
+    "attention": Attended,
     "volume": lambda: nn.Sequential(nn.Conv3d(2, 3, 2), nn.GroupNorm(3, 3, eps=1e-3)),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.pieces import Piece, by_roles, find_named, parts_of, put_state, role_of
+from parity.adapters.torch.pieces import Piece, find_named, parts_of, put_state
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.tensors import BIAS, KERNEL, Tensor
 
@@ -84,14 +84,6 @@ def test_layers_that_are_named_as_projections_are_told_by_their_names():
     assert names["att/attention_output/kernel"] == "out_proj.weight"
     in_order = {t.path: t.torch_name for t in Binding(Own("a", "b", "c", "d"), TABLE, ARRAYS).table}
     assert in_order["att/query/kernel"] == "a.weight" and in_order["att/key/kernel"] == "b.weight"
-
-
-def test_what_a_name_says_of_a_projection():
-    said = {name: role_of(name) for name in ("a.q_proj", "Wk", "toValue", "linear_v", "key", "out_proj", "qkv", "q_k")}
-    assert [*said.values()] == ["query", "key", "value", "value", "key", "", "", ""]
-    parts = dict.fromkeys(("q", "k", "v", "o"), "part")
-    assert by_roles(["query", "key", "value"], parts) == [] and by_roles(["dense"], {"x": 1}) == []
-    assert by_roles(["dense", "query"], {"q": 1, "other": 2}) == [2, 1]
 
 
 def test_rows_are_found_by_name():
