@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from parity.protocol.tensors import FOLDED, Table
 
@@ -52,6 +53,17 @@ def entered_once() -> Iterator[None]:
         yield
     finally:
         functional.has_torch_function = ask
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Has `F.scaled_dot_product_attention` compute its softmax as it is, as Keras does.
+
+    Fused kernels compute the weights once more for the gradients, from a logarithm that is rounded: where logits are in
+    the thousands, a weight of 1 comes back as .9995, and gradients that vanish do not. Single batches go there.
+    """
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 def attend(

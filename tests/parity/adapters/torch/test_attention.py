@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from keras_like.attention import KerasMultiHeadAttention
-from parity.adapters.torch.attention import attend, attention_modules
+from parity.adapters.torch.attention import attend, attention_modules, unfused
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.tensors import BIAS, KERNEL, Tensor
@@ -85,3 +85,14 @@ def test_attention_step_by_step_is_torchs(options):
         mask[:, 0] = True
     ours = attend(lambda weights, rate: weights * (1 - rate), query, key, value, dropout_p=0.5, **options)
     assert torch.allclose(2 * ours, F.scaled_dot_product_attention(query, key, value, **options), atol=1e-5)
+
+
+def test_gradients_that_vanish_do_so_where_weights_are_computed_as_they_are():
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (100 * torch.randn(2, 2, 6, 5, generator=generator) for _ in range(3))
+    weights = (query @ key.mT / 5**0.5).softmax(dim=-1)
+    assert ((weights == 0) | (weights == 1)).all()
+    query.requires_grad_()
+    with unfused():
+        F.scaled_dot_product_attention(query, key, value).square().sum().backward()
+    assert not query.grad.any()
