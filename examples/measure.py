@@ -25,6 +25,7 @@ EXAMPLES = {
     "digits_batch_norm": ("val_loss", "val_acc"),
     "digits_lstm": ("val_loss", "val_acc"),
     "diabetes": ("val_loss",),
+    "wine_two_inputs": ("val_loss", "val_acc"),
 }
 PORTS = {"first": "fail", "right": "pass"}  # and the verdict that each must have
 MARKS = ("<!-- measured: start (written by `python -m examples.measure`) -->", "<!-- measured: end -->")

@@ -11,7 +11,7 @@ import numpy as np
 from mlp_spec.experiment import Experiment
 from parity.protocol.start import epoch_order
 from parity.protocol.tensors import BIASES, Arrays, Table
-from parity.protocol.user_data import TARGET, columns_of, in_columns, input_as_target
+from parity.protocol.user_data import columns_of, in_columns, input_as_target, only_target
 
 # At least three runs that differ from the reference in rounding only; see `Variant`.
 VARIANTS = ("nudged", "nudged", "permuted")
@@ -203,7 +203,7 @@ def followed(name: str | None, images: np.ndarray, labels: np.ndarray) -> tuple[
     if name is None:
         return images, labels
     labels = labels.copy()
-    target = labels[TARGET] if labels.dtype.names else labels
+    target = only_target(labels)
     target[...] = columns_of(images)[name].reshape(target.shape)
     return images, labels
 

@@ -67,7 +67,9 @@ def draw_outputs(draw: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def shown_units(output: np.ndarray) -> np.ndarray:
-    """Returns some units of a model's output, evenly spaced: (rows, units)."""
+    """Returns some units of a model's output, or of each of several, evenly spaced: (rows, units)."""
+    if output.dtype.names:
+        return np.concatenate([shown_units(np.ascontiguousarray(output[name])) for name in output.dtype.names], axis=1)
     flat = output.reshape(len(output), -1)
     return flat[:, np.unique(np.linspace(0, flat.shape[1] - 1, UNITS).round().astype(int))]
 

@@ -44,6 +44,8 @@ def to_keras_by_shape(
         flattened: the shape (H, W, C) that was flattened before Keras's layer; the module may not have flattened yet.
     """
     turns = [lambda array: array]
+    if len(shape) + 1 == len(in_keras) and shape[1:] == tuple(in_keras[2:]):  # heads stand among rows: (N heads, T, S)
+        return [lambda array: array.reshape(-1, *in_keras[1:])] if math.prod(shape) == math.prod(in_keras) else []
     if len(shape) > 2:
         turns.append(lambda array: np.moveaxis(array, 1, -1))
     if flattened and len(shape) > 2:

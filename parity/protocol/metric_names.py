@@ -43,6 +43,11 @@ def find_logged(name: str, logged: list[str], said: dict[str, str]) -> list[str]
     return of_epoch if len(of_epoch) == 1 else exact or same
 
 
+def counts_rows(name: str) -> bool:
+    """Says whether one of Keras's metrics is a share of rows: an accuracy of any kind, of any output."""
+    return re.search(r"(accuracy|acc)$", meaning(name)[1]) is not None
+
+
 def is_accuracy(name: str) -> bool:
     """Says whether one of Keras's metrics counts right answers."""
     return meaning(name)[1] == "accuracy"

@@ -110,7 +110,10 @@ class Facts(Record):
     # why nothing is trained: the model is not compiled, the module has no training; the candidate's names both sides'
     untrained: str = ""
     classes: int = 0  # of a pair file's model, whose labels are indices of them; 0 where they are anything else
-    clips: bool = False  # whether the loss of a pair file's reference clips probabilities, see the rung loss
+    # of a pair file's reference. outputs: the names of its model's, where there are several; clipped: those whose loss
+    # clips probabilities, see the rung loss; an empty name is the one output
+    outputs: list[str] = field(default_factory=list)
+    clipped: list[str] = field(default_factory=list)
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlp_spec.support.errors import UserError
+from parity.protocol.folded import Folded
 from parity.protocol.reshaped import Reshaped, depthwise, slopes
 
 Arrays = dict[str, np.ndarray]
@@ -91,14 +92,16 @@ def separable(axes: int) -> dict[str, tuple[str, object]]:
     return {DEPTHWISE: ("weight", depthwise), POINTWISE: window(axes)[KERNEL], **ADDED}
 
 
-VECTOR = Layout((0,))
+VECTOR, MATRIX = Layout((0,)), Layout((1, 0))
+LINEAR = ("Linear", "MultiheadAttention")  # the projections of an attention are layers of their own in Keras
 ADDED = {BIAS: ("bias", VECTOR)}
 SCALED = {"gamma": ("weight", VECTOR), "beta": ("bias", VECTOR)}
 TRACKED = {"moving_mean": ("running_mean", VECTOR), "moving_variance": ("running_var", VECTOR)}
 # For every kind of layer in Keras: the kinds in torch, and of each of its tensors the role (Keras's name for it),
 # torch's name and the layout, or a function that makes it of the tensor's shape in Keras.
 LAYERS = {
-    "Dense": (("Linear",), {KERNEL: ("weight", Layout((1, 0))), **ADDED}),
+    "Dense": (LINEAR, {KERNEL: ("weight", MATRIX), **ADDED}),
+    "EinsumDense": (LINEAR, {KERNEL: ("weight", MATRIX), **ADDED}),  # `Folded` says how its axes lie
     "Conv1D": (("Conv1d",), window(1)),
     "Conv2D": (("Conv2d",), window(2)),
     "Conv3D": (("Conv3d",), window(3)),
@@ -116,6 +119,9 @@ LAYERS = {
 }
 
 
+FOLDED = "EinsumDense"
+
+
 @dataclass(frozen=True)
 class Tensor:
     """One tensor that both models have."""
@@ -128,15 +134,18 @@ class Tensor:
     torch_name: str | None = None  # of the parameter or buffer in the candidate; None until it is bound
     flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
+    inputs: int = 0  # of an EinsumDense's kernel, how many of its first axes are summed over
 
     @property
-    def layout(self) -> Layout | Reshaped:
+    def layout(self) -> Layout | Reshaped | Folded:
         """How it lies in the two frameworks."""
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)
         if self.axes or not self.is_known:
             return Layout(self.axes or tuple(range(len(self.shape))))
+        if self.kind == FOLDED:
+            return Folded(self.shape, self.inputs)
         layout = LAYERS[self.kind][1][self.role][1]
         layout = layout(self.shape) if callable(layout) else layout
         return Layout((0, 1), gates=layout.gates) if self.is_split else layout
@@ -155,6 +164,11 @@ class Tensor:
     def is_kernel(self) -> bool:
         """Whether it multiplies or is looked up."""
         return self.role in KERNELS or (not self.is_known and len(self.shape) > 1)
+
+    @property
+    def drawn_shape(self) -> tuple[int, ...]:
+        """Its shape as an initialiser counts inputs and outputs: of a projection onto heads, a matrix."""
+        return self.layout.folded if self.kind == FOLDED and self.is_known and not self.axes else self.shape
 
     @property
     def shape_in_torch(self) -> tuple[int, ...]:

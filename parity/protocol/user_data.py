@@ -29,7 +29,7 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "flattened": INPUTS["flattened"],
     "channels first, flattened": INPUTS["channels first, flattened"],
 }
-# Of an array that holds several: the target's field, and that of the rows' weights.
+# Of an array that holds several: what the targets' fields begin with, or are where there is one; and the rows' weights.
 TARGET, WEIGHT = "target", "weight"
 CLOSE = 4 * np.finfo(np.float32).eps  # of the largest value: rounding of another order of operations
 
@@ -124,14 +124,27 @@ def columns_of(rows: np.ndarray) -> dict[str, np.ndarray]:
     return {name: rows[name] for name in rows.dtype.names} if rows.dtype.names else {"": rows}
 
 
+def targets_of(y: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the targets among rows of targets, with weights or without, by the names of their fields."""
+    return {name: array for name, array in columns_of(y).items() if name != WEIGHT}
+
+
+def only_target(y: np.ndarray) -> np.ndarray | None:
+    """Returns the one target of rows of targets, with weights or without; None where there are several."""
+    targets = list(targets_of(y).values())
+    return targets[0] if len(targets) == 1 else None
+
+
 def input_as_target(x: np.ndarray, y: np.ndarray) -> str | None:
     """Returns the name of the input that the target is, as an autoencoder's; None where it is none.
 
     Args:
         x: rows of inputs, one or several.
-        y: as many rows of targets, with weights or without.
+        y: as many rows of targets, with weights or without; several targets are none.
     """
-    target = y[TARGET] if y.dtype.names else y
+    target = only_target(y)
+    if target is None:
+        return None
     for name, array in columns_of(x).items():
         if target.ndim > 1 and np.array_equal(target.reshape(len(target), -1), array.reshape(len(array), -1)):
             return name

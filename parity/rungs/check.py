@@ -162,10 +162,13 @@ def floor_of(reference: np.ndarray, variants: Iterable[np.ndarray]) -> float:
 def compare(where: str, reference: np.ndarray, candidate: np.ndarray, variants: list[np.ndarray]) -> Gap | str:
     """Compares two arrays; returns the gap, or in words why there is none to measure.
 
-    The limit of the whole array is that of its largest value: rounding of a sum depends on what was summed.
+    The limit of the whole array is that of its largest value: rounding of a sum depends on what was summed. Of several
+    outputs in one array (`user_data.joined`), each has its own limit; the one nearest to it counts.
     """
     if reference.size == 0:
         return f"{where} is empty"
+    if reference.dtype.names:
+        return compare_outputs(where, reference, candidate, variants)
     if reference.shape != candidate.shape:
         return f"{where} has the shape {candidate.shape}, not {reference.shape}"
     gaps = distance(reference, candidate)
@@ -173,6 +176,18 @@ def compare(where: str, reference: np.ndarray, candidate: np.ndarray, variants: 
     return Gap(
         f"{where}{list(map(int, index))}", float(gaps[index]), floor_of(reference, variants), tuple(map(int, index))
     )
+
+
+def compare_outputs(where: str, reference: np.ndarray, candidate: np.ndarray, variants: list[np.ndarray]) -> Gap | str:
+    """Compares several outputs, each by itself; returns the gap nearest to its limit, or words."""
+    if reference.dtype.names != candidate.dtype.names:
+        return f"{where} has the outputs {candidate.dtype.names}, not {reference.dtype.names}"
+    gaps = [
+        compare(f"{where}, {name}", reference[name], candidate[name], [variant[name] for variant in variants])
+        for name in reference.dtype.names
+    ]
+    words = [gap for gap in gaps if isinstance(gap, str)]
+    return words[0] if words else max(gaps, key=lambda gap: gap.ratio)
 
 
 def distance(reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
             advice = "let a function or a class build it anew, without a seed of its own"
             return [Check("draws", RUNG, "error", None, None, f"{detail}; {advice}")]
     scales, shapes, constants, matrices = [], [], [], []
+    drawn_shapes = {tensor.path: tensor.drawn_shape for tensor in context.facts.tensors}
     for path, described in context.facts.initializers.items():
         for side, weights in (("Keras", ours), ("Lightning", theirs)):
             draws, label = weights[path].astype(np.float64), f"{side}, {path}"
@@ -45,7 +46,7 @@ def judge(reference: Draws, candidate: Draws, context: Context) -> list[Check]:
                 continue
             if described["name"] == "Orthogonal":
                 matrices.append((orthogonal_gap(draws, described["gain"]), label))
-            law = law_of(described, draws.shape[1:])
+            law = law_of(described, drawn_shapes.get(path, draws.shape[1:]))
             scales.append(scale_probability(draws.ravel(), law, ours[path], label))
             shapes.append(shape_probability(draws.ravel(), law, ours[path], label))
     checks = [worst_of("scale", scales, SCALE), worst_of("distribution", shapes, SHAPE)]

@@ -6,6 +6,7 @@ import numpy as np
 
 from parity.protocol.inputs import HORIZON
 from parity.protocol.records import Predictions
+from parity.protocol.user_data import columns_of
 from parity.rungs.check import Check, Context, compare, judged, worst
 from parity.rungs.forward import limit_text
 
@@ -43,7 +44,7 @@ def judge_trained(reference: Predictions, candidate: Predictions, context: Conte
     known = [run.probabilities for run in runs if run.probabilities is not None]
     if context.floor.horizon_reached or not known:
         why = "the reference's own runs departed from each other before the end"
-        if not np.isfinite(candidate.own_probabilities).all():
+        if not all(np.isfinite(array).all() for array in columns_of(candidate.own_probabilities).values()):
             return Check(subject, RUNG, "fail", "not a number", None, why)
         return Check(subject, RUNG, "info", None, None, why if known else "the reference's runs predicted nothing")
     gap = compare("row, output", reference.probabilities, candidate.own_probabilities, known)

@@ -12,6 +12,7 @@ import numpy as np
 from parity import numpy_mlp
 from parity.protocol.inputs import Case
 from parity.protocol.records import Answer, Cases
+from parity.protocol.user_data import columns_of
 from parity.rungs.check import Check, Context, worst
 from parity.rungs.forward import compare_answers, limit_text
 
@@ -34,16 +35,18 @@ def comparable(reference: Cases, candidate: Cases, context: Context) -> tuple[Ca
     if context.is_lab:
         exact, notes = without_clipping(reference, context)
         return exact, candidate, notes
-    clipped = [
-        name
-        for name, answer in reference.answers.items()
-        if context.facts.clips and not CLIP <= answer.probabilities.min() <= answer.probabilities.max() <= 1 - CLIP
-    ]
+    clipped = [name for name, answer in reference.answers.items() if is_clipped(answer, context.facts.clipped)]
     if not clipped:
         return reference, candidate, []
     detail = f"not compared, as Keras on {context.facts.backend} clips probabilities at 1e-7: {', '.join(clipped)}"
     note = Check("clipped-cross-entropy", RUNG, "info", len(clipped), None, detail)
     return *(replace(one, answers=without(one.answers, clipped)) for one in (reference, candidate)), [note]
+
+
+def is_clipped(answer: Answer, outputs: list[str]) -> bool:
+    """Says whether a probability of one of these outputs lies beyond the clip; an empty name is the one output."""
+    known = columns_of(answer.probabilities)
+    return any(not CLIP <= known[name].min() <= known[name].max() <= 1 - CLIP for name in outputs)
 
 
 def without(answers: dict[str, Answer], names: list[str]) -> dict[str, Answer]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlp_spec.runs.folder import CURVES
-from parity.protocol.metric_names import find_logged, is_accuracy
+from parity.protocol.metric_names import counts_rows, find_logged, is_accuracy
 from parity.protocol.records import Means, Steps
 from parity.rungs.check import (
     Check,
@@ -110,9 +110,9 @@ def compare_curve(name: str, reference: Steps, theirs: np.ndarray, context: Cont
         what = "not a number" if len(ours) == len(theirs) else f"{len(theirs)} epochs"
         return Check(name, RUNG, "fail", what, None, f"there must be a number in each of {len(ours)} epochs")
     variants = [run.curves[name][:epochs] for run in context.floor.variants]
-    if is_accuracy(name):
-        plan, test = context.facts.plan, context.facts.data["test"]
-        count = test["samples"] if name.startswith("val_") else plan.samples
+    plan, test = context.facts.plan, context.facts.data["test"]
+    count = test["samples"] if name.startswith("val_") else plan.samples
+    if is_accuracy(name) or (counts_rows(name) and are_whole(ours * count, count)):
         check = check_images(name, RUNG, ours[:epochs], theirs[:epochs], variants, np.full(epochs, count))
     else:
         precision = context.facts.experiment["training"]["precision"]
@@ -121,6 +121,11 @@ def compare_curve(name: str, reference: Steps, theirs: np.ndarray, context: Cont
         more = {name: check.more[name] for name in ("largest", "largest_ratio_to_floor")}
         check = replace(check, detail=check.detail.removeprefix("; ").replace("step", "epoch"), more=more)
     return replace(check, detail=f"{epochs} of {len(ours)} epochs judged; {check.detail}")
+
+
+def are_whole(counts: np.ndarray, rows: int) -> bool:
+    """Says whether numbers of rows are whole, but for rounding of their share in float32."""
+    return bool((np.abs(counts - np.rint(counts)) <= 0.05 + 1e-6 * rows).all())
 
 
 def check_images(

@@ -10,6 +10,7 @@ import torch
 from conftest import run_python
 
 from keras_like.adaptive import KerasAdagrad, KerasNadam
+from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD, step_size
 
 
@@ -143,6 +144,9 @@ KINDS = {
     "rmsprop": (lambda p: KerasRMSprop(p, momentum=0.5), "RMSprop", {"momentum": 0.5}, torch.optim.RMSprop),
     "adagrad": (KerasAdagrad, "Adagrad", {}, torch.optim.Adagrad),
     "nadam": (KerasNadam, "Nadam", {}, torch.optim.NAdam),
+    "adamax": (KerasAdamax, "Adamax", {}, torch.optim.Adamax),
+    "adadelta": (KerasAdadelta, "Adadelta", {}, torch.optim.Adadelta),
+    "lion": (KerasLion, "Lion", {}, torch.optim.SGD),  # PyTorch has none
 }  # fmt: skip
 
 

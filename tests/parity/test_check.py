@@ -28,6 +28,7 @@ def check(folder, name, *flags):
         ("turned", ()),
         ("words", ("--keras-backend", "jax")),
         ("two", ()),
+        ("parts", ()),
         ("wrapped", ()),
     ],
 )

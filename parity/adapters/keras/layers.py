@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from parity.adapters.keras.reference import Reference
-from parity.adapters.keras.tensors import layers_with_tensors, load_weights
+from parity.adapters.keras.tensors import layers_with_tensors, load_weights, parts_of
 from parity.protocol import inputs
 from parity.protocol.inputs import Case, Variant
 from parity.protocol.layer_forms import OUTPUT
@@ -69,7 +69,7 @@ def record_pass(
     calls: list[LayerCall] = []
     with recorded_calls(model, reference.table, calls.append):
         output = call_eagerly(reference, model, images[order], training)
-    calls.append(LayerCall(OUTPUT, reference.output_of(ops.convert_to_numpy(output))))
+    calls.append(LayerCall(OUTPUT, reference.output_of(output)))
     return calls if variant is None else [without_variant(call, np.argsort(order)) for call in calls]
 
 
@@ -107,6 +107,10 @@ def recorded_calls(model, table: Table, keep: Callable[[LayerCall], None]) -> It
     with replaced_attributes() as replace:
         for layer, path in layers.values():
             replace_call(layer, path, keep, replace)
+        for layer in model._flatten_layers():
+            inside = [layers[id(part)][1] for part in parts_of(layer) if id(part) in layers]
+            if isinstance(layer, keras.layers.MultiHeadAttention) and inside:
+                replace_attention(layer, inside[0].rpartition("/")[0], keep, replace)
         yield
 
 
@@ -158,6 +162,19 @@ def replace_call(layer, path: str, keep: Callable[[LayerCall], None], replace: C
     replace(layer, "call", recorded)
     if callable(activation) and activation is not keras.activations.linear:
         replace(layer, "activation", activated)
+
+
+def replace_attention(layer, path: str, keep: Callable[[LayerCall], None], replace: Callable) -> None:
+    """Replaces an attention's `call` by what does the same and keeps what it gave; it is given more than one tensor."""
+    call = layer.call
+
+    def recorded(*arguments, **options):
+        """Calls the attention, and keeps what it gave, without its weights."""
+        outputs = call(*arguments, **options)
+        keep(LayerCall(path, to_numpy(outputs[0] if isinstance(outputs, list | tuple) else outputs)))
+        return outputs
+
+    replace(layer, "call", recorded)
 
 
 def to_numpy(value) -> np.ndarray | None:

@@ -79,7 +79,7 @@ def training_output(reference: Reference, model, weights: Arrays, images: np.nda
     """Returns units of the output in training mode, (rows, units); what was tracked before is taken back."""
     tensors.load_weights(model, reference.table, weights)
     output = call_eagerly(reference, model, images, True)
-    return law.shown_units(reference.output_of(ops.convert_to_numpy(output)))
+    return law.shown_units(reference.output_of(output))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_reference import data
 from mlp_spec.support.errors import UserError
-from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, joined
+from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, joined, targets_of
 
 # A data set that does not say its length, and gives more, is not read to its end: it may have none.
 MOST_BATCHES, MOST_BYTES = 200_000, 4 * 2**30
@@ -21,8 +21,9 @@ WHOLE = "(x, y) where keras_fit() has a validation_split"
 class Rows:
     """A user's rows, on Keras's side."""
 
-    arrays: data.Arrays  # several inputs in one array, and so a target with its weights: `user_data.joined`
+    arrays: data.Arrays  # several inputs in one array, and so targets and their weights: `user_data.joined`
     pack: Callable[[np.ndarray], object]  # makes of some rows' inputs what the model takes
+    pack_targets: Callable[[np.ndarray], object]  # makes of some rows' targets what `fit` takes
     batch_size: int | None = None  # of a data set's first batch; None of arrays
     random: bool = False  # whether another pass gives other values
 
@@ -49,6 +50,7 @@ def read(given: object, fit: dict, what: str) -> Rows:
         raise UserError(f"{what} must return {FORMS}; or {WHOLE}") from error
     random = any(part.is_random() for part in passes)
     columns = [part.columns(fit.get("sample_weight") if not index else None) for index, part in enumerate(passes)]
+    check_same_targets([part.columns()[1] for part in passes], what)
     if is_whole:
         columns = split_last(columns[0], fit["validation_split"])
     checked = {}
@@ -62,7 +64,20 @@ def read(given: object, fit: dict, what: str) -> Rows:
             ours, theirs = (" or ".join(f"{count:,}" for count in sorted(one)) for one in counts)
             raise UserError(f"{what}: {x} has {ours} rows and {y} has {theirs}")
         checked[x], checked[y] = map(joined_or_alone, sides)
-    return Rows(data.Arrays(**checked), passes[0].pack, passes[0].batch_size, random)
+    first = passes[0]
+    return Rows(data.Arrays(**checked), first.pack, first.pack_targets, first.batch_size, random)
+
+
+def check_same_targets(targets: list[dict], what: str) -> None:
+    """Checks that both splits have the same targets, by name; their weights may be missing in one.
+
+    Raises:
+        UserError: they have not.
+    """
+    names = [" and ".join(name for name in columns if name.startswith(f"{TARGET} ")) for columns in targets]
+    if len(set(names)) > 1:
+        train, test = (name or "one array" for name in names)
+        raise UserError(f"{what}: y_train holds {train}, y_test holds {test}")
 
 
 def elements_of(given: object) -> list:
@@ -87,27 +102,35 @@ class Part:
     again: Callable[[], "Part"] | None = None  # reads a data set once more; None of arrays
 
     def columns(self, weight: object = None) -> tuple[dict, dict]:
-        """Returns the inputs and the target with its weights, by name."""
+        """Returns the inputs, and the targets with the rows' weights, by name."""
         weight = self.weight if weight is None else weight
         inputs = self.x if isinstance(self.x, dict) else {"": self.x}
         if isinstance(self.x, tuple | list):
             inputs = {f"input {number}": array for number, array in enumerate(self.x, 1)}
-        return inputs, {"": self.y} if weight is None else {TARGET: self.y, WEIGHT: weight}
+        if isinstance(self.y, dict | tuple | list):
+            named = self.y.items() if isinstance(self.y, dict) else enumerate(self.y, 1)
+            targets = {f"{TARGET} {name}": array for name, array in named}
+        else:
+            targets = {"" if weight is None else TARGET: self.y}
+        return inputs, targets if weight is None else {**targets, WEIGHT: weight}
 
     @property
     def pack(self) -> Callable[[np.ndarray], object]:
         """Makes of some rows' inputs what the model takes."""
-        kind = type(self.x) if isinstance(self.x, dict | tuple | list) else None
-        names = list(self.columns()[0])  # and not the arrays, which are kept elsewhere
+        return packer(self.x, list(self.columns()[0]))
+
+    @property
+    def pack_targets(self) -> Callable[[np.ndarray], object]:
+        """Makes of some rows' targets what `fit` takes; the rows' weights are left out."""
+        names = list(self.y) if isinstance(self.y, dict) else list(self.columns()[1])
+        pack = packer(self.y, names)
 
         def packed(rows: np.ndarray) -> object:
-            """Makes of some rows what the model takes."""
-            if kind is None:
-                return rows
-            columns = {name: np.ascontiguousarray(array) for name, array in columns_of(rows).items()}
-            if not rows.dtype.names:  # one input in a dictionary or a tuple
-                columns = dict.fromkeys(names, rows)
-            return columns if issubclass(kind, dict) else tuple(columns.values())
+            """Makes of some rows' targets what `fit` takes."""
+            targets = list(targets_of(rows).values())
+            if len(targets) == 1:
+                return pack(np.ascontiguousarray(targets[0]))
+            return pack(joined(dict(zip(names, targets, strict=False))))
 
         return packed
 
@@ -118,6 +141,27 @@ class Part:
         ours, theirs = (one.columns()[0] for one in (self, self.again()))
         sums = [[np.asarray(part[name], np.float64).sum() for name in ours] for part in (ours, theirs)]
         return not np.allclose(*sums, rtol=1e-9, atol=0)
+
+
+def packer(like: object, names: list[str]) -> Callable[[np.ndarray], object]:
+    """Returns what makes of some rows an array, a dictionary or a tuple, as what was given is one.
+
+    Args:
+        like: what was given; it is not kept.
+        names: of its arrays.
+    """
+    kind = type(like) if isinstance(like, dict | tuple | list) else None
+
+    def packed(rows: np.ndarray) -> object:
+        """Makes of some rows what the model takes."""
+        if kind is None:
+            return rows
+        columns = {name: np.ascontiguousarray(array) for name, array in columns_of(rows).items()}
+        if not rows.dtype.names:  # one array in a dictionary or a tuple
+            columns = dict.fromkeys(names, rows)
+        return columns if issubclass(kind, dict) else tuple(columns.values())
+
+    return packed
 
 
 def read_part(given: object, what: str) -> Part:
@@ -167,21 +211,28 @@ def read_batches(batches: Callable[[], Iterator], what: str, ends: bool) -> Part
     if not parts:
         raise UserError(f"{what}: a data set is empty")
     first = parts[0]
-    kind = type(first.x) if isinstance(first.x, dict | tuple | list) else None
     columns = [part.columns() for part in parts]
     inputs, targets = (
         {name: np.concatenate([np.asarray(c[side][name]) for c in columns]) for name in columns[0][side]}
         for side in (0, 1)
     )
-    x = inputs[""] if kind is None else inputs if issubclass(kind, dict) else tuple(inputs.values())
-    rows = len(np.asarray(first.y))
-    target = targets.get(TARGET, targets.get(""))
-    return Part(x, target, targets.get(WEIGHT), rows, lambda: read_batches(batches, what, ends))
+    weight = targets.pop(WEIGHT, None)
+    x, y = like(first.x, inputs), like(first.y, targets)
+    rows = len(np.asarray(next(iter(first.columns()[1].values()))))
+    return Part(x, y, weight, rows, lambda: read_batches(batches, what, ends))
+
+
+def like(given: object, columns: dict[str, np.ndarray]) -> object:
+    """Returns arrays as a dictionary, a tuple or the one array, as what was given is one."""
+    if isinstance(given, dict):
+        return dict(zip(given, columns.values(), strict=True))
+    arrays = tuple(columns.values())
+    return arrays if isinstance(given, tuple | list) else arrays[0]
 
 
 def split_last(columns: tuple[dict, dict], fraction: float) -> list[tuple[dict, dict]]:
     """Cuts the last rows off for validation, as `fit` does, before any shuffling."""
-    rows = len(np.asarray(columns[1].get(TARGET, columns[1].get(""))))
+    rows = len(np.asarray(next(iter(columns[1].values()))))
     kept = math.floor(rows * (1 - fraction))
     return [
         tuple({name: np.asarray(a)[part] for name, a in side.items()} for side in columns)
@@ -197,7 +248,7 @@ def check_array(value: object, name: str, what: str) -> np.ndarray:
     """
     if isinstance(value, dict | tuple | list) or not hasattr(value, "__array__"):
         kind = type(value).__name__
-        must = "arrays of inputs, one, or several in a dictionary or tuple; and one array of targets"
+        must = "arrays of inputs and of targets, one, or several in a dictionary or tuple; and one array of weights"
         raise UserError(f"{what}: {name} is or holds a {kind}; {must} can be compared")
     array = np.asarray(value)
     if not array.ndim or not len(array):

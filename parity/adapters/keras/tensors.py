@@ -1,5 +1,6 @@
 """The tensors of a Keras model: which there are, read and filled by their paths."""
 
+import re
 from types import MappingProxyType
 
 import keras
@@ -8,7 +9,7 @@ from keras import ops
 
 from mlp_spec.support.errors import UserError
 from parity.protocol.layers import Layer
-from parity.protocol.tensors import KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
+from parity.protocol.tensors import FOLDED, KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
 
 # Layers that drop or add by chance.
 CHANCE = (
@@ -40,7 +41,8 @@ def table_of(model, said: dict[str, str | tuple] = MappingProxyType({})) -> Tabl
             name, axes = (place, ()) if place is None or isinstance(place, str) else place
             flattened = flattened_before(layer) if value.name == KERNEL and not axes else ()
             kind = kind_of(layer)
-            table.append(Tensor(path, kind, value.name, shape, value.trainable, name, flattened, tuple(axes)))
+            summed = summed_axes(layer) if value.name == KERNEL and kind == FOLDED else 0
+            table.append(Tensor(path, kind, value.name, shape, value.trainable, name, flattened, tuple(axes), summed))
     paths = [tensor.path for tensor in table]
     if unknown := sorted(f"{t.path} ({t.kind})" for t in table if not t.is_known and t.torch_name is None):
         known = ", ".join(LAYERS)
@@ -80,7 +82,20 @@ def parts_of(layer) -> list:
 def is_known(layer) -> bool:
     """Says whether the table of layouts knows all weights of a layer that has some."""
     _, tensors = LAYERS.get(kind_of(layer), (None, {}))
-    return bool(layer.weights) and {value.name for value in layer.weights} <= tensors.keys()
+    is_simple = kind_of(layer) != FOLDED or summed_axes(layer)
+    return is_simple and bool(layer.weights) and {value.name for value in layer.weights} <= tensors.keys()
+
+
+def summed_axes(layer) -> int:
+    """Returns how many of the first axes of an EinsumDense's kernel are summed over; 0 where it is no matrix product.
+
+    Its equation is such as `abc,cde->abde`: one axis is summed over, and the others stand last.
+    """
+    given, kernel, result = re.fullmatch(r"(.*),(.*)->(.*)", layer.equation.replace(" ", "")).groups()
+    summed = "".join(axis for axis in kernel if axis not in result)
+    count = len(summed)
+    is_matrix = kernel.startswith(summed) and given.endswith(summed) and result.endswith(kernel[count:])
+    return count if is_matrix else 0
 
 
 def kind_of(layer) -> str:
@@ -155,7 +170,12 @@ def trained_paths(table: Table) -> list[str]:
 
 
 # Names that Keras's optimizers have for their moments, by the names that both sides use.
-SLOTS = {"momentum": ("momentums", "_momentums"), "velocity": ("_velocities",), "accumulator": ("_accumulators",)}
+SLOTS = {
+    "momentum": ("momentums", "_momentums", "_m"), "velocity": ("_velocities",), "norm": ("_u",),
+    "accumulator": ("_accumulators", "_accumulated_grads"), "delta": ("_accumulated_delta_vars",),
+}  # fmt: skip
+AVERAGES = "_model_variables_moving_average"  # of the weights; no step depends on them
+REFUSED = ("Ftrl",)  # optimizers of which neither PyTorch nor keras_like has any kind
 
 
 def moment_variables(model, table: Table) -> dict[str, dict]:
@@ -179,12 +199,26 @@ def read_moments(model, table: Table) -> dict[str, Arrays]:
 def unknown_moments(model) -> dict[str, Arrays]:
     """Names an optimizer that keeps other moments than `SLOTS` between steps; what they are is not said."""
     optimizer = model.optimizer
-    names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats"]  # of amsgrad
+    names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats", AVERAGES]  # the first of amsgrad
     known = [optimizer.iterations, optimizer._learning_rate, getattr(optimizer, "_u_product", None)]  # Nadam's
     for name in names:
         known += getattr(optimizer, name, None) or []
     is_known = {id(variable) for variable in known}.issuperset(map(id, optimizer.variables))
     return {} if is_known else {type(optimizer).__name__: {}}
+
+
+def check_optimizer(model, what: str) -> None:
+    """Checks that a compiled model's optimizer is one that a port can have.
+
+    Raises:
+        UserError: PyTorch has none of its kind.
+    """
+    kind = type(getattr(model, "optimizer", None)).__name__
+    if kind in REFUSED:
+        raise UserError(
+            f"{what}: the model is compiled with {kind}, which PyTorch does not have: no port can train like it; "
+            "compile it with an optimizer that both have, such as Adagrad"
+        )
 
 
 def load_moments(model, table: Table, moments: dict[str, Arrays], step: int) -> None:

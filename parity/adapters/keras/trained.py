@@ -1,6 +1,9 @@
-"""Models that are trained before they are compared: where a file trains when it is imported, or in keras_model()."""
+"""Models that are trained before they are compared, where a file trains when it is imported, or in keras_model(); and
+what `fit` does when it ends.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 
@@ -32,3 +35,22 @@ def untrained(
         steps = f"{steps_of(model):,} steps"
         send("note", text=f"Keras was given a model that was trained for {steps}; untrained copies are compared")
     return model, copy
+
+
+@contextmanager
+def without_averages(model: keras.Model, is_going_on: bool) -> Iterator[None]:
+    """Keeps `fit` from putting averages of weights in place (`use_ema`) where the training goes on after it.
+
+    Args:
+        model: that is trained, one `fit` call an epoch.
+        is_going_on: whether this is not the last call.
+    """
+    optimizer = model.optimizer
+    if not is_going_on or not getattr(optimizer, "use_ema", False):
+        yield
+        return
+    optimizer.finalize_variable_values = lambda variables: None
+    try:
+        yield
+    finally:
+        del optimizer.finalize_variable_values

@@ -14,6 +14,7 @@ from keras import ops
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
+from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.recurrent import check_stateless
@@ -23,7 +24,7 @@ from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
-from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, describe_arrays
+from parity.protocol.user_data import SPLITS, WEIGHT, describe_arrays
 
 # Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
 MORE_RUNS, SHORT_STEPS = 3, 2_000
@@ -58,6 +59,7 @@ class UserReference(Reference):
         self.models, self.rates, self.shapes, self.classes = weakref.WeakSet(), [], [], 0
         self.first = self.build()
         self.untrained = "" if self.first.compiled else f"{self.file.title('keras_model')} is not compiled"
+        tensors.check_optimizer(self.first, self.file.where("keras_model"))
         self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
@@ -110,8 +112,6 @@ class UserReference(Reference):
             self.given, model = trained.untrained(model, self.given is None, lambda: rebuilt(model, what))
         if not model.built:
             model(self.packed(self.arrays.x_train[:1]))
-        if len(model.outputs if hasattr(model, "outputs") else [0]) != 1:
-            raise UserError(f"{what} a model with {len(model.outputs)} outputs; one can be compared")
         check_stateless(model, what)
         shapes = [(variable.path, tuple(variable.shape)) for variable in model.weights]
         self.shapes = self.shapes or shapes
@@ -176,19 +176,8 @@ class UserReference(Reference):
             if "incompatible with the layer" not in str(error):
                 raise
             raise UserError(f"{data}: the rows do not fit the model: {first_line(error)}") from error
-        if isinstance(output, dict | list | tuple):
-            raise UserError(f"{model}: the model returns a {type(output).__name__}; one array can be compared")
-        if not np.isfinite(output).all():
-            raise UserError(f"{model}: the model's output for the first rows of {data} is not a number")
-        loss = self.first.loss
-        if "sparse" in name_of(loss):
-            both = (self.arrays.y_train, self.arrays.y_test)
-            labels = np.concatenate([(y[TARGET] if y.dtype.names else y).ravel() for y in both])
-            low, high, self.classes = labels.min(), labels.max(), output.shape[-1]
-            if low < 0 or high >= self.classes:
-                raise UserError(
-                    f"{data}: labels go from {low:g} to {high:g}; the model has the classes 0 to {self.classes - 1}"
-                )
+        self.outputs = Outputs.of(self.first, output, model)
+        self.classes = self.outputs.check_labels(output, (self.arrays.y_train, self.arrays.y_test), data)
 
     def describe_data(self) -> dict[str, dict]:
         """Describes both splits."""
@@ -207,17 +196,11 @@ class UserReference(Reference):
             "silent": self.silent,
             "kinds": [type(layer).__name__ for layer in chance.random_layers(self.first)],
             "unsilenced": why_unsilenced(self),
-            "clips": self.clips(),
+            "outputs": self.outputs.names,
+            "clipped": self.outputs.clipped(self.task.backend),
             "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
             "classes": self.classes,
         }
-
-    def clips(self) -> bool:
-        """Says whether the loss clips probabilities: a cross-entropy of them does, but on TensorFlow."""
-        loss = self.first.loss
-        name = name_of(loss)
-        takes_logits = not isinstance(loss, str) and getattr(loss, "get_config", dict)().get("from_logits")
-        return "crossentropy" in name and not takes_logits and self.task.backend != "tensorflow"
 
     def describe_layers(self) -> list:
         """Describes nothing: its tensors say what a model of any kind is made of."""
@@ -238,8 +221,8 @@ class UserReference(Reference):
 
     def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
         """Returns what `fit` is given of some rows: inputs, targets, and what they weigh."""
-        target, weight = (labels[TARGET], labels[WEIGHT]) if labels.dtype.names else (labels, None)
-        given = {"x": self.packed(images), "y": target, "sample_weight": weight}
+        weight = labels[WEIGHT] if WEIGHT in (labels.dtype.names or ()) else None
+        given = {"x": self.packed(images), "y": self.rows.pack_targets(labels), "sample_weight": weight}
         return given | {"class_weight": self.fit_options.get("class_weight")}
 
     def fit(
@@ -271,11 +254,12 @@ class UserReference(Reference):
         for epoch in range(len(results.epoch_seconds), epochs):
             before_epoch(epoch)
             taken = order(epoch)
-            history = model.fit(
-                **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
-                **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
-                **{"validation_data": validation, "callbacks": [timer], **options},
-            ).history
+            with trained.without_averages(model, epoch + 1 < self.plan.epochs):
+                history = model.fit(
+                    **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
+                    **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
+                    **{"validation_data": validation, "callbacks": [timer], **options},
+                ).history
             curves = {name: values[0] for name, values in history.items() if not name.endswith(TRACE)}
             curves = {name: value for name, value in curves.items() if np.ndim(value) == 0}  # F1Score has one a class
             past = results.history if epoch else {}
@@ -287,16 +271,8 @@ class UserReference(Reference):
         """Keeps nothing: causes are not searched for yet."""
 
     def output_of(self, prediction) -> np.ndarray:
-        """Returns what the model predicted as it is compared: logits as probabilities, anything else as it is.
-
-        A port may predict logits, log-probabilities or probabilities in place of Keras's; what one is made of all
-        three is the probabilities. Whether Keras predicts logits, its loss says.
-        """
-        config = self.first.loss.get_config() if hasattr(self.first.loss, "get_config") else {}
-        if not config.get("from_logits"):
-            return np.asarray(prediction)
-        turn = keras.ops.sigmoid if "Binary" in type(self.first.loss).__name__ else keras.ops.softmax
-        return keras.ops.convert_to_numpy(turn(prediction))
+        """Returns what the model predicted as it is compared; see `Outputs.joined`."""
+        return self.outputs.joined(prediction)
 
     def varied(self, variant: inputs.Variant, weights: Arrays, seed: int | None = None) -> Arrays:
         """Returns weights as a variant has them: all tensors move, so that layers that see zeros round anew, too."""
@@ -326,9 +302,13 @@ def first_line(error: Exception) -> str:
     return next((line for line in lines if line and not line.startswith("Exception encountered")), type(error).__name__)
 
 
-def name_of(loss) -> str:
-    """Returns the name of a loss, which is a name, an object or a function; empty where it has none."""
-    return (loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
+def only_names(metrics):
+    """Returns metrics as they were given to `compile`, nested or not, without those that are no names."""
+    if isinstance(metrics, dict):
+        return {key: only_names(value) for key, value in metrics.items()}
+    if isinstance(metrics, list | tuple):
+        return [only_names(value) for value in metrics if isinstance(value, str | list | tuple)]
+    return metrics if isinstance(metrics, str) else None
 
 
 def rebuilt(model, what: str):
@@ -348,8 +328,7 @@ def rebuilt(model, what: str):
             return new
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         config = model.get_compile_config() or {}
-        given = {name: config[name] for name in ("metrics", "loss_weights") if isinstance(config.get(name), list)}
-        given["metrics"] = [name for name in given.get("metrics", ()) if isinstance(name, str)]
+        given = {"loss_weights": config.get("loss_weights"), "metrics": only_names(config.get("metrics"))}
         new.compile(optimizer, model.loss, jit_compile=model.jit_compile, run_eagerly=model.run_eagerly, **given)
     except Exception as error:  # a user's own class may fail in any way
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

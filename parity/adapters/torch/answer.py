@@ -9,6 +9,7 @@ import numpy as np
 from lightning_mlp import train
 from lightning_mlp.history import History
 from mlp_spec.runs import environment
+from parity.adapters.torch.attention import unfused
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.layers import answer_layers
 from parity.adapters.torch.random_layers import answer_random_layers
@@ -72,7 +73,8 @@ def answer_cases(candidate: Candidate) -> Cases:
     recorder = GradientRecorder(binding, unchanged=True)
     injector = WeightInjector(binding, of_batch=lambda batch: weights[batch])
     if not candidate.untrained:
-        candidate.fit(binding, [injector, recorder], loader=load_as_they_are(batches), limit_val_batches=0)
+        with unfused():
+            candidate.fit(binding, [injector, recorder], loader=load_as_they_are(batches), limit_val_batches=0)
     losses = [np.array([loss.item()]) for loss in recorder.losses] or [np.empty(0)] * len(cases)
     answers = {
         name: Answer(

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.attention import attend, entered_once
 from parity.adapters.torch.record import BatchRecorder
 from parity.protocol.law import is_random
 from parity.protocol.records import RandomLayer
@@ -58,6 +59,11 @@ class Chance(TorchFunctionMode):
         kwargs = kwargs or {}
         if name := NORMAL.get(func) or OTHERS.get(func):
             return self.draw(func, name, args, kwargs)
+        if func is functional.multi_head_attention_forward:
+            with entered_once(), self:
+                return func(*args, **kwargs)
+        if func is functional.scaled_dot_product_attention and dropped_weights(*args, **kwargs):
+            return attend(lambda weights, rate: self.pass_on(functional.dropout, weights, rate), *args, **kwargs)
         if func not in FUNCTIONS:
             return func(*args, **kwargs)
         values = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
@@ -86,6 +92,11 @@ class Chance(TorchFunctionMode):
             with torch.no_grad():
                 drawn.copy_(torch.as_tensor(mean, dtype=drawn.dtype, device=drawn.device))
         return drawn
+
+
+def dropped_weights(query, key, value, attn_mask=None, dropout_p=0.0, *others, **options) -> float:
+    """Returns the rate at which an attention drops its weights: one of the arguments of torch's function."""
+    return dropout_p
 
 
 @dataclass(frozen=True)
@@ -198,8 +209,11 @@ class Replay(lightning.Callback):
         if number >= len(self.layers):
             raise UserError(f"the module drops {number + 1} times in a step, the reference {len(self.layers)} times")
         layer, shape = self.layers[number], tuple(values.shape)
-        count = len(values) * int(np.prod(layer.shape))
-        mask = np.unpackbits(self.masks[number][self.step], count=count).reshape(len(values), *layer.shape)
+        is_merged = len(shape) == len(layer.shape)  # an attention's heads stand among its rows: (N heads, T, S)
+        rows = len(values) // layer.shape[0] if is_merged else len(values)
+        count = rows * int(np.prod(layer.shape))
+        mask = np.unpackbits(self.masks[number][self.step], count=count).reshape(rows, *layer.shape)
+        mask = mask.reshape(-1, *layer.shape[1:]) if is_merged else mask
         fitting = [
             form for form in forms_of(mask, layer, self.turned, self.channels_first.get(number)) if form.shape == shape
         ]

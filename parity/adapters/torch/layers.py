@@ -1,6 +1,6 @@
 """Records what each layer of a LightningModule gives: in its place, and alone, given what Keras's layer was given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from parity.adapters.torch.attention import attention_modules
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
+from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.recurrent import outputs_of
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate, package_of
@@ -69,40 +71,45 @@ def run(
     Returns:
         the output as Keras predicts it; and why it says nothing of the mode that was asked for, empty if it does.
     """
-    module.train(training)
+    set_mode(module, training)
     with torch.no_grad(), Chance():
         output = candidate.called(module, candidate.input_of(case.images[rows]))
     why_not = "" if module.training == training else "lightning_output() sets a mode of its own"
-    module.train()
-    return candidate.turn(output.detach().cpu()).numpy(), why_not
+    set_mode(module, True)
+    return candidate.turned([output]), why_not
 
 
 @contextmanager
 def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
     """Gives the calls of each layer's module, by the layer's path, as they come in while the context lasts."""
     calls: dict[str, list[ModuleCall]] = {}
-    handles = []
-    for tensors in layers_of(binding.table):
-        kept = calls.setdefault(tensors[0].path.rpartition("/")[0], [])
-        first = binding.parameters[tensors[0].path]
+    attentions, handles = attention_modules(binding.module, binding.table), []
 
-        def keep(module, arguments, options, output, kept=kept, first=first) -> None:
-            is_one = len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
+    def attended(module, output) -> list:
+        """Returns what an attention gives, without its weights."""
+        return [output[0] if isinstance(output, tuple) else output]
+
+    def keep_calls(modules: list[nn.Module], path: str, outputs: Callable, is_last: bool = False) -> None:
+        """Keeps what modules are given and give from now on."""
+        kept = calls.setdefault(path, [])
+
+        def keep(module, arguments, options, output) -> None:
+            is_one = not is_last and len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
             # copies: what works in place may stand behind
             given = arguments[0].detach().clone() if is_one else None
-            gave = [one.detach().clone() for one in outputs_of(module, first, output)]
-            kept.append(ModuleCall(module, given, gave, module.training))
+            gave = [one.detach().clone() for one in outputs(module, output) if torch.is_tensor(one)]
+            kept.append(ModuleCall(module, given, gave, module.training, is_last))
 
+        handles.extend(module.register_forward_hook(keep, with_kwargs=True) for module in modules)
+
+    for tensors in layers_of(binding.table):
+        path, first = tensors[0].path.rpartition("/")[0], binding.parameters[tensors[0].path]
         whole = holders(binding, tensors)
-        last = [] if whole else holders(binding, parts_in_torch(tensors)[-1])
-
-        def keep_last(module, arguments, options, output, kept=kept) -> None:
-            gave = [output.detach().clone()] if torch.is_tensor(output) else []
-            kept.append(ModuleCall(module, None, gave, module.training, is_last=True))
-
-        handles += [module.register_forward_hook(keep_last, with_kwargs=True) for module in last]
-        for module in whole:
-            handles.append(module.register_forward_hook(keep, with_kwargs=True))
+        keep_calls(whole, path, lambda module, output, first=first: outputs_of(module, first, output))
+        if not whole:
+            keep_calls(holders(binding, parts_in_torch(tensors)[-1]), path, lambda module, output: [output], True)
+    for path, module in attentions.items():
+        keep_calls([module] if module else [], path, attended)
     try:
         yield calls
     finally:

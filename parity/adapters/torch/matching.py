@@ -4,8 +4,13 @@ from collections.abc import Callable
 
 from torch import nn
 
-from parity.adapters.torch.recurrent import named_part
+from parity.adapters.torch import pieces, recurrent
 from parity.protocol.tensors import Tensor
+
+
+def parts_of(name: str, module: nn.Module) -> dict[str, object]:
+    """Returns what holds one layer's tensors, by name: a module, or parts of an attention or a recurrent one."""
+    return (pieces if isinstance(module, nn.MultiheadAttention) else recurrent).parts_of(name, module)
 
 
 def parts_by_name(layers: list[list[Tensor]], parts: dict[str, nn.Module]) -> list[nn.Module | None]:
@@ -21,10 +26,10 @@ def parts_by_name(layers: list[list[Tensor]], parts: dict[str, nn.Module]) -> li
         name = path.rpartition("/")[2]
         inside = [part for place, part in parts.items() if name in place.split(".")]
         number = seen[path] = seen.get(path, -1) + 1
-        several = whole.count(path) == len(inside) > 1
-        chosen.append(
-            inside[number] if several else named_part(layer[0].path, parts) if whole.count(path) == 1 else None
-        )
+        if whole.count(path) == 1:
+            chosen.append(recurrent.named_part(layer[0].path, parts))
+        else:
+            chosen.append(inside[number] if whole.count(path) == len(inside) else None)
     return chosen
 
 

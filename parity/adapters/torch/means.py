@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from parity.adapters.torch.plain import WrappedModule
-from parity.protocol.user_data import TARGET
+from parity.protocol.user_data import only_target
 
 
 class RightAnswers(lightning.Callback):
@@ -30,7 +30,8 @@ class RightAnswers(lightning.Callback):
         order: Callable[[int], np.ndarray],
         turn: Callable[[torch.Tensor], torch.Tensor],
     ):
-        classes = [classes_of(array[TARGET] if array.dtype.names else np.asarray(array)) for array in labels]
+        targets = [only_target(np.asarray(array)) for array in labels]
+        classes = [None if target is None else classes_of(target) for target in targets]
         self.labels, self.order, self.turn = dict(zip(("accuracy", "val_accuracy"), classes, strict=True)), order, turn
         self.curves: dict[str, list[float]] = {"accuracy": [], "val_accuracy": []}
         self.output, self.rows, self.counts, self.hook = None, {}, {}, None

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from parity.adapters.torch.chance import Chance
+from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.user import UserCandidate
 from parity.protocol import law
 from parity.protocol.inputs import LAYERS_CASE
@@ -104,10 +105,10 @@ def answer_random_layers(candidate: UserCandidate) -> RandomOutputs:
     def training_output(images: np.ndarray) -> np.ndarray:
         """Returns units of the output in training mode; what was tracked before is taken back."""
         binding.load(case.weights)
-        module.train()
+        set_mode(module, True)
         with torch.no_grad():
             output = candidate.called(module, candidate.input_of(images))
-        return law.shown_units(candidate.turn(output.detach().cpu()).numpy())
+        return law.shown_units(candidate.turned([output]))
 
     with watched(module) as watch:
         silent = training_output(images)

@@ -212,8 +212,10 @@ class UserRows:
         inputs = [leaves[index] for index, place in self.places.items() if place.part == 0]
         targets = [leaves[index] for index, place in self.places.items() if place.part]
         if len(targets) != 1:
+            weights = any(place.name == WEIGHT for place in self.places.values())
+            holds = "weights of rows" if weights else "several targets"
             raise UserError(
-                f"{self.what}: a batch holds weights of rows, which the loss of (module, loss, optimizer) is not "
+                f"{self.what}: a batch holds {holds}, which the loss of (module, loss, optimizer) is not "
                 "given; write a LightningModule whose training_step takes them"
             )
         return inputs, targets[0]

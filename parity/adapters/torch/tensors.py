@@ -7,11 +7,14 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name
-from parity.adapters.torch.recurrent import FIRST_BIAS, parts_of, second_biases, shares, whole
+from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of
+from parity.adapters.torch.names import by_names, by_roles
+from parity.adapters.torch.pieces import find_named, key_of, name_in, put_state, whole_of
+from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
 from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of, parts_in_torch
 
-KNOWN_MOMENTS = ("momentum", "velocity", "accumulator")
+KNOWN_MOMENTS = ("momentum", "velocity", "norm", "accumulator", "delta")
+STEPPED = {"KerasAdam", "KerasNadam", "KerasAdamax"}  # optimizers of keras_like that count their steps
 
 
 class Binding:
@@ -39,7 +42,7 @@ class Binding:
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
             named = named_parameters(module, table)
-            self.parameters = named | find_parameters(module, table, set(map(id, named.values())))
+            self.parameters = named | find_parameters(module, table, {id(whole_of(value)) for value in named.values()})
             self.second = second_biases(module, self.parameters)
             if self.parameters.keys() != {t.path for t in table} or not covers(self.all_parameters(), trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
@@ -79,7 +82,7 @@ class Binding:
         """
         first, *second = self.holders(tensor)
         trained = [names[id(value)].rpartition(".")[2] for value in second if value.requires_grad]
-        return BESIDE.join([names[id(first)], *trained])
+        return BESIDE.join([name_in(names, first), *trained])
 
     def holders(self, tensor: Tensor) -> list[torch.Tensor]:
         """Returns the parameters that hold a tensor: one, or the two biases of a recurrent layer."""
@@ -145,7 +148,8 @@ class Binding:
                 raise UserError(
                     f"Keras's {', '.join(unknown)} keeps other moments than {', '.join(KNOWN_MOMENTS)}, which "
                     f"cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-                    "Keras's SGD, Adam, AdamW, RMSprop, Nadam and Adagrad can be compared to the end"
+                    "Keras's SGD, Adam, AdamW, Adamax, RMSprop, Nadam, Adagrad, Adadelta and Lion can be compared to "
+                    "the end"
                 )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):
@@ -159,7 +163,7 @@ class Binding:
                     slots = {slot: values[number].to(parameter, copy=True) for slot, values in shared.items()}
                     state = translate_moments(optimizer, slots, step, learning_rate)
                     if state and parameter.requires_grad:
-                        optimizer.state[parameter] = state
+                        put_state(optimizer.state, parameter, state)
 
 
 def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -169,15 +173,16 @@ def tensors_in(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def covers(parameters: list[torch.Tensor], trained: dict[str, torch.Tensor]) -> bool:
     """Says whether all that a module trains was found, and nothing twice."""
-    found = [id(value) for value in parameters]
-    return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= set(found)
+    found, wholes = [key_of(value) for value in parameters], {id(whole_of(value)) for value in parameters}
+    return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= wholes
 
 
 def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset()) -> dict[str, torch.Tensor]:
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
-    Trusted in this order, for each kind of layer: Keras's name, the order among layers of the kind, shapes that only
-    one layer of the kind has. Shapes must fit in any case; they alone say nothing where two layers share them.
+    Trusted in this order, for each kind of layer: Keras's names; some of them, and the order of the others; the order
+    among layers of the kind; shapes that only one layer of the kind has. Shapes must fit in any case; they alone say
+    nothing where two layers share them.
 
     Args:
         module: the candidate.
@@ -190,13 +195,17 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
         in_order = list(parts.values())
         alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
+        roles = by_roles([layer[0].path.split("/")[-2] for layer in layers], parts)
         choices = (
             parts_by_name(layers, parts),
+            by_names({layer[0].path.rpartition("/")[0]: layer[0].kind for layer in layers}, parts),
+            roles if len(in_order) == len(layers) else [],
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
             in_order_of_kind(layers, alike, in_order),
         )
-        fitting = [choice for choice in choices if choice and all(map(tensors_of, layers, choice))]
+        fitting = [choice for choice in choices if len(set(map(id, choice))) == len(layers)]
+        fitting = [choice for choice in fitting if all(map(tensors_of, layers, choice))]
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
             found |= tensors_of(layer, part)
     return found
@@ -223,7 +232,7 @@ def named_parameters(module: nn.Module, table: Table) -> dict[str, torch.Tensor]
         UserError: the module has no such name, or it is of another shape.
     """
     tensors = tensors_in(module)
-    found = {tensor.path: (tensor, tensors.get(tensor.torch_name)) for tensor in table if tensor.torch_name}
+    found = {tensor.path: (tensor, find_named(tensors, tensor.torch_name)) for tensor in table if tensor.torch_name}
     for path, (tensor, value) in found.items():
         where = f"WEIGHTS says that {path} is {tensor.torch_name}"
         if value is None:
@@ -259,15 +268,24 @@ def fits(value: torch.Tensor, tensor: Tensor) -> bool:
 ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
 # the slots without which an optimizer of torch's cannot go on
 NEEDED = {
-    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"}
+    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"},
+    "Adamax": {"momentum", "norm"}, "Adadelta": {"accumulator", "delta"},
 }  # fmt: skip
+
+
+# what optimizers of torch's call the slots, where nothing else is to be done
+NAMES = {
+    "Adagrad": {"accumulator": "sum"},
+    "Adamax": {"momentum": "exp_avg", "norm": "exp_inf"},
+    "Adadelta": {"accumulator": "square_avg", "delta": "acc_delta"},
+}
 
 
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
     kinds = {cls.__name__ for cls in type(optimizer).__mro__}
     if "KerasOptimizer" in kinds:
-        return {**slots, **({"step": step} if kinds & {"KerasAdam", "KerasNadam"} else {})}
+        return {**slots, **({"step": step} if kinds & STEPPED else {})}
     needed = next((names for kind, names in NEEDED.items() if kind in kinds), set())
     if missing := needed - slots.keys():
         raise UserError(
@@ -282,8 +300,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         if "NAdam" in kinds:
             state["mu_product"] = product_of_momenta(optimizer.defaults, step)
         return {"step": torch.tensor(float(step)), **state}
-    if "Adagrad" in kinds:
-        return {"step": torch.tensor(float(step)), "sum": slots["accumulator"]}
+    if names := NAMES.get(next(iter(kinds & NAMES.keys()), "")):
+        return {"step": torch.tensor(float(step)), **{names[slot]: value for slot, value in slots.items()}}
     if "SGD" in kinds:  # v = -lr b
         return {"momentum_buffer": slots["momentum"] / -learning_rate} if "momentum" in slots else {}
     if "RMSprop" in kinds:
@@ -293,7 +311,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {}
     raise UserError(
         f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-        "known are torch's SGD, Adam, AdamW, NAdam, RAdam, RMSprop, Adagrad, keras_like's, and classes made from them"
+        "known are torch's SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta, keras_like's, and "
+        "classes made from them"
     )
 
 
@@ -332,9 +351,9 @@ def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tens
     names = {id(value): name for name, value in tensors_in(module).items()}
     rows = [("Keras", "in torch's layout", "candidate", "", "")]
     for tensor in table:
-        name = names[id(found[tensor.path])] if tensor.path in found else ""
+        name = name_in(names, found[tensor.path]) if tensor.path in found else ""
         rows.append((tensor.path, str(tensor.shape_in_torch), name, "", "" if name else "<- unmatched"))
-    matched = {id(value) for value in [*found.values(), *second_biases(module, found).values()]}
+    matched = {id(whole_of(value)) for value in [*found.values(), *second_biases(module, found).values()]}
     rows += [
         ("", "", name, str(tuple(value.shape)), "<- unmatched")
         for name, value in module.named_parameters()
@@ -352,7 +371,7 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
     Args:
         module, table, found: as for `describe_misfit`.
     """  # fmt: skip
-    places, example, full = [], {}, {id(value): name for name, value in tensors_in(module).items()}
+    places, example, every = [], {}, {id(value): name for name, value in tensors_in(module).items()}
     for kinds, layers in layers_by_kind(table).items():
         if all(tensor.path in found for layer in layers for tensor in layer):
             continue
@@ -361,7 +380,8 @@ def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -
             fitting = [name for name, part in parts.items() if tensors_of(layer, part)]
             if len(fitting) > 1:
                 places.append(f"{layer[0].path.rpartition('/')[0]} may be {' or '.join(fitting)}")
-                names = {path: full[id(value)] for path, value in tensors_of(layer, parts[fitting[0]]).items()}
+                held = tensors_of(layer, parts[fitting[0]])
+                names = {path: name_in(every, value) for path, value in held.items()}
                 example = example or names
     if not places:
         return []

@@ -17,12 +17,14 @@ from parity.adapters.torch.compiled import CompiledSteps, Compiler
 from parity.adapters.torch.epochs import Epochs, Validation
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
+from parity.adapters.torch.modes import keep_modes, set_mode
+from parity.adapters.torch.outputs import describe_places, find_places, joined_outputs
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
-from parity.adapters.torch.ways import OUTPUT_ADVICE, further_ways, in_rows_of
+from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, read_record, recording_path, send
@@ -33,13 +35,6 @@ from parity.protocol.user_data import SPLITS, difference
 CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
 TRAINER = (*CLIPPING, "max_epochs", "accelerator", "devices", "enable_progress_bar")
 EVAL_BATCH = 1000
-# What a candidate's output may be, so that it is Keras's after all.
-OUTPUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "what Keras predicts": lambda output: output,
-    "logits": lambda output: output.softmax(dim=1),
-    "a logit": torch.sigmoid,
-    "log-probabilities": torch.exp,
-}
 
 
 class UserCandidate(Candidate):
@@ -69,6 +64,7 @@ class UserCandidate(Candidate):
         self.rows = UserRows(given, self.arrays, self.experiment.training.precision, what, classes)
         self.output, self.flattening, self.way = "", "", None
         self.shape = None  # of a row of Keras's output
+        self.places = {}  # of Keras's outputs in the module's, where there are several
         check_unused(self)
         randomness = find_randomness(self.build, self.train_one_step)
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
@@ -109,10 +105,11 @@ class UserCandidate(Candidate):
         if not list(module.parameters()) and package_of(module):  # its layers are made when the Trainer begins
             module.configure_model()
             module.configure_model = lambda: None  # once: the weights that were put in place stay
+        keep_modes(module)
         if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
                 self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
-            module.train()
+            set_mode(module, True)
         shapes = [(name, tuple(value.shape)) for name, value in module.named_parameters()]
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
@@ -149,7 +146,7 @@ class UserCandidate(Candidate):
         if package is None:
             for callback in callbacks:
                 callback.on_train_batch_start(None, module, batch, 0)
-            output = self.called(module.train(), self.rows.split_batch(batch)[0]).detach().mean()
+            output = self.called(set_mode(module, True), self.rows.split_batch(batch)[0]).detach().mean()
             for callback in callbacks:
                 callback.on_train_batch_end(None, module, output, batch, 0)
             return
@@ -205,15 +202,22 @@ class UserCandidate(Candidate):
         module = binding.module.eval()
         with torch.no_grad():
             outputs = [self.called(module, part) for part in images]
-        module.train()
+        set_mode(module, True)
+        if self.places:
+            return self.turned(outputs)
         if not torch.is_tensor(outputs[0]):
             returned = "lightning_output()" if hasattr(self.file.module, "lightning_output") else "forward()"
             advice = "lightning_output(module, batch) in a pair file must return one tensor, Keras's output"
             raise UserError(
                 f"{self.file.where('lightning_module')}: {returned} returned a {type(outputs[0]).__name__}; {advice}"
             )
-        output = torch.cat([output.detach().cpu() for output in outputs])
-        return self.turn(output).numpy()
+        return self.turned(outputs)
+
+    def turned(self, outputs: list) -> np.ndarray:
+        """Returns what the module returned for some batches as an array, in the form in which Keras predicts."""
+        if self.places:
+            return joined_outputs(outputs, self.places, self.file.where("lightning_module"))
+        return self.turn(torch.cat([output.detach().cpu() for output in outputs])).numpy()
 
     def turn(self, output: torch.Tensor) -> torch.Tensor:
         """Turns the module's output into what Keras predicts, once it is known what it is."""
@@ -252,6 +256,7 @@ class UserCandidate(Candidate):
             for name, one in {"(C, H, W)": table, "(H, W, C)": [replace(t, flattened=()) for t in table]}.items():
                 gaps[name] = min(self.output_gaps(Binding(self.build(), one), cases).values()), one
             self.flattening, (_, one) = min(gaps.items(), key=lambda item: item[1][0])
+            self.places = {}
             self.facts = replace(self.facts, tensors=one)
             send("note", text=f"features are flattened in the order {self.flattening}")
         return super().bind(arrays, seed)
@@ -262,7 +267,10 @@ class UserCandidate(Candidate):
         Raises:
             UserError: it has another shape than Keras's.
         """
-        if not self.output:
+        if self.facts.outputs and not self.places:
+            self.output_gaps(binding, reference)
+            send("note", text=describe_places(self.places))
+        if not self.output and not self.places:
             gaps = self.output_gaps(binding, reference)
             self.output = min(gaps, key=gaps.get)
             send("note", text=f"the module's output is {self.output}")
@@ -275,14 +283,19 @@ class UserCandidate(Candidate):
         """
         case = reference.cases["the start"]
         ours = reference.answers["the start"].probabilities
+        if self.facts.outputs:
+            binding.load(case.weights)
+            with torch.no_grad():
+                returned = self.called(binding.module.eval(), self.input_of(case.images))
+            set_mode(binding.module, True)
+            self.places = find_places([returned], ours, self.file.where("lightning_module"))
+            return {"several outputs": max(place.gap for place in self.places.values())}
         output, self.shape = self.predict(binding, case.weights, [self.input_of(case.images)]), ours.shape[1:]
         output = in_rows_of(self.shape, torch.from_numpy(output))
         if output.shape != ours.shape:
             shapes = f"the module's output has the shape {tuple(output.shape)}, Keras's has {ours.shape}"
             raise UserError(f"{self.file.where('lightning_module')}: {shapes}; {OUTPUT_ADVICE}")
-        sums = output.double().exp().sum(dim=-1) if output.ndim > 1 else torch.zeros(1)
-        are_logarithms = bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
-        unlikely = {"logits" if are_logarithms else "log-probabilities"} | ({"logits"} if output.ndim < 2 else set())
+        unlikely = unlikely_forms(output)
         return {name: difference(ours, turn(output).numpy()) for name, turn in OUTPUTS.items() if name not in unlikely}
 
     # ---- the data

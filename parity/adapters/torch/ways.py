@@ -5,6 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+# What a candidate's output may be, so that it is Keras's after all.
+OUTPUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "what Keras predicts": lambda output: output,
+    "logits": lambda output: output.softmax(dim=1),
+    "a logit": torch.sigmoid,
+    "log-probabilities": torch.exp,
+}
 OUTPUT_ADVICE = "lightning_output(module, batch) in a pair file says what Keras's output is in it"
 
 
@@ -24,6 +31,13 @@ def further_ways(module: nn.Module, inputs: list[torch.Tensor]) -> list[Callable
         if len(trained) == 1:
             ways.append(lambda module: getattr(module, trained[0])(*inputs))
     return ways
+
+
+def unlikely_forms(output: torch.Tensor) -> set[str]:
+    """Returns which of `OUTPUTS` an output (N, ...) is not: what rows of logarithms sum to is 1, and of no others."""
+    sums = output.double().exp().sum(dim=-1) if output.ndim > 1 else torch.zeros(1)
+    are_logarithms = bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
+    return {"logits" if are_logarithms else "log-probabilities"} | ({"logits"} if output.ndim < 2 else set())
 
 
 def in_rows_of(shape: tuple[int, ...] | None, output: torch.Tensor) -> torch.Tensor:

@@ -51,6 +51,8 @@ models = {
         Input((6, 3)), layers.Conv1DTranspose(4, 3), layers.DepthwiseConv1D(2, depth_multiplier=2),
         layers.Conv1D(8, 1), layers.SeparableConv1D(5, 2, use_bias=False),
     ]),
+    "attention": Model(
+        attended := Input((5, 4)), layers.MultiHeadAttention(2, 2, name="att")(attended, attended)),
     "volume": Sequential([Input((4, 5, 3, 2)), layers.Conv3D(3, 2), layers.GroupNormalization(3),
                           layers.Conv3DTranspose(2, 2)]),
 }
@@ -122,6 +124,18 @@ class Line(nn.Module):
         return self.last(self.places(self.depthwise(self.first(x))))
 
 
+class Attended(nn.Module):
+    """Attends to its input, channels first."""
+
+    def __init__(self):
+        super().__init__()
+        self.att = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x):
+        x = x.movedim(1, -1)
+        return self.att(x, x, x)[0].movedim(-1, 1)
+
+
 PORTS = {
     "cnn": lambda: nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 3, (2, 3))),
@@ -142,6 +156,7 @@ PORTS = {
     ),
     # a separable convolution as a module of its own, registered before the others
     "line": lambda: Line(KerasSeparableConv1d(8, 5, 2, bias=False)),
+    "attention": Attended,
     "volume": lambda: nn.Sequential(
         nn.Conv3d(2, 3, 2), nn.GroupNorm(3, 3, eps=1e-3), nn.ConvTranspose3d(3, 2, 2)
     ),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from parity.protocol import law
+from parity.protocol.user_data import joined
 
 DRAW = np.random.default_rng(0)
 
@@ -80,3 +81,9 @@ def test_some_units_are_shown_and_rows_are_repeated():
     assert law.shown_units(output[:, 0, :3]).tolist() == [[0, 1, 2], [100, 101, 102]]
     assert law.shown_units(output[:, 0, 0]).shape == (2, 1)
     assert law.repeated(np.array([[1], [2]]), 2).tolist() == [[1], [2], [1], [2]]
+
+
+def test_units_of_each_of_several_outputs_are_shown():
+    output = joined({"kind": np.arange(80.0).reshape(2, 40), "size": np.array([7.0, 8.0])})
+    shown = law.shown_units(output)
+    assert shown.shape == (2, law.UNITS + 1) and shown[:, -1].tolist() == [7, 8]

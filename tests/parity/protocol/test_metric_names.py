@@ -2,7 +2,7 @@
 
 import pytest
 
-from parity.protocol.metric_names import find_logged, is_accuracy
+from parity.protocol.metric_names import counts_rows, find_logged, is_accuracy
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_the_user_has_the_last_word():
 
 def test_accuracies_are_told():
     assert is_accuracy("val_acc") and is_accuracy("sparse_categorical_accuracy") and not is_accuracy("val_loss")
+
+
+def test_accuracies_of_outputs_are_shares_of_rows_too():
+    assert counts_rows("val_kind_accuracy") and counts_rows("kind_acc") and counts_rows("accuracy")
+    assert not counts_rows("kind_loss") and not is_accuracy("val_kind_accuracy")

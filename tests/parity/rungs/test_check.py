@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sample_records import make_facts
 
+from parity.protocol.user_data import joined
 from parity.rungs import check
 from parity.rungs.check import (
     MULTIPLE,
@@ -218,3 +219,25 @@ def test_the_rungs_of_random_steps_are_rungs():
     from parity.rungs import QUESTIONS
 
     assert OF_STEPS.keys() < QUESTIONS.keys()
+
+
+OUTPUTS = joined({"kind": np.full((4, 2), 0.5, np.float32), "size": np.full(4, 1000.0, np.float32)})
+
+
+def with_output(name, change):
+    """Returns the outputs with a change of one of them."""
+    arrays = {field: OUTPUTS[field] + np.float32(change if field == name else 0) for field in OUTPUTS.dtype.names}
+    return joined(arrays)
+
+
+def test_each_of_several_outputs_has_a_limit_of_its_own():
+    variants = [with_output("size", 1e-3)]
+    assert compare("row", OUTPUTS, OUTPUTS, variants).ratio == 0
+    # within the floor of the large output, and far beyond the small one's
+    gap = compare("row", OUTPUTS, with_output("kind", 1e-4), variants)
+    assert gap.where == "row, kind[0, 0]" and gap.ratio > 1
+    assert compare("row", OUTPUTS, with_output("size", 1e-3), variants).ratio < 1
+    words = compare("row", OUTPUTS, joined({"kind": OUTPUTS["kind"], "other": OUTPUTS["size"]}), variants)
+    assert words == "row has the outputs ('kind', 'other'), not ('kind', 'size')"
+    assert compare("row", OUTPUTS, OUTPUTS["kind"], variants).startswith("row has the outputs None, not")
+    assert compare("row", OUTPUTS, with_output("kind", np.nan), variants).ratio == np.inf

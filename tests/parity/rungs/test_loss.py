@@ -7,9 +7,11 @@ import pytest
 from sample_records import SOUND, make_answers, make_cases, make_context, make_facts, map_arrays
 
 from parity.pair import Settings
+from parity.protocol.records import Answer
+from parity.protocol.user_data import joined
 from parity.rungs import gradients
 from parity.rungs.check import Context
-from parity.rungs.loss import judge, without_clipping
+from parity.rungs.loss import is_clipped, judge, without_clipping
 
 REFERENCE, CANDIDATE = make_cases(), make_cases(SOUND)
 # With weights this wide, some images' labels get less than 1e-7.
@@ -88,7 +90,7 @@ def test_subjects_are_words_joined_by_hyphens():
 
 def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
     settings, name = Settings("mine", "0" * 64), "saturated output"
-    facts = replace(make_facts(backend="jax", experiment=settings), clips=True)
+    facts = replace(make_facts(backend="jax", experiment=settings), clipped=[""])
     ours, theirs = (
         replace(one, answers={**one.answers, name: other.answers[name]})
         for one, other in ((REFERENCE, CLIPPED), (CANDIDATE, UNCLIPPED))
@@ -100,5 +102,11 @@ def test_of_a_pair_file_clipped_cases_are_left_out_and_named():
         and note.detail.endswith(": eight times the weights, saturated output")
     )
     assert [one.status for one in gradients.judge(ours, theirs, Context(facts, asked=settings))] == ["pass"]
-    (check,) = judge(ours, theirs, Context(replace(facts, clips=False), asked=settings))
+    (check,) = judge(ours, theirs, Context(replace(facts, clipped=[]), asked=settings))
     assert check.status == "fail"
+
+
+def test_only_outputs_whose_loss_clips_are_looked_at():
+    output = joined({"kind": np.array([[1e-9, 1]]), "size": np.array([[-3.0]]), "share": np.array([[0.5]])})
+    answer = Answer(output, np.zeros(1), {})
+    assert is_clipped(answer, ["share", "kind"]) and not is_clipped(answer, ["share"]) and not is_clipped(answer, [])

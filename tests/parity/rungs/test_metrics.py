@@ -10,7 +10,7 @@ from parity.pair import Settings
 from parity.protocol.inputs import Plan
 from parity.protocol.records import Floor, Run, Steps
 from parity.rungs.check import Context
-from parity.rungs.metrics import check_images, judge, judge_logged
+from parity.rungs.metrics import are_whole, check_images, judge, judge_logged
 
 REFERENCE, CANDIDATE = make_means()
 COUNTS = np.array([1000, 1000])
@@ -152,6 +152,18 @@ def test_the_means_are_computed_here_where_nothing_is_logged(changed, failed):
     assert [check.name for check in checks.values() if check.status == "fail"] == failed
     assert checks["loss, computed"].id == "metrics/mean-loss"
     assert checks["accuracy, computed"].id == "metrics/mean-accuracy"
+
+
+def test_an_outputs_accuracy_is_a_number_of_rows_where_it_is_a_whole_one():
+    assert are_whole(np.array([0.5, 0.75]) * 200, 200) and not are_whole(np.array([0.5, 0.7525]) * 200, 200)
+    ours = replace(OURS, curves={"kind_accuracy": np.array([0.5, 0.75, 0.625])})
+    facts = replace(FACTS, plan=Plan(3, 800))
+    noise = [Run(LOSSES + 1e-7, ours.curves)] * 3
+    context = Context(facts, Floor(variants=noise, horizon_reached=False), SETTINGS)
+    for change, status in ((1 / 800, "pass"), (2 / 800, "fail")):
+        theirs = replace(ours, curves={"kind_accuracy": ours.curves["kind_accuracy"] + change})
+        checks = {check.name: check for check in judge_logged(ours, theirs, context)}
+        assert checks["kind_accuracy"].status == status
 
 
 def test_steps_that_are_missing_have_no_mean():

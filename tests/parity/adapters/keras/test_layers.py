@@ -56,7 +56,7 @@ for make in (sequential, functional, Own):
     table = tensors.table_of(model)
     weights = tensors.read_weights(model, table)
     reference = SimpleNamespace(
-        table=table, seed=0, output_of=np.asarray, packed=lambda images: images,
+        table=table, seed=0, output_of=ops.convert_to_numpy, packed=lambda images: images,
         varied=lambda variant, weights: weights, varied_inputs=lambda variant, images: images)
     case = Case(weights, IMAGES, np.zeros(32))
     before = own(model)
@@ -89,6 +89,15 @@ calls = []
 with recorded_calls(masked, tensors.table_of(masked), calls.append):
     masked(np.zeros((2, 3), "int32"))
 answers["masked"] = [(call.layer, call.input is None) for call in calls]
+
+# an attention is given more than one tensor, and is recorded behind its projections, without its weights
+inputs, attention = keras.Input((3, 4)), layers.MultiHeadAttention(2, 2, name="attention")
+attending = keras.Model(inputs, attention(inputs, inputs, return_attention_scores=True)[0])
+calls = []
+with recorded_calls(attending, tensors.table_of(attending), calls.append):
+    output = attending(IMAGES[:, 0, :3, :1] * np.ones((1, 1, 4), "float32"))
+answers["attention"] = [(call.layer, call.input is None, list(call.output.shape)) for call in calls]
+answers["attended"] = float(np.abs(calls[-1].output - ops.convert_to_numpy(output)).max())
 print(json.dumps(answers))
 """
 
@@ -137,3 +146,11 @@ def test_the_rows_of_a_variant_come_back_to_their_places(answers):
 
 def test_a_layer_that_is_given_a_mask_has_no_input_alone(answers):
     assert answers["masked"] == [["embedding", False], ["batch_normalization_2", True]]
+
+
+def test_an_attention_is_recorded_behind_its_projections(answers):
+    parts = [[f"attention/{part}", False, [32, 3, 2, 2]] for part in ("query", "key", "value")]
+    calls = answers["attention"]
+    assert sorted(calls[:3]) == sorted(parts)
+    assert calls[3:] == [["attention/attention_output", False, [32, 3, 4]], ["attention", True, [32, 3, 4]]]
+    assert answers["attended"] == 0

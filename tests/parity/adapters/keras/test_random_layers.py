@@ -46,7 +46,8 @@ def recorded(make):
 
     reference = SimpleNamespace(
         build=build, first=first, table=table, start=tensors.read_weights(first, table), rates=rates, seed=0,
-        case_batch=lambda: (IMAGES, np.zeros(32)), task=SimpleNamespace(level="quick"), output_of=np.asarray,
+        case_batch=lambda: (IMAGES, np.zeros(32)), task=SimpleNamespace(level="quick"),
+        output_of=keras.ops.convert_to_numpy,
         packed=lambda images: images, varied=lambda variant, weights: weights,
         varied_inputs=lambda variant, images: images + np.float32(1e-6) * variant.number)
     answer, why = answer_random_layers(reference), why_unsilenced(reference)

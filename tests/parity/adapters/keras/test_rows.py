@@ -16,6 +16,7 @@ x, y = np.arange(80.0).reshape(20, 4), np.arange(20) % 3
 w = np.linspace(0, 1, 20)
 two = {"a": x, "b": y}
 pairs = tf.data.Dataset.from_tensor_slices((two, y, w)).batch(8)
+several = tf.data.Dataset.from_tensor_slices((x, {"kind": y, "size": x})).batch(8)
 noise = tf.data.Dataset.from_tensor_slices((x, y)).map(lambda a, b: (a + tf.random.uniform([4], dtype="float64"), b))
 
 
@@ -53,6 +54,14 @@ def described(given, **fit):
     }
 
 
+def targets_of(given, **fit):
+    found = rows.read(given, fit, "own.py: keras_data()")
+    packed = found.pack_targets(found.arrays.y_train[:2])
+    if isinstance(packed, dict):
+        return {name: list(array.shape) for name, array in packed.items()}
+    return [list(array.shape) for array in packed] if isinstance(packed, tuple) else list(packed.shape)
+
+
 def limited(batches, size, given):
     rows.MOST_BATCHES, rows.MOST_BYTES = batches, size
     return described(given)
@@ -83,6 +92,16 @@ print(json.dumps({
     "uneven": described((({"a": x, "b": y[1:]}, y), (x, y))),
     "with a test set": described(((x, y), (x[:9], y[:9]), (x, y))),
     "number": described(3),
+    "other targets": described(((x, {"kind": y, "size": x}), (x, {"kind": y}))),
+    "weights by name": described(((x, y, {"kind": w}), (x, y))),
+    "named": described(((x, {"kind": y, "size": x}), (x, {"kind": y, "size": x}))),
+    "targets": {
+        "one": targets_of(((x, y), (x, y))), "weighed": targets_of(((x, y, w), (x, y))),
+        "by name": targets_of(((x, {"kind": y, "size": x}), (x, {"kind": y, "size": x}))),
+        "several and weights": targets_of(((x, [y, x], w), (x, [y, x]))),
+        "one by name": targets_of(((x, {"kind": y}, w), (x, {"kind": y}))),
+        "of a data set": targets_of((several, several)), "split": targets_of((x, (y, x)), validation_split=0.25),
+    },
     "four": described(((x, y, w, w), (x, y))),
 }))
 """
@@ -118,6 +137,15 @@ def test_weights_of_rows_stand_beside_the_target(name, answers):
     assert answers[name]["y"] == {"target": 19.0, "weight": pytest.approx(10.0)}
 
 
+def test_several_targets_stay_what_they_were(answers):
+    by_name, in_order = {"kind": [2], "size": [2, 4]}, [[2], [2, 4]]
+    assert answers["targets"] == {
+        "one": [2], "weighed": [2], "by name": by_name, "several and weights": in_order, "one by name": {"kind": [2]},
+        "of a data set": by_name, "split": in_order,
+    }  # fmt: skip
+    assert answers["named"]["y"] == {"target kind": 19.0, "target size": 3160.0}
+
+
 def test_validation_takes_the_last_rows(answers):
     assert answers["split"]["rows"] == [15, 5] and answers["split"]["y"] == {"": 15.0}
 
@@ -147,6 +175,8 @@ def test_data_sets_are_read_whole(answers):
         ),
         ("nothing", "a data set is empty"),
         ("uneven", "x_train has 19 or 20 rows and y_train has 20"),
+        ("other targets", "y_train holds target kind and target size, y_test holds target kind"),
+        ("weights by name", "y_train is or holds a dict; arrays of inputs and of targets, one, or several"),
         ("number", "own.py: keras_data() must return (x_train, y_train), (x_val, y_val), a third element being"),
         ("four", "must return (x_train, y_train), (x_val, y_val)"),
     ],

@@ -73,12 +73,25 @@ for name, optimizer in {
     "sgd": keras.optimizers.SGD(), "momentum": keras.optimizers.SGD(momentum=0.9),
     "rmsprop": keras.optimizers.RMSprop(), "rmsprop-momentum": keras.optimizers.RMSprop(momentum=0.5),
     "adamw": keras.optimizers.AdamW(), "ftrl": keras.optimizers.Ftrl(),
-    "adagrad": keras.optimizers.Adagrad(), "nadam": keras.optimizers.Nadam(),
+    "adagrad": keras.optimizers.Adagrad(), "nadam": keras.optimizers.Nadam(), "adamax": keras.optimizers.Adamax(),
+    "adadelta": keras.optimizers.Adadelta(), "lion": keras.optimizers.Lion(),
+    "averages": keras.optimizers.SGD(use_ema=True),
 }.items():
     twin.compile(optimizer, "categorical_crossentropy")
     optimizer.build(twin.trainable_variables)
     slots[name] = sorted({**tensors.read_moments(twin, table), **tensors.unknown_moments(twin)})
 answers["slots"] = slots
+for name, optimizer in (("ftrl", keras.optimizers.Ftrl()), ("adam", "adam")):
+    twin.compile(optimizer, "categorical_crossentropy")
+    answers[f"refused {name}"] = refused(tensors.check_optimizer, twin, "keras_model()")
+dense = keras.layers.EinsumDense
+einsums = {"abc,cde->abde": (None, 2, 3), "abcd,cde->abe": (None, 5), "abc,cd->abd": (None, 5)}
+einsums["abc,bde->acde"] = (4, 2, 3)
+answers["summed"] = {}
+for equation, shape in einsums.items():
+    layer = dense(equation, shape)
+    layer.build((None, 4, 2, 3) if equation.startswith("abcd") else (None, 4, 4))
+    answers["summed"][equation] = [tensors.summed_axes(layer), tensors.is_known(layer)]
 answers["layers"] = [vars(layer) for layer in tensors.describe_layers(named)]
 answers["initializers"] = [tensors.describe_initializer(value) for value in (
     keras.initializers.GlorotUniform(seed=3), keras.initializers.RandomNormal(0.5, 0.25), keras.initializers.Zeros())]
@@ -137,7 +150,22 @@ def test_every_optimizers_moments_have_the_names_that_both_sides_use(answers):
         "ftrl": ["Ftrl", "accumulator"],  # keeps what no other side has a name for
         "adagrad": ["accumulator"],
         "nadam": ["momentum", "velocity"],
+        "adamax": ["momentum", "norm"],
+        "adadelta": ["accumulator", "delta"],
+        "lion": ["momentum"],
+        "averages": [],  # of weights: no step depends on them
     }
+
+
+def test_an_optimizer_that_pytorch_does_not_have_is_refused(answers):
+    words = "UserError: keras_model(): the model is compiled with Ftrl, which PyTorch does not have"
+    assert answers["refused ftrl"].startswith(words) and not answers["refused adam"]
+
+
+def test_projections_onto_axes_are_told_from_other_sums(answers):
+    assert answers["summed"] == {
+        "abc,cde->abde": [1, True], "abcd,cde->abe": [2, True], "abc,cd->abd": [1, True], "abc,bde->acde": [0, False],
+    }  # fmt: skip
 
 
 def test_layers_and_initialisers_are_described(answers):

@@ -111,9 +111,9 @@ REFUSED = {
     ),
     "dict": (
         DATA + "def keras_model():\n    import keras\n    i = keras.Input((4,))\n"
-        "    model = keras.Model(i, {'a': keras.layers.Dense(3)(i)})\n    model.compile('sgd', {'a': 'mse'})\n"
+        "    model = keras.Model(i, {'a': {'b': keras.layers.Dense(3)(i)}})\n    model.compile('sgd', 'mse')\n"
         "    return model\n" + REST,
-        "the model returns a dict; one array can be compared",
+        "the model's output a is a dict; arrays, one, or several in a dictionary, list or tuple, can be compared",
     ),
     "raises": (DATA + "def keras_model(): raise OSError('an empty shelf')\n" + REST, "OSError: an empty shelf (ref"),
     "none": (DATA + "def keras_model(): pass\n" + REST, "keras_model() returned nothing"),
@@ -125,7 +125,15 @@ REFUSED = {
         "weights of layers of an unknown kind: spectral_normalization",
     ),
     "pair": (with_data("def keras_data(): return x, y"), "must return (x_train, y_train), (x_val, y_val)"),
-    "two targets": (with_data("def keras_data(): return (x, [y, y]), (x, y)"), "y_train is or holds a list; arrays of"),
+    "two targets": (
+        with_data("def keras_data(): return (x, [y, y]), (x, [y, y])"),
+        "are 2 targets; the model has one o",
+    ),
+    "other targets": (
+        with_data("def keras_data(): return (x, [y, y]), (x, y)"),
+        "and target 2, y_test holds one array",
+    ),
+    "ftrl": (with_data("").replace("'sgd'", "'ftrl'"), "the model is compiled with Ftrl, which PyTorch does not have"),
     "empty": (with_data("def keras_data(): return (x[:0], y[:0]), (x, y)"), "x_train is empty"),
     "rows": (with_data("def keras_data(): return (x, y), (x, y[:-1])"), "x_test has 40 rows and y_test has 39"),
     "nan": (with_data("x[3, 1] = np.nan"), "x_train holds what is not a number"),

@@ -49,6 +49,24 @@ def test_a_batch_may_be_nested_and_hold_what_is_no_tensor():
     assert batch["image"][0].shape == (3, 32) and batch["image"][1][0] == "0" and batch["label"].tolist() == [*Y[:3]]
 
 
+def test_several_targets_are_told_by_their_values():
+    y = joined({"target kind": Y, "target size": W[:, None].astype(np.float32), "target other": -W.astype(np.float32)})
+    w = torch.from_numpy(W).float()
+    rows = rows_of(-w, IMAGES, w, LABELS, y=y)
+    assert places(rows) == [
+        "target other as in Keras", "input channels first", "target size without the last axis",
+        "target kind as in Keras",
+    ]  # fmt: skip
+    other, images, size, labels = rows.batch_of(X[:4], y[:4])
+    assert torch.equal(other, -w[:4]) and torch.equal(size, w[:4]) and torch.equal(labels, LABELS[:4])
+    with pytest.raises(
+        UserError, match=r"a batch holds several targets, which the loss of \(module, loss, optimizer\)"
+    ):
+        rows.split_batch((other, images, size, labels))
+    with pytest.raises(UserError, match=r"y_train \(target other\) has rows of \(\) in Keras's data"):
+        rows_of(IMAGES, LABELS, w, y=y)
+
+
 def test_several_inputs_and_weights_are_told_by_their_values():
     x, y = joined({"image": X, "codes": CODES}), joined({"target": Y, "weight": W})
     rows = rows_of(torch.from_numpy(CODES), LABELS, torch.from_numpy(W).float(), IMAGES, x=x, y=y)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from keras_like.adaptive import KerasAdagrad, KerasNadam
+from keras_like.more_optimizers import KerasAdamax, KerasLion
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.tensors import Binding, to_numpy, to_torch, translate_moments
@@ -276,10 +277,17 @@ SLOTS = {"momentum": torch.full((2,), 0.5), "velocity": torch.full((2,), 0.25)}
         # .9^7 (1 - .96 / 2) (1 - .96^2 / 2) ... (1 - .96^7 / 2)
         (lambda p: torch.optim.NAdam(p, momentum_decay=1), SLOTS,
          {"exp_avg": SLOTS["momentum"], "exp_avg_sq": SLOTS["velocity"], "step": 7.0, "mu_product": 0.0096825}),
-        (torch.optim.Adadelta, {}, {}),
+        (torch.optim.Adamax, {"momentum": SLOTS["momentum"], "norm": SLOTS["velocity"]},
+         {"exp_avg": SLOTS["momentum"], "exp_inf": SLOTS["velocity"], "step": 7.0}),
+        (torch.optim.Adadelta, {"accumulator": SLOTS["momentum"], "delta": SLOTS["velocity"]},
+         {"square_avg": SLOTS["momentum"], "acc_delta": SLOTS["velocity"], "step": 7.0}),
+        (KerasAdamax, {"momentum": SLOTS["momentum"], "norm": SLOTS["velocity"]},
+         {"momentum": SLOTS["momentum"], "norm": SLOTS["velocity"], "step": 7}),
+        (KerasLion, {"momentum": SLOTS["momentum"]}, {"momentum": SLOTS["momentum"]}),
+        (torch.optim.Rprop, {}, {}),
     ],
     ids=["KerasAdam", "KerasSGD", "KerasRMSprop", "Adam", "SGD with momentum", "SGD", "RMSprop", "Adagrad",
-         "KerasAdagrad", "KerasNadam", "NAdam", "no moments"],
+         "KerasAdagrad", "KerasNadam", "NAdam", "Adamax", "Adadelta", "KerasAdamax", "KerasLion", "no moments"],
 )  # fmt: skip
 def test_keras_moments_become_each_optimizers_own_state(make, slots, state):
     translated = translate_moments(make([nn.Parameter(torch.zeros(2))]), slots, 7, 0.1)
@@ -294,8 +302,11 @@ def test_amsgrad_has_its_largest_moment():
 
 
 def test_an_optimizer_with_a_state_that_is_unknown_is_refused():
+    optimizer = torch.optim.Rprop([nn.Parameter(torch.zeros(2))])
+    with pytest.raises(UserError, match="Keras's moments cannot be put into Rprop"):
+        translate_moments(optimizer, SLOTS, 7, 0.1)
     optimizer = torch.optim.Adadelta([nn.Parameter(torch.zeros(2))])
-    with pytest.raises(UserError, match="Keras's moments cannot be put into Adadelta"):
+    with pytest.raises(UserError, match="Adadelta needs accumulator and delta, too"):
         translate_moments(optimizer, SLOTS, 7, 0.1)
 
 
@@ -314,7 +325,8 @@ def test_moments_of_an_optimizer_that_is_not_known_are_told():
     module = stack()
     binding, optimizer = Binding(module, TABLE, ARRAYS), torch.optim.Adagrad(module.parameters())
     binding.load_moments([optimizer], {"Ftrl": {}}, 0, 0.001)  # before the first step, there are none
-    with pytest.raises(UserError, match="Keras's Ftrl keeps other moments than momentum, velocity, accumulator, which"):
+    words = "Keras's Ftrl keeps other moments than momentum, velocity, norm, accumulator, delta, which"
+    with pytest.raises(UserError, match=words):
         binding.load_moments([optimizer], {"Ftrl": {}}, 5, 0.001)
 
 

@@ -24,6 +24,7 @@ from parity.protocol.inputs import Case, Plan
 from parity.protocol.records import Answer, Cases
 from parity.protocol.task import Task, write_record
 from parity.protocol.tensors import dense_table
+from parity.protocol.user_data import joined
 
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.random((50, 4, 4, 2)).astype(np.float32), DRAW.integers(0, 3, 50)
@@ -186,6 +187,34 @@ def test_the_form_of_the_output_is_found(given, name, candidate, monkeypatch):
     assert one.output == name
     predicted = one.predict(binding, weights, [one.input_of(X[:32])])
     assert np.allclose(predicted, answer.probabilities, atol=1e-6)
+
+
+def test_several_outputs_are_found_and_predicted_each_in_its_form(candidate, monkeypatch):
+    one = candidate(MODULE + LOADERS, outputs=["kind", "size"])
+    size = LOGITS[:, :1]
+    monkeypatch.setattr(one.file.module, "lightning_output", lambda module, batch: (size, LOGITS), raising=False)
+    table = dense_table([(32, 3)])
+    weights = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in table}
+    ours = joined({"kind": LOGITS.softmax(dim=1).numpy(), "size": size.numpy()})
+    answer = Answer(ours, np.zeros(1), {})
+    reference = Cases(answers={"the start": answer}, cases={"the start": Case(weights, X[:32], Y[:32])})
+    binding = Binding(one.build(), table)
+    one.find_output(binding, reference)
+    assert {name: place.key for name, place in one.places.items()} == {"kind": 2, "size": 1} and one.output == ""
+    predicted = one.predict(binding, weights, [one.input_of(X[:32])])
+    assert all(np.allclose(predicted[name], ours[name], atol=1e-6) for name in ("kind", "size"))
+    monkeypatch.setattr(one.file.module, "lightning_output", lambda module, batch: LOGITS, raising=False)
+    one.places = {}
+    with pytest.raises(UserError, match=r"forward\(\) returned a Tensor, where Keras has several outputs"):
+        one.find_output(binding, reference)
+
+
+def test_parts_that_are_built_in_evaluation_mode_are_trained_in_it(candidate):
+    one = candidate(MODULE.replace("nn.Dropout(0.4)", "nn.Dropout(0.4).eval()") + LOADERS)
+    binding = Binding(one.build(), dense_table([(32, 3)]))
+    assert not binding.module.net[1].training
+    one.predict(binding, {t.path: np.zeros(t.shape, np.float32) for t in binding.table}, [one.input_of(X[:8])])
+    assert binding.module.training and binding.module.net[2].training and not binding.module.net[1].training
 
 
 def test_an_output_of_another_shape_is_refused(candidate):
