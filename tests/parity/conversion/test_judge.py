@@ -8,7 +8,7 @@ import pytest
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.runs.resume import Stamp
-from parity import convert
+from parity.conversion.judge import judge
 from parity.protocol.contents import EXTREMES, IMAGES
 from parity.protocol.records import Contents
 from parity.protocol.start import initial_weights
@@ -48,7 +48,7 @@ def apart(array, draw):
 
 
 def failed(source, target):
-    checks = convert.judge(source, target)
+    checks = judge(source, target)
     assert len(checks) == 8
     return [check.name for check in checks if check.status != "pass"]
 
