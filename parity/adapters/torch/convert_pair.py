@@ -54,7 +54,7 @@ def write(candidate: UserCandidate) -> Contents:
     if package_of(candidate.trained_form(binding.module)) is None:
         writer.write_alone()
     else:  # Lightning alone knows what its checkpoints hold: it makes one in a run of one batch
-        candidate.fit(binding, [writer], **candidate.replayed(1))
+        candidate.fit(binding, [writer], log_every_n_steps=1, **candidate.replayed(1))
     again = candidate.bind(candidate.facts.start)
     candidate.find_output(again, candidate.task.reference("cases"))
     contents = contents_of(candidate, again, writer.weights_only)
@@ -241,7 +241,7 @@ def with_moments(candidate: UserCandidate, binding: Binding, contents: Contents,
     if package_of(candidate.trained_form(binding.module)) is None:
         return replace(contents, weights_only=f"{title} returned a plain nn.Module, which has no optimizer")
     reader = Reader(binding, states[0], name)
-    candidate.fit(binding, [reader], **candidate.replayed(1))
+    candidate.fit(binding, [reader], log_every_n_steps=1, **candidate.replayed(1))
     steps = reader.steps or {int(state.get("global_step", 0))}
     why = reader.why or ("" if max(steps) else f"the optimizer in {name} has made no update")
     if len(steps) > 1:
