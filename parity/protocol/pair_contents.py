@@ -1,6 +1,7 @@
 """What crosses when a file of a pair is turned into the other framework's: its note, its tensors, its proof."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import numpy as np
 
@@ -28,12 +29,12 @@ def note_of(source: str, weights_only: str | None, pair: str, table: Table) -> d
         table: the pair's tensors.
     """
     note = resume.converted(source, weights_only)
-    return note | {"format": FORMAT, "pair": pair, "tensors": shapes_of(table)}
+    return note | {"format": FORMAT, "pair": pair, "tensors": describe_tensors(table)}
 
 
-def shapes_of(table: Table) -> dict[str, list[int]]:
-    """Returns the tensors' shapes in Keras, by path."""
-    return {tensor.path: list(tensor.shape) for tensor in table}
+def describe_tensors(table: Table) -> list[str]:
+    """Says what a model's tensors are, in order; their paths, which Keras numbers through a process, do not count."""
+    return [f"{tensor.kind}'s {tensor.role} {tensor.shape}" for tensor in table]
 
 
 def check_note(note: object, path: str, pair: str, table: Table) -> None:
@@ -55,15 +56,14 @@ def check_note(note: object, path: str, pair: str, table: Table) -> None:
             f"{path} was converted by another version (format {note.get('format')!r}, this version reads {FORMAT}); "
             f"convert {note.get('from')} again"
         )
-    ours, theirs = shapes_of(table), note.get("tensors")
+    ours, theirs = describe_tensors(table), note.get("tensors")
     if theirs != ours:
-        theirs = theirs if isinstance(theirs, dict) else {}
-        differing = {name: theirs.get(name, "none") for name in ours if theirs.get(name) != ours[name]}
-        what = differing or {name: shape for name, shape in theirs.items() if name not in ours}
-        named = ", ".join(f"{name} {shape}" for name, shape in list(what.items())[:MOST_NAMED])
+        theirs = theirs if isinstance(theirs, list) else []
+        pairs = enumerate(zip_longest(ours, theirs, fillvalue="none"), 1)
+        number, (our, their) = next((pair for pair in pairs if pair[1][0] != pair[1][1]))
         raise UserError(
-            f"{path} was converted for another pair, {note['pair']}: its tensors differ from {pair}'s ({named}); "
-            "give the pair file it was converted for"
+            f"{path} was converted for another pair, {note['pair']}: its tensors differ from {pair}'s (number {number} "
+            f"is {their}, not {our}); give the pair file it was converted for"
         )
 
 
