@@ -60,7 +60,7 @@ def check_note(note: object, path: str, pair: str, table: Table) -> None:
     if theirs != ours:
         theirs = theirs if isinstance(theirs, list) else []
         pairs = enumerate(zip_longest(ours, theirs, fillvalue="none"), 1)
-        number, (our, their) = next((pair for pair in pairs if pair[1][0] != pair[1][1]))
+        number, (our, their) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
         raise UserError(
             f"{path} was converted for another pair, {note['pair']}: its tensors differ from {pair}'s (number {number} "
             f"is {their}, not {our}); give the pair file it was converted for"

@@ -56,7 +56,7 @@ def write(reference: UserReference) -> Contents:
     source = Contents.from_recording(read_recording(task.contents))
     tensors.load_weights(model, reference.table, source.weights)
     build_optimizer(model)
-    why = source.weights_only or why_other_optimizer(reference, model, source)
+    why = source.weights_only or why_other_optimizer(reference, model, source) or None
     if not why:
         tensors.load_moments(model, reference.table, source.moments, source.step)
         set_rate(model, source.learning_rate)
@@ -139,9 +139,10 @@ def why_no_moments(reference: UserReference, model: keras.Model, held: saved.Sav
         return f"the optimizer in {name} is {held.optimizer}, {title}'s is {kind}"
     if kind not in KERAS_KINDS or tensors.unknown_moments(model) or any(getattr(model.optimizer, n, 0) for n in MORE):
         return f"Keras's {kind}, as it is set, keeps what no known optimizer of PyTorch's does"
-    if held.state != own.state:
+    is_built = held.state == own.state
+    if not is_built and len(held.state) > len(("iterations", "learning_rate")):
         return f"the {kind} in {name} keeps other moments than {title}'s"
-    return None if int(model.optimizer.iterations) else f"the optimizer in {name} has made no update"
+    return None if is_built and int(model.optimizer.iterations) else f"the optimizer in {name} has made no update"
 
 
 def why_other_optimizer(reference: UserReference, model: keras.Model, source: Contents) -> str:

@@ -103,7 +103,7 @@ for optimizer in sys.argv[3:]:
     again = reference.file.module.model()
     again.optimizer.build(again.trainable_variables)
     again.load_weights(folder / "second.keras")
-    values = [[np.array(v) for v in (*one.weights, *one.optimizer.variables)] for one in (model, again)]
+    values = [[keras.ops.convert_to_numpy(v) for v in (*one.weights, *one.optimizer.variables)] for one in (model, again)]
     config = json.loads(zipfile.ZipFile(folder / "second.keras").read("config.json"))
     answers[optimizer] = {
         "same": len(values[0]) == len(values[1]) and all(a.tobytes() == b.tobytes() for a, b in zip(*values)),
@@ -172,7 +172,7 @@ def in_weights(place, value):
 reference = opened("Adam()")
 (folder / "text.keras").write_text("no model")
 changed("version", in_note(format=7))
-changed("pair", in_note(pair="their_pair.py", tensors={"dense/kernel": [9, 9]}))
+changed("pair", in_note(pair="their_pair.py", tensors=["Dense's kernel (9, 9)"]))
 changed("nan", in_weights("layers/batch_normalization/vars/3", np.nan))
 changed("nan-moments", in_weights("optimizer/vars/2", np.inf))
 changed("empty", lambda members: members.pop("model.weights.h5"))
@@ -192,7 +192,7 @@ for name in ("text", "version", "pair", "nan", "nan-moments", "empty", "damaged"
 print(json.dumps(answers))
 """
 
-OPTIMIZERS = ("SGD(0.1)", "SGD(0.1, 0.9)", "AdamW()", "Nadam()", "RMSprop(momentum=0.5)", "Adagrad()")
+OPTIMIZERS = ("SGD(0.1)", "SGD(0.1, 0.9)", "Nadam()", "RMSprop(momentum=0.5)")
 REFUSED = {
     "text": "damaged or not a .keras file",
     "version": "was converted by another version (format 7, this version reads 1); convert first.keras again",
@@ -201,7 +201,7 @@ REFUSED = {
     "nan-moments": "holds what is not a number (NaN or infinite): momentum of dense",
     "empty": "is not a .keras file",
     "damaged": "is not a .keras file",
-    "shape": "does not fit keras_model() of own_pair.py: of another shape: layers/batch_normalization/vars/0 is (5,), not",
+    "shape": "does not fit keras_model() of own_pair.py: of another shape: layers/batch_normalization/vars/0 is (5,)",
     "extra": "extra: layers/dense_2/vars/0 (2, 2)",
     "relu": 'is of another model than keras_model() of own_pair.py: config.layers[1].config.activation is "relu", not',
     "dropout": "config.layers[4].config.rate is 0.5, not 0.25",
@@ -218,7 +218,7 @@ def answers(tmp_path_factory):
 
 
 def test_what_is_written_is_read_again_to_the_bit(answers):
-    slots = {"SGD(0.1)": [], "SGD(0.1, 0.9)": ["momentum"], "Adagrad()": ["accumulator"]}
+    slots = {"SGD(0.1)": [], "SGD(0.1, 0.9)": ["momentum"]}
     for optimizer in (
         "SGD(0.1)",
         "SGD(0.1, 0.9)",
@@ -230,7 +230,7 @@ def test_what_is_written_is_read_again_to_the_bit(answers):
     ):
         found = answers[optimizer]
         assert found.pop("slots") == slots.get(optimizer, ["momentum", "velocity"]), optimizer
-        assert found.pop("kind") == optimizer.partition("(")[0].replace("AdamW", "Adam")
+        assert found.pop("kind") == optimizer.partition("(")[0]
         assert found.pop("statistics") == 9  # the kernels are of other draws, biases and statistics have moved
         assert found == {"same": True, "checks": ["pass"] * 5, "step": 2, "why": None, "rate": [0.25]}, optimizer
 
@@ -252,7 +252,7 @@ def test_the_rate_and_a_note_cross_too(answers):
     assert answers["scheduled"] == [None, 2, None]
     note = answers["note"]
     assert (note["format"], note["pair"], note["from"], note["weights_only"]) == (1, "own_pair.py", "good.keras", None)
-    assert note["tensors"]["scale/factor"] == [3]
+    assert note["tensors"][6] == "Scale's factor (3,)"
 
 
 @pytest.mark.parametrize("name", REFUSED)
