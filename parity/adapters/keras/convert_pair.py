@@ -54,6 +54,7 @@ def write(reference: UserReference) -> Contents:
     """
     task, model = reference.task.checkpoint, reference.first
     source = Contents.from_recording(read_recording(task.contents))
+    reference.table = source.tensors  # of another process, which may have numbered its layers otherwise
     tensors.load_weights(model, reference.table, source.weights)
     build_optimizer(model)
     why = source.weights_only or why_other_optimizer(reference, model, source) or None
