@@ -28,8 +28,14 @@ def save(model, stamp: Stamp | None, path: str | Path, converted: dict | None = 
         with zipfile.ZipFile(temporary, "a") as archive:
             if stamp:
                 archive.writestr(MEMBER, json.dumps(stamp.to_dict()))
-            if converted:
-                archive.writestr(f"{resume.CONVERTED}.json", json.dumps(converted))
+        if converted:
+            add_note(temporary, converted)
+
+
+def add_note(path: str | Path, converted: dict) -> None:
+    """Adds to a saved file what `resume.converted` returned."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{resume.CONVERTED}.json", json.dumps(converted))
 
 
 def read_members(path: str | Path) -> dict:

@@ -18,7 +18,7 @@ PROG = "python -m parity"
 COMMANDS = {
     "alarms": "parity.selftest.alarms",
     "check": "parity.check",
-    "convert": "parity.convert",
+    "convert": "parity.conversion.command",
     "drift": "parity.selftest.drift",
     "faults": "parity.selftest.faults",
     "honest": "parity.selftest.honest.command",

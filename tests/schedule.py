@@ -44,7 +44,7 @@ SECONDS: dict[str, float] = {
     "tests/parity/selftest/test_drift.py": 20,
     "tests/parity/test_check.py": 25,
     "tests/test_readme.py::test_the_template": 20,
-    "tests/parity/test_convert.py": 15,
+    "tests/parity/conversion/test_command.py": 15,
 }
 
 

@@ -80,7 +80,7 @@ def build():
 
 
 def test_there_are_commands_to_test():
-    assert len([line for line in COMMANDS if line.startswith("python")]) == 22
+    assert len([line for line in COMMANDS if line.startswith("python")]) == 23
     assert {"make run", "make test"} <= set(COMMANDS)
 
 
@@ -93,7 +93,7 @@ SHORTER = {
 }
 WITH_A_MODEL = {
     "lightning_mlp.predict": ([], "digit.png"),
-    "parity convert": (["--dataset", "mnist-sample"], "model.ckpt"),
+    "parity convert checkpoint": (["--dataset", "mnist-sample"], "model.ckpt"),
 }
 
 
@@ -122,7 +122,7 @@ def test_a_command_of_the_readme_runs(line, tmp_path):
 
 
 def test_the_template_of_a_pair_file_passes_as_it_is(tmp_path):
-    new, check = (line for line in COMMANDS if "my_pair" in line)
+    new, check, _ = (line for line in COMMANDS if "my_pair" in line)
     assert run_python(*shlex.split(new)[1:], cwd=tmp_path).status == 0
     ended = run_python(*shlex.split(check)[1:], cwd=tmp_path)
     assert ended.status == 0 and "PARITY: Keras and Lightning agree on my_pair" in ended.out, ended.out

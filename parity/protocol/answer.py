@@ -75,10 +75,12 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         task = replace(task, parts=tuple(parts) or task.parts)
         if task.seeds:
             take_share(task.seeds)
-        if set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}:
+        is_of_pair = task.checkpoint and task.pair and not task.pair.is_lab
+        if is_of_pair or (not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}):
             sys.argv[1:] = []  # a user's code may read its own flags; our task's path is none of them
             session = open_pair(task, open_session)
-            return answer_parts(task, import_module(f"{package}.answer").PARTS, session, session.experiment)
+            parts = import_module(f"{package}.{'convert_pair' if is_of_pair else 'answer'}").PARTS
+            return answer_parts(task, parts, session, session.experiment)
         module = "parity.traps.evaluate" if task.snippets else f"{package}.{'seeds' if task.seeds else 'convert'}"
         return answer_parts(task, import_module(module).PARTS, task, None)
 

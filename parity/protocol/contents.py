@@ -82,19 +82,26 @@ def with_source_predictions(contents: Contents, digits: Digits, predict: Predict
         digits: the data set whose test images are predicted.
         predict: by the source.
     """
-    arrays = inputs_for(digits.test_images)
-    starts = [Variant("nudged", number).weights(contents.tensors, contents.weights, seed=0) for number in range(NUDGES)]
+    contents = with_predictions(contents, inputs_for(digits.test_images), predict, NUDGES)
+    return replace(contents, dataset=digits.dataset, data_source=digits.source)
+
+
+def with_predictions(contents: Contents, arrays: Arrays, predict: Predictor, nudges: int, units: int = 0) -> Contents:
+    """Predicts some inputs with the source's weights as they are, and moved, for the noise floor.
+
+    Args:
+        contents: of the source.
+        arrays: the inputs, by what they are.
+        predict: by the source.
+        nudges: how often the weights are moved.
+        units: by how many units in the last place all tensors are moved; 0 moves kernels alone, by one.
+    """
+    weights, table = contents.weights, contents.tensors
+    moved = [Variant("nudged", number).weights(table, weights, seed=0, of_all=units) for number in range(nudges)]
     probabilities, *variants = (
-        {name: predict(weights, array) for name, array in arrays.items()} for weights in (contents.weights, *starts)
+        {name: predict(some, array) for name, array in arrays.items()} for some in (weights, *moved)
     )
-    return replace(
-        contents,
-        dataset=digits.dataset,
-        data_source=digits.source,
-        inputs=arrays,
-        probabilities=probabilities,
-        variants=variants,
-    )
+    return replace(contents, inputs=arrays, probabilities=probabilities, variants=variants)
 
 
 def with_target_predictions(contents: Contents, source: Contents, predict: Predictor) -> Contents:
@@ -102,7 +109,7 @@ def with_target_predictions(contents: Contents, source: Contents, predict: Predi
 
     Args:
         contents: of the target, read again.
-        source: what `with_source_predictions` returned for the source.
+        source: what `with_predictions` returned for the source.
         predict: by the target, read again.
     """
     probabilities = {name: predict(contents.weights, array) for name, array in source.inputs.items()}

@@ -336,6 +336,10 @@ class Contents(Record):
     moments: dict[str, Arrays] = field(default_factory=dict)
     step: int = 0  # how many updates the optimizer has made
     weights_only: str | None = None  # why there are weights only, None if the run can go on
+    # of a pair file: the optimizer's kind (`parity.protocol.moments`), its rate, and why its moments are rounded once
+    optimizer: str = ""
+    learning_rate: float | None = None
+    rounded: str = ""
     # dataset, data_source: of the test images
     dataset: str = ""
     data_source: str = ""

@@ -273,8 +273,13 @@ def answer_interchange(reference: Reference) -> records.Predictions:
 
 def predict_test(reference: Reference, model, weights: Arrays) -> np.ndarray:
     """Predicts the test images with some weights."""
+    return predict_with(reference, model, weights, reference.arrays.x_test)
+
+
+def predict_with(reference: Reference, model, weights: Arrays, rows: np.ndarray) -> np.ndarray:
+    """Predicts some rows with some weights."""
     load_weights(model, reference.table, weights)
-    images = reference.packed(reference.arrays.x_test)
+    images = reference.packed(rows)
     return reference.output_of(model.predict(images, batch_size=EVAL_BATCH, verbose=0))
 
 

@@ -306,7 +306,8 @@ def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, lear
         return {"momentum_buffer": slots["momentum"] / -learning_rate} if "momentum" in slots else {}
     if "RMSprop" in kinds:
         state = {"step": torch.tensor(float(step)), "square_avg": slots["velocity"]}
-        return {**state, **({"momentum_buffer": slots["momentum"]} if "momentum" in slots else {})}
+        # m = lr b
+        return {**state, **({"momentum_buffer": slots["momentum"] / learning_rate} if "momentum" in slots else {})}
     if not slots:
         return {}
     raise UserError(

@@ -271,6 +271,9 @@ SLOTS = {"momentum": torch.full((2,), 0.5), "velocity": torch.full((2,), 0.25)}
          {"momentum_buffer": torch.full((2,), -5.0)}),
         (lambda p: torch.optim.SGD(p, 0.1), {}, {}),
         (torch.optim.RMSprop, {"velocity": SLOTS["velocity"]}, {"square_avg": SLOTS["velocity"], "step": 7.0}),
+        # m = lr b: .5 / .1
+        (lambda p: torch.optim.RMSprop(p, 0.1, momentum=0.9), SLOTS,
+         {"square_avg": SLOTS["velocity"], "momentum_buffer": torch.full((2,), 5.0), "step": 7.0}),
         (torch.optim.Adagrad, {"accumulator": SLOTS["velocity"]}, {"sum": SLOTS["velocity"], "step": 7.0}),
         (KerasAdagrad, {"accumulator": SLOTS["velocity"]}, {"accumulator": SLOTS["velocity"]}),
         (KerasNadam, SLOTS, {**SLOTS, "step": 7}),
@@ -286,7 +289,8 @@ SLOTS = {"momentum": torch.full((2,), 0.5), "velocity": torch.full((2,), 0.25)}
         (KerasLion, {"momentum": SLOTS["momentum"]}, {"momentum": SLOTS["momentum"]}),
         (torch.optim.Rprop, {}, {}),
     ],
-    ids=["KerasAdam", "KerasSGD", "KerasRMSprop", "Adam", "SGD with momentum", "SGD", "RMSprop", "Adagrad",
+    ids=["KerasAdam", "KerasSGD", "KerasRMSprop", "Adam", "SGD with momentum", "SGD", "RMSprop",
+         "RMSprop with momentum", "Adagrad",
          "KerasAdagrad", "KerasNadam", "NAdam", "Adamax", "Adadelta", "KerasAdamax", "KerasLion", "no moments"],
 )  # fmt: skip
 def test_keras_moments_become_each_optimizers_own_state(make, slots, state):

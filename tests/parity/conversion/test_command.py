@@ -10,7 +10,7 @@ from conftest import interrupt_after, run_python
 
 from mlp_spec.experiment import Experiment
 from mlp_spec.support.errors import UserError
-from parity import convert
+from parity.conversion import command as convert
 from parity.pair import Pair
 from parity.protocol.task import CheckpointTask, Task
 

@@ -8,7 +8,7 @@ import pytest
 from mlp_spec.experiment import PRESETS
 from mlp_spec.runs.folder import CURVES, Results
 from mlp_spec.runs.resume import Stamp
-from parity import convert
+from parity.conversion.judge import judge
 from parity.protocol.contents import EXTREMES, IMAGES
 from parity.protocol.records import Contents
 from parity.protocol.start import initial_weights
@@ -48,7 +48,7 @@ def apart(array, draw):
 
 
 def failed(source, target):
-    checks = convert.judge(source, target)
+    checks = judge(source, target)
     assert len(checks) == 8
     return [check.name for check in checks if check.status != "pass"]
 
@@ -114,3 +114,32 @@ def test_a_missing_array_is_caught():
     source, target = make_contents()
     del target.weights["dense_1/bias"]
     assert failed(source, target) == ["weights, to the bit"]
+
+
+def of_a_pair(contents, **changes):
+    """Returns contents as of a pair file's model, whose outputs need be no classes."""
+    return replace(contents, experiment={"pair_file": {}}, run=None, optimizer="SGD", **changes)
+
+
+def test_a_pairs_outputs_need_be_no_classes():
+    source, target = map(of_a_pair, make_contents())
+    names = ["weights, to the bit", "the optimizer's moments, to the bit", "updates of the optimizer"]
+    names += [f"outputs, {name}" for name in (IMAGES, EXTREMES)]
+    checks = judge(source, target)
+    assert [check.name for check in checks] == names and {check.status for check in checks} == {"pass"}
+    target.probabilities[IMAGES] = target.probabilities[IMAGES] + np.float32(2e-5)
+    assert [check.name for check in judge(source, target) if check.status == "fail"] == [f"outputs, {IMAGES}"]
+    alone = replace(target, weights_only="a reason", moments={}, step=0)
+    assert [check.name for check in judge(source, alone)] == [names[0], *names[3:]]
+
+
+@pytest.mark.parametrize(
+    ("moved", "status"), [(lambda m: m * np.float32(1 + 2e-7), "pass"), (lambda m: m * np.float32(1 + 1e-6), "fail")]
+)
+def test_moments_without_the_rate_are_rounded_and_no_more(moved, status):
+    source, target = map(of_a_pair, make_contents())
+    for path, array in target.moments["velocity"].items():
+        target.moments["velocity"][path] = moved(array)
+    assert judge(source, target)[1].status == "fail"
+    check = judge(source, replace(target, rounded="why"))[1]
+    assert check.status == status and check.name.endswith("to 2 units in the last place (why)")

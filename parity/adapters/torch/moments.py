@@ -1,0 +1,130 @@
+"""The moments that PyTorch's optimizers keep between steps, under the names that both sides use.
+
+`tensors.translate_moments` is the other direction.
+"""
+
+import torch
+
+from parity.adapters.torch.tensors import Binding, to_numpy
+from parity.protocol.moments import MORE, TORCH_KINDS, why_apart
+from parity.protocol.tensors import Arrays
+
+# By kind, what PyTorch's own optimizers call what both sides keep; `keras_like`'s have the names of both sides.
+NAMES = {
+    "SGD": {"momentum": "momentum_buffer"},
+    "RMSprop": {"velocity": "square_avg", "momentum": "momentum_buffer"},
+    "Adam": {"momentum": "exp_avg", "velocity": "exp_avg_sq"},
+    "Nadam": {"momentum": "exp_avg", "velocity": "exp_avg_sq"},
+    "Adagrad": {"accumulator": "sum"},
+}
+# Keras's momentum carries the learning rate, PyTorch's own does not: by kind, the sign of that.
+WITH_RATE = {"SGD": -1, "RMSprop": 1}
+
+
+def kind_of(optimizer: torch.optim.Optimizer) -> str:
+    """Returns an optimizer's kind, else its class."""
+    names = [cls.__name__ for cls in type(optimizer).__mro__]
+    return next((TORCH_KINDS[name] for name in names if name in TORCH_KINDS), names[0])
+
+
+def is_keras_like(optimizer: torch.optim.Optimizer) -> bool:
+    """Says whether an optimizer keeps Keras's own moments."""
+    return "KerasOptimizer" in {cls.__name__ for cls in type(optimizer).__mro__}
+
+
+def names_of(optimizer: torch.optim.Optimizer) -> dict[str, str]:
+    """Returns what an optimizer of a known kind keeps as it is set, by the names of both sides."""
+    group = optimizer.param_groups[0]
+    if is_keras_like(optimizer):
+        return {slot: slot for slot in optimizer.slots(group)}
+    names = NAMES.get(kind_of(optimizer), {})
+    keeps_momentum = kind_of(optimizer) not in WITH_RATE or group["momentum"]
+    return {slot: name for slot, name in names.items() if slot != "momentum" or keeps_momentum}
+
+
+def carries_no_rate(optimizer: torch.optim.Optimizer) -> bool:
+    """Says whether an optimizer's momentum is Keras's without the learning rate."""
+    return not is_keras_like(optimizer) and kind_of(optimizer) in WITH_RATE and "momentum" in names_of(optimizer)
+
+
+def why_alone(optimizers: list, binding: Binding) -> str:
+    """Says why a module's moments correspond to nothing in Keras, whatever its optimizer; empty where they do.
+
+    Args:
+        optimizers: that the module has configured.
+        binding: the module's parameters.
+    """
+    if len(optimizers) != 1:
+        return f"configure_optimizers() returned {len(optimizers) or 'no'} optimizers; one can be converted"
+    (optimizer,) = optimizers
+    name = type(optimizer).__name__
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if held != {id(binding.parameters[tensor.path]) for tensor in binding.table if tensor.trained}:
+        return f"the module's {name} does not train the same tensors as Keras's optimizer"
+    if kind_of(optimizer) not in TORCH_KINDS.values() or any(optimizer.defaults.get(number) for number in MORE):
+        return f"the module's {name}, as it is set, keeps what no known optimizer of Keras's does"
+    return ""
+
+
+def why_other_optimizer(optimizers: list, binding: Binding, kind: str, slots: set[str], whose: str) -> str:
+    """Says why Keras's moments cannot be put into a module's optimizer; empty where they can.
+
+    Args:
+        optimizers, binding: as for `why_alone`.
+        kind, slots: of Keras's optimizer, and what it keeps.
+        whose: how that is called.
+    """  # fmt: skip
+    if why := why_alone(optimizers, binding):
+        return why
+    (optimizer,) = optimizers
+    ours = kind_of(optimizer), set(names_of(optimizer))
+    return why_apart((kind, slots), ours, (whose, f"the module's {type(optimizer).__name__}"))
+
+
+def why_unread(optimizer: torch.optim.Optimizer, held: object, path: str) -> str:
+    """Says why the state in a file is none of an optimizer; empty where it is.
+
+    Args:
+        optimizer: the module's.
+        held: the file's state of it, as `Optimizer.state_dict` returns it.
+        path: of the file.
+    """
+    name, expected = type(optimizer).__name__, set(names_of(optimizer).values())
+    try:
+        groups = [len(group["params"]) for group in held["param_groups"]]
+        kept = [set(state) - {"step", "mu_product"} for state in held["state"].values()]
+        kept = [{name for name in names if held["state"][index][name] is not None} for index, names in enumerate(kept)]
+    except (KeyError, TypeError, AttributeError):
+        return f"the optimizer's state in {path} is damaged"
+    if groups != [len(group["params"]) for group in optimizer.param_groups]:
+        return f"the optimizer in {path} trains other parameters than the module's {name}"
+    if not any(kept):
+        return f"the optimizer in {path} has made no update" if expected else ""
+    if other := set().union(*kept) ^ expected:
+        return f"the optimizer in {path} keeps other moments than the module's {name} ({', '.join(sorted(other))})"
+    lacking = sum(groups) - sum(names == expected for names in kept)
+    return f"the optimizer in {path} has no moments of {lacking} of its {sum(groups)} tensors" if lacking else ""
+
+
+def read_moments(optimizer: torch.optim.Optimizer, binding: Binding) -> dict[str, Arrays]:
+    """Copies an optimizer's moments by slot and path, in Keras's form.
+
+    Args:
+        optimizer: of a known kind, with a state of all that it trains.
+        binding: the module's parameters.
+    """
+    moments: dict[str, Arrays] = {}
+    rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    for slot, name in names_of(optimizer).items():
+        for tensor in (tensor for tensor in binding.table if tensor.trained):
+            parameter = binding.parameters[tensor.path]
+            value = optimizer.state[parameter][name]
+            if slot == "momentum" and carries_no_rate(optimizer):  # v = -lr b
+                value = value * (WITH_RATE[kind_of(optimizer)] * float(rates[id(parameter)]))
+            moments.setdefault(slot, {})[tensor.path] = to_numpy(value, tensor.layout)
+    return moments
+
+
+def steps_of(optimizer: torch.optim.Optimizer) -> set[int]:
+    """Returns the counts of updates that an optimizer keeps; none where its kind needs none."""
+    return {int(state["step"]) for state in optimizer.state.values() if "step" in state}
