@@ -5,7 +5,6 @@ import re
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,7 +16,7 @@ from parity.adapters.keras import chance, quirks, rows, tensors, trained
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE
 from parity.adapters.keras.reference import Reference
-from parity.protocol import inputs
+from parity.protocol import inputs, memory
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
@@ -69,8 +68,8 @@ class UserReference(Reference):
         one = self.packed(self.arrays.x_train[:1])
         steps = self.plan.epochs * self.plan.steps(self.batch_size)
         self.random_layers, self.silent = chance.describe(self.first, one, self.rates, self.batch_size, steps)
-        for name in (name for names in SPLITS.values() for name in names):
-            np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
+        self.rows = self.rows.kept_in_files(task.output_dir)
+        self.arrays = self.rows.arrays
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
 
     def open_file(self) -> PairFile:
@@ -150,6 +149,12 @@ class UserReference(Reference):
         Some roundings are steps that one run in many takes: variances as a difference of two means, in XLA.
         """
         return [inputs.Variant(kind, number) for number, kind in enumerate(inputs.VARIANTS * MORE_RUNS)]
+
+    def release(self) -> None:
+        """Gives memory back that was needed for a part, or an epoch, alone."""
+        memory.release()
+        for array in vars(self.arrays).values():
+            memory.forget_pages(array)
 
     def after_training(self) -> None:
         """Leaves the masks of the free run."""
@@ -278,6 +283,8 @@ class UserReference(Reference):
             results.history = {name: [*past.get(name, []), float(value)] for name, value in curves.items()}
             results.epoch_seconds.append(timer.seconds)
             after_epoch(results)
+            if len(taken) * arrays.x_train[0].nbytes > memory.LARGE:  # a data set of Keras's refers to itself
+                self.release()
 
     def first_batches(self, epoch: int):
         """Keeps nothing: causes are not searched for yet."""
