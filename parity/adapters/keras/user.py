@@ -153,6 +153,10 @@ class UserReference(Reference):
     def release(self) -> None:
         """Gives memory back that was needed for a part, or an epoch, alone."""
         memory.release()
+        self.forget_rows()
+
+    def forget_rows(self) -> None:
+        """Lets go of what has been read of the rows' files."""
         for array in vars(self.arrays).values():
             memory.forget_pages(array)
 
@@ -243,6 +247,12 @@ class UserReference(Reference):
         given = {"x": self.packed(images), "y": target, "sample_weight": weight}
         return given | {"class_weight": self.fit_options.get("class_weight")}
 
+    def rows_of_epoch(self, arrays, order: np.ndarray) -> dict:
+        """Returns what `fit` is given of an epoch's rows: copies, while nothing of their files is kept."""
+        given = self.rows_for_fit(arrays.x_train[order], arrays.y_train[order])
+        self.forget_rows()
+        return given
+
     def fit(
         self,
         model,
@@ -273,7 +283,7 @@ class UserReference(Reference):
             before_epoch(epoch)
             taken = order(epoch)
             history = model.fit(
-                **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
+                **self.rows_of_epoch(arrays, taken),
                 **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
                 **{"validation_data": validation, "callbacks": [timer], **options},
             ).history

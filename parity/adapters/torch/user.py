@@ -295,7 +295,9 @@ class UserCandidate(Candidate):
 
     def describe_data(self) -> dict[str, dict]:
         """Compares the user's own rows with Keras's; returns what was found, by split."""
-        return {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+        described = {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+        self.rows.let_go()
+        return described
 
     def input_of(self, images: np.ndarray) -> list[torch.Tensor]:
         """Turns Keras's rows into inputs as the module takes them."""
