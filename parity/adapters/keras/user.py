@@ -5,6 +5,7 @@ import re
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import chance, quirks, rows, tensors, trained
 from parity.adapters.keras.random_layers import why_unsilenced
-from parity.adapters.keras.record import TRACE
+from parity.adapters.keras.record import TRACE, fit_taken
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs, memory
 from parity.protocol.answer import Session
@@ -282,8 +283,9 @@ class UserReference(Reference):
         for epoch in range(len(results.epoch_seconds), epochs):
             before_epoch(epoch)
             taken = order(epoch)
-            history = model.fit(
-                **self.rows_of_epoch(arrays, taken),
+            history = fit_taken(
+                model,
+                partial(self.rows_of_epoch, arrays, taken),
                 **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
                 **{"validation_data": validation, "callbacks": [timer], **options},
             ).history
