@@ -41,6 +41,9 @@ class Session:
     def __init__(self, task: Task):
         self.task, self.pair = task, task.pair
 
+    def release(self) -> None:
+        """Gives memory back that was needed for a part alone: nothing; the lab's data and models are small."""
+
     @property
     def experiment(self) -> Experiment:
         """What is trained."""
@@ -121,11 +124,14 @@ def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experi
             record = parts[part](subject)
             if record is not None:
                 write_record(task.output_dir, part, stamped(record, experiment, time.monotonic() - started))
+            del record
             send("part", part=part)
         except Exception as error:  # a user's own code may fail in any way; every rung that can run still does
             send("failed", part=part, message=explain_error(error))
             if part == "facts":  # what cannot be built or bound cannot do anything else
                 return
+        if isinstance(subject, Session):
+            subject.release()
 
 
 def explain_error(error: Exception) -> str:

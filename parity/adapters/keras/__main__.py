@@ -3,6 +3,7 @@
 import sys
 
 from parity.adapters.keras.reference import Reference
+from parity.protocol import memory
 from parity.protocol.answer import main
 from parity.protocol.task import Task
 
@@ -13,11 +14,13 @@ def open_session(task: Task) -> Reference:
         return Reference(task)
     from keras_reference import backend
 
+    memory.keep_little()
     # before the next line imports Keras, which takes the backend that is chosen then
     backend.start(task.accelerator, task.pair.experiment.training.precision, task.backend)
     from parity.adapters.keras.targets import TargetReference
     from parity.adapters.keras.user import UserReference
 
+    memory.leave_out_imports()
     return (UserReference if task.pair.file else TargetReference)(task)
 
 

@@ -103,17 +103,31 @@ def cut_beforehand(model) -> None:
         rest = Dataset.from_tensors(of_all(lambda array: array[whole:]))
         return cut.concatenate(rest) if whole < rows else cut
 
-    def fit_batches(
+    def cut_rows(
         x, y, batch_size, shuffle, sample_weight=None, validation_data=None, validation_batch_size=None, **options
-    ):
-        """Fits batches that are cut beforehand."""
+    ) -> dict:
+        """Returns arguments of `fit` with batches that are cut beforehand."""
         if validation_data:
             options["validation_data"] = batches(validation_data, validation_batch_size or batch_size)
         weights = () if sample_weight is None else (sample_weight,)
-        return fit(batches((x, y, *weights), batch_size), shuffle=shuffle, **options)
+        return {"x": batches((x, y, *weights), batch_size), "shuffle": shuffle, **options}
 
-    model.fit = fit_batches
+    model.fit = lambda *arrays, **options: fit(**cut_rows(*arrays, **options))
+    model.fit_taken = lambda take, **options: fit(**cut_rows(**take(), **options))
     model.predict = lambda x, batch_size, **options: predict(batches((x,), batch_size), **options)
+
+
+def fit_taken(model, take: Callable[[], dict], **options):
+    """Fits rows that are taken for it alone; once they are cut into batches (`cut_beforehand`), they are let go.
+
+    Args:
+        model: whose `fit` is called.
+        take: returns the rows, as arguments of `fit`.
+        options: further ones.
+    """
+    if hasattr(model, "fit_taken"):
+        return model.fit_taken(take, **options)
+    return model.fit(**take(), **options)
 
 
 class GradientRecorder(keras.optimizers.Optimizer):

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -26,6 +27,15 @@ class Rows:
     pack_targets: Callable[[np.ndarray], object]  # makes of some rows' targets what `fit` takes
     batch_size: int | None = None  # of a data set's first batch; None of arrays
     random: bool = False  # whether another pass gives other values
+
+    def kept_in_files(self, folder: str) -> "Rows":
+        """Leaves the arrays in a folder, a file each; returns the rows as they are read from there."""
+        mapped = {}
+        for name, array in vars(self.arrays).items():
+            path = Path(folder) / f"{name}.npy"
+            np.save(path, array)
+            mapped[name] = np.asarray(np.load(path, mmap_mode="c"))
+        return replace(self, arrays=data.Arrays(**mapped))
 
 
 def read(given: object, fit: dict, what: str) -> Rows:

@@ -5,7 +5,7 @@ import re
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import keras
 import numpy as np
@@ -16,10 +16,10 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
-from parity.adapters.keras.record import TRACE
+from parity.adapters.keras.record import TRACE, fit_taken
 from parity.adapters.keras.recurrent import check_stateless
 from parity.adapters.keras.reference import Reference
-from parity.protocol import inputs
+from parity.protocol import inputs, memory
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
@@ -72,8 +72,8 @@ class UserReference(Reference):
         one = self.packed(self.arrays.x_train[:1])
         steps = self.plan.epochs * self.plan.steps(self.batch_size)
         self.random_layers, self.silent = chance.describe(self.first, one, self.rates, self.batch_size, steps)
-        for name in (name for names in SPLITS.values() for name in names):
-            np.save(Path(task.output_dir) / f"{name}.npy", getattr(self.arrays, name))
+        self.rows = self.rows.kept_in_files(task.output_dir)
+        self.arrays = self.rows.arrays
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.plan.epochs)
 
     def open_file(self) -> PairFile:
@@ -154,6 +154,16 @@ class UserReference(Reference):
         """
         return [inputs.Variant(kind, number) for number, kind in enumerate(inputs.VARIANTS * MORE_RUNS)]
 
+    def release(self) -> None:
+        """Gives memory back that was needed for a part, or an epoch, alone."""
+        memory.release()
+        self.forget_rows()
+
+    def forget_rows(self) -> None:
+        """Lets go of what has been read of the rows' files."""
+        for array in vars(self.arrays).values():
+            memory.forget_pages(array)
+
     def after_training(self) -> None:
         """Leaves the masks of the free run."""
         if self.random_layers:
@@ -225,6 +235,12 @@ class UserReference(Reference):
         given = {"x": self.packed(images), "y": self.rows.pack_targets(labels), "sample_weight": weight}
         return given | {"class_weight": self.fit_options.get("class_weight")}
 
+    def rows_of_epoch(self, arrays, order: np.ndarray) -> dict:
+        """Returns what `fit` is given of an epoch's rows: copies, while nothing of their files is kept."""
+        given = self.rows_for_fit(arrays.x_train[order], arrays.y_train[order])
+        self.forget_rows()
+        return given
+
     def fit(
         self,
         model,
@@ -255,8 +271,9 @@ class UserReference(Reference):
             before_epoch(epoch)
             taken = order(epoch)
             with trained.without_averages(model, epoch + 1 < self.plan.epochs):
-                history = model.fit(
-                    **self.rows_for_fit(arrays.x_train[taken], arrays.y_train[taken]),
+                history = fit_taken(
+                    model,
+                    partial(self.rows_of_epoch, arrays, taken),
                     **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
                     **{"validation_data": validation, "callbacks": [timer], **options},
                 ).history
@@ -266,6 +283,8 @@ class UserReference(Reference):
             results.history = {name: [*past.get(name, []), float(value)] for name, value in curves.items()}
             results.epoch_seconds.append(timer.seconds)
             after_epoch(results)
+            if len(taken) * arrays.x_train[0].nbytes > memory.LARGE:  # a data set of Keras's refers to itself
+                self.release()
 
     def first_batches(self, epoch: int):
         """Keeps nothing: causes are not searched for yet."""

@@ -3,6 +3,7 @@
 import sys
 
 from parity.adapters.torch.candidate import Candidate
+from parity.protocol import memory
 from parity.protocol.answer import main
 from parity.protocol.task import Task
 
@@ -13,10 +14,12 @@ def open_session(task: Task) -> Candidate:
         return Candidate(task)
     from lightning_mlp import train
 
+    memory.keep_little()
     train.keep_compiled_code()  # before torch is imported, which asks for the folder then
     from parity.adapters.torch.targets import TargetCandidate
     from parity.adapters.torch.user import UserCandidate
 
+    memory.leave_out_imports()
     return (UserCandidate if task.pair.file else TargetCandidate)(task)
 
 

@@ -16,6 +16,7 @@ from torch.utils import _pytree as tree
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.unused import repeated
+from parity.protocol import memory
 from parity.protocol.task import send
 from parity.protocol.user_data import (
     CLOSE,
@@ -68,7 +69,7 @@ class UserRows:
         classes: that the model has, where labels are indices of them; 0 where they are anything else.
 
     Attributes:
-        loaders: by split.
+        loaders: by split; none after `let_go`.
         datamodule: that was given; None for loaders.
         places: what stands in each tensor of a batch, in the order of its leaves.
         is_autoencoder: whether the target is an input; it need not stand in a batch.
@@ -85,6 +86,11 @@ class UserRows:
         self.places: dict[int, Place] = {}
         self.unused: dict[int, torch.Tensor] = {}
         self.find_places()
+        self.sizes = {split: self.batch_size(split) for split in SPLITS}
+
+    def let_go(self) -> None:
+        """Lets the loaders go, and the user's rows with them: batches are made of Keras's."""
+        self.loaders = {}
 
     def is_indexed(self, split: str) -> bool:
         """Says whether a loader's rows can be asked for by their number."""
@@ -225,10 +231,15 @@ class UserRows:
         x, y = (self.arrays[name] for name in SPLITS[split])
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            yield self.batch_of(x[rows], y[rows])
+            batch = self.batch_of(x[rows], y[rows])
+            for array in (x, y):  # a pass in any order would soon hold all of their files
+                memory.forget_pages(array)
+            yield batch
 
     def batch_size(self, split: str) -> int:
         """Returns how many rows a loader's batches have."""
+        if split not in self.loaders:
+            return self.sizes[split]
         size = getattr(self.loaders[split], "batch_size", None)
         size = size or getattr(getattr(self.loaders[split], "batch_sampler", None), "batch_size", None)
         return size or len(tree.tree_flatten(self.batch)[0][next(iter(self.places))])
@@ -316,7 +327,11 @@ class UserRows:
 
     def expected(self, split: str, rows: slice) -> list[np.ndarray]:
         """Returns Keras's rows as they lie in a batch."""
-        return [p.turned(self.arrays[SPLITS[split][p.part]][rows], self.precision) for p in self.places.values()]
+        arrays = [self.arrays[name] for name in SPLITS[split]]
+        turned = [place.turned(arrays[place.part][rows], self.precision) for place in self.places.values()]
+        for array in arrays:
+            memory.forget_pages(array)
+        return turned
 
     def nowhere(self, split: str, theirs: Counter) -> int:
         """Returns how many of the user's rows are not among Keras's, by value."""

@@ -25,6 +25,7 @@ from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
+from parity.protocol import memory
 from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, read_record, recording_path, send
@@ -78,6 +79,12 @@ class UserCandidate(Candidate):
     def read(self, name: str) -> np.ndarray:
         """Returns one of Keras's arrays, which stays in its file."""
         return np.load(f"{self.task.reference_dir}/{name}.npy", mmap_mode="r")
+
+    def release(self) -> None:
+        """Gives memory back that was needed for a part alone."""
+        memory.release()
+        for array in self.arrays.values():
+            memory.forget_pages(array)
 
     # ---- the module
 
@@ -302,7 +309,9 @@ class UserCandidate(Candidate):
 
     def describe_data(self) -> dict[str, dict]:
         """Compares the user's own rows with Keras's; returns what was found, by split."""
-        return {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+        described = {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+        self.rows.let_go()
+        return described
 
     def input_of(self, images: np.ndarray) -> list[torch.Tensor]:
         """Turns Keras's rows into inputs as the module takes them."""

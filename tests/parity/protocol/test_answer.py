@@ -142,6 +142,19 @@ def test_a_part_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["facts.npz"]
 
 
+def test_memory_is_given_back_after_every_part_also_one_that_failed(tmp_path, capsys):
+    class Kept(Session):
+        """Keeps how many parts there were when memory was given back."""
+
+        def release(self):
+            released.append(len(events(capsys)))
+
+    released, parts = [], {"facts": lambda session: None, "cases": failing(UserError("not today"))}
+    task = Task(tuple(parts), str(tmp_path), PAIR)
+    answer_parts(task, parts, Kept(task), None)
+    assert released == [2, 2]
+
+
 def test_without_facts_nothing_else_is_tried(tmp_path, capsys):
     parts = {"facts": failing(UserError("it cannot be bound")), "cases": failing(AssertionError("it was tried"))}
     answer_parts(Task(tuple(parts), str(tmp_path)), parts, 7.0, PRESETS["small"])

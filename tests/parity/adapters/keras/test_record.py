@@ -6,10 +6,11 @@ import pytest
 from conftest import run_python
 
 SCRIPT = """
-import hashlib, json, sys
+import hashlib, json, sys, weakref
 import numpy as np
 from keras_reference import backend
 backend.start("cpu", "float32", sys.argv[1])
+import keras
 from parity.adapters.keras import record, tensors
 from keras_reference import train
 from mlp_spec.experiment import PRESETS
@@ -18,9 +19,18 @@ from parity.protocol import inputs
 draw = np.random.default_rng(0)
 images = draw.random((40 * 32, 784), dtype=np.float32)
 labels = np.eye(10, dtype=np.float32)[draw.integers(0, 10, len(images))]
-rows = []
+rows, copies, held = [], [], []
 images, labels = images[: 39 * 32 + 5], labels[: 39 * 32 + 5]  # the last batch is shorter
 many = 1 if sys.argv[1] == "torch" else 40
+
+
+def take():
+    copied = images.copy()
+    copies.append(weakref.ref(copied))
+    return {"x": copied, "y": labels}
+
+
+look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: held.append(copies[-1]() is not None))
 for recording, steps, cut in ((False, 1, False), (True, 1, False), (True, many, False), (True, many, True)):
     model = train.build(PRESETS["bigger"])
     if recording:
@@ -30,7 +40,11 @@ for recording, steps, cut in ((False, 1, False), (True, 1, False), (True, many, 
     if cut:
         record.cut_beforehand(model)
     test = images[:45], labels[:45]
-    history = model.fit(images, labels, batch_size=32, shuffle=False, verbose=0, validation_data=test).history
+    options = {"batch_size": 32, "shuffle": False, "verbose": 0, "validation_data": test}
+    if recording:
+        history = record.fit_taken(model, take, callbacks=[look], **options).history
+    else:
+        history = model.fit(images, labels, **options).history
     probabilities = np.asarray(model.predict(test[0], batch_size=20, verbose=0))
     weights = b"".join(array.tobytes() for array in tensors.read_weights(model, tensors.table_of(model)).values())
     mean = float(np.average(record.recorded_losses(model), weights=[32] * 39 + [5])) if recording else None
@@ -56,7 +70,6 @@ after = record.AfterBatch(lambda: steps.append(tensors.read_weights(model, table
 model.fit(images[:4], labels[:4], batch_size=2, verbose=0, callbacks=[after])
 shapes = [list(gradient.shape) for gradient in gradients]
 
-import keras
 words = keras.Sequential([keras.Input((3,)), keras.layers.Embedding(5, 1), keras.layers.Flatten()])
 words.compile(record.GradientRecorder(), "mse")
 words.optimizer.build(words.trainable_variables)
@@ -64,7 +77,8 @@ words.set_weights([np.ones((5, 1))])
 for batch in ([[4, 4, 4], [4, 4, 4]], [[0, 1, 1], [2, 1, 3]]):
     words.fit(np.array(batch), np.zeros((2, 3)), batch_size=2, verbose=0)
 occurrences = [words.optimizer.gradients()[0].ravel().tolist()]
-print(json.dumps([rows, shapes, [float(np.abs(g).max()) for g in gradients], still, steps, *occurrences]))
+largest = [float(np.abs(g).max()) for g in gradients]
+print(json.dumps([rows, shapes, largest, still, steps, *occurrences, held, keras.backend.backend()]))
 """
 
 
@@ -81,6 +95,11 @@ def test_recording_leaves_training_as_it_is(recorded):
     assert alone[0] == heard[0] == together[0] == cut[0]
     for loss, mean in ((heard[1], heard[2]), (together[1], together[2]), (cut[1], cut[2])):
         assert mean == pytest.approx(loss, rel=1e-5)  # the batch losses are those that Keras averages
+
+
+def test_rows_that_are_cut_are_held_once(recorded):
+    *_, held, backend = recorded
+    assert held == [True, True, backend != "tensorflow"]
 
 
 def test_gradients_are_kept_and_the_weights_stay(recorded):

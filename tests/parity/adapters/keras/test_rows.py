@@ -6,7 +6,7 @@ import pytest
 from conftest import run_python
 
 SCRIPT = """
-import json
+import json, tempfile
 import keras, numpy as np, tensorflow as tf
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import rows
@@ -44,9 +44,17 @@ def described(given, **fit):
         found = rows.read(given, fit, "own.py: keras_data()")
     except UserError as error:
         return str(error)
+    with tempfile.TemporaryDirectory() as folder:
+        return said_of(found, found.kept_in_files(folder), folder)
+
+
+def said_of(read, found, folder):
     arrays = found.arrays
     packed = found.pack(arrays.x_train[:2])
+    kept = {name: np.load(f"{folder}/{name}.npy") for name in vars(arrays)}
     return {
+        "kept": all((array == vars(read.arrays)[name]).all() for name, array in kept.items()),
+        "mapped": all(isinstance(array.base, np.memmap) and array.flags.writeable for array in vars(arrays).values()),
         "x": {name: [str(a.dtype), *a.shape] for name, a in columns_of(arrays.x_train).items()},
         "y": {name: float(a.sum()) for name, a in columns_of(arrays.y_train).items()},
         "rows": [len(arrays.x_train), len(arrays.x_test)], "batch": found.batch_size, "random": found.random,
@@ -118,8 +126,13 @@ def answers():
 def test_arrays_are_taken_as_they_are_in_the_precision_that_keras_has(answers):
     assert answers["arrays"] == {
         "x": {"": ["float32", 20, 4]}, "y": {"": 19.0}, "rows": [20, 9], "batch": None, "random": False,
-        "packed": "ndarray",
+        "packed": "ndarray", "kept": True, "mapped": True,
     }  # fmt: skip
+
+
+def test_arrays_of_every_kind_are_read_from_their_files(answers):
+    for said in (answers[name] for name in ("dictionary", "tuple", "weights", "split", "data set", "batches")):
+        assert said["kept"] and said["mapped"]
 
 
 def test_a_test_set_is_left_out(answers):

@@ -1,9 +1,11 @@
 """A user's loaders: what stands in their batches is found, Keras's rows are served in them, and theirs are compared."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.rows import UserRows
@@ -192,3 +194,39 @@ def test_flat_rows_may_be_images_in_a_batch():
     assert places(rows_of(IMAGES, LABELS, x=X.reshape(50, -1))) == [
         "input as images (4, 4, 2), channels first", "target as in Keras",
     ]  # fmt: skip
+
+
+def test_loaders_are_let_go_and_keras_rows_served_on():
+    class Own(Dataset):
+        """A data set that nobody else holds."""
+
+        def __len__(self):
+            return 50
+
+        def __getitem__(self, number):
+            return IMAGES[number], LABELS[number]
+
+    own = Own()
+    seen = weakref.ref(own)
+    rows = opened((DataLoader(own, batch_size=8), DataLoader(own, batch_sampler=[range(5)] * 10)))
+    before = [rows.batch_size(split) for split in ("train", "test")]
+    served = list(rows.batches("train", np.arange(9), 4))
+    del own
+    assert seen() is not None
+    rows.let_go()
+    assert seen() is None
+    assert [rows.batch_size(split) for split in ("train", "test")] == before
+    again = list(rows.batches("train", np.arange(9), 4))
+    assert len(again) == 3
+    for old, new in zip(served, again, strict=True):
+        assert all(map(torch.equal, old, new))
+
+
+def test_rows_in_files_are_served_as_they_are(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    mapped = rows_of(IMAGES, LABELS, x=np.load(tmp_path / "x.npy", mmap_mode="r"))
+    order = np.arange(50)[::-1]
+    passes = [one.batches("train", order, 7) for one in (mapped, rows_of(IMAGES, LABELS))]
+    for served, expected in zip(*passes, strict=True):
+        assert torch.equal(served[0], expected[0])
+    assert mapped.describe("train", "full")["different"] == 0
