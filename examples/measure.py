@@ -24,6 +24,7 @@ EXAMPLES = {
     "digits_cnn": ("val_loss", "val_acc"),
     "digits_batch_norm": ("val_loss", "val_acc"),
     "digits_lstm": ("val_loss", "val_acc"),
+    "lines_gru": ("val_loss", "val_acc"),
     "diabetes": ("val_loss",),
     "wine_two_inputs": ("val_loss", "val_acc"),
 }
