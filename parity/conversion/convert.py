@@ -51,13 +51,9 @@ def convert(options: ConvertFlags, say: Say = lambda text: None) -> Conversion:
         UserError: a file, a flag or the pair file cannot be used.
     """
     positive_number("stall_timeout", options.stall_timeout)
+    pair = pair_of(options) if options.pair else lab_pair(options)
     check_paths(options.source, options.target)
-    if options.pair is None:
-        data_folder = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
-        flags.check_folders(data_folder, None)
-        pair = Pair(Experiment(), options.dataset, data_folder)
-    else:
-        pair = pair_of(options)
+    flags.check_folders(pair.data_dir, None)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / Path(options.target).name
         between = Crossing(options, pair, Path(folder), say)
@@ -67,6 +63,16 @@ def convert(options: ConvertFlags, say: Say = lambda text: None) -> Conversion:
             with replacing(options.target) as temporary:
                 shutil.copyfile(written, temporary)
     return conversion
+
+
+def lab_pair(options: ConvertFlags) -> Pair:
+    """Returns the lab's pair, of which only the data counts.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    data_folder = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir).data_folder
+    return Pair(Experiment(), options.dataset, data_folder)
 
 
 def pair_of(options: ConvertFlags) -> Pair:
