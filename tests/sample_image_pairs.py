@@ -27,8 +27,7 @@ def keras_model():
         layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="tanh"),
         layers.DepthwiseConv2D(3, depth_multiplier=2), layers.GroupNormalization(4), layers.SpatialDropout2D(0.25),
         layers.UpSampling2D(2, interpolation="bilinear"), layers.SeparableConv2D(6, 3, strides=3, padding="same"),
-        layers.PReLU(keras.initializers.Constant(0.5), shared_axes=[1, 2]), layers.AveragePooling2D(2),
-        layers.PReLU(), layers.GlobalAveragePooling2D(),
+        layers.GlobalAveragePooling2D(), layers.PReLU(),
         layers.Dense(2),
     ])
     model.compile("adam", "mse")
@@ -42,7 +41,6 @@ def lightning_module():
     from keras_like.initializers import glorot_uniform_
     from keras_like.optimizers import KerasAdam
     from keras_like.separable import KerasSeparableConv2d
-    from keras_like.slopes import KerasPReLU
     from keras_like.transposed import KerasConvTranspose2d
     from torch import nn
 
@@ -55,7 +53,7 @@ def lightning_module():
             self.up = KerasConvTranspose2d(3, 4, 3, 2, "same")
             self.depthwise, self.norm = nn.Conv2d(4, 8, 3, groups=4), nn.GroupNorm(4, 8, eps=1e-3)
             self.drop, self.separable = nn.Dropout2d(0.25), KerasSeparableConv2d(8, 6, 3, "same", stride=3)
-            self.bend, self.bend_all, self.out = nn.PReLU(6, init=0.5), KerasPReLU((6, 3, 2)), nn.Linear(6, 2)
+            self.bend, self.out = nn.PReLU(6, init=0.0), nn.Linear(6, 2)
             for layer in (self.up, self.out):
                 glorot_uniform_(layer.weight)
             glorot_uniform_(self.depthwise.weight, depthwise=4)
@@ -66,8 +64,7 @@ def lightning_module():
             x = torch.tanh(self.up((x - self.mean) / self.std))
             x = self.drop(self.norm(self.depthwise(x)))
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = self.bend_all(F.avg_pool2d(self.bend(self.separable(x)), 2))
-            return self.out(x.mean((2, 3)))
+            return self.out(self.bend(self.separable(x).mean((2, 3))))
 
         def training_step(self, batch, batch_idx):
             return F.mse_loss(self(batch[0]), batch[1])
@@ -109,8 +106,8 @@ PAIRS = {
     "corners": planted("align_corners=False", "align_corners=True"),
     "rate": planted("nn.Dropout2d(0.25)", "nn.Dropout2d(0.2)"),
     "drops places": planted("nn.Dropout2d(0.25)", "nn.Dropout(0.25)"),
-    "slope": planted("nn.PReLU(6, init=0.5)", "nn.PReLU(6)"),
-    "one slope": planted("nn.PReLU(6, init=0.5)", "nn.PReLU(init=0.5)"),
+    "slope": planted("nn.PReLU(6, init=0.0)", "nn.PReLU(6)"),
+    "one slope": planted("nn.PReLU(6, init=0.0)", "nn.PReLU(init=0.0)"),
     "fans": planted("(self.depthwise.weight, depthwise=4)", "(self.depthwise.weight)"),
     "multiplier": planted(
         "self.norm(self.depthwise(x))",
