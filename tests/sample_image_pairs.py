@@ -24,10 +24,10 @@ def keras_model():
     normalize.adapt(images()[0][0])
     model = keras.Sequential([
         keras.Input((5, 4, 3)), normalize, layers.RandomFlip("horizontal"),
-        layers.Conv2DTranspose(4, 3, strides=2, padding="same"), layers.PReLU(shared_axes=[1, 2]),
-        layers.DepthwiseConv2D(3, depth_multiplier=2), layers.GroupNormalization(4), layers.PReLU(),
-        layers.SpatialDropout2D(0.25), layers.UpSampling2D(2, interpolation="bilinear"),
-        layers.SeparableConv2D(6, 3, strides=2, padding="same", activation="relu"), layers.GlobalAveragePooling2D(),
+        layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="tanh"),
+        layers.DepthwiseConv2D(3, depth_multiplier=2), layers.GroupNormalization(4), layers.SpatialDropout2D(0.25),
+        layers.UpSampling2D(2, interpolation="bilinear"), layers.SeparableConv2D(6, 3, strides=3, padding="same"),
+        layers.GlobalAveragePooling2D(), layers.PReLU(),
         layers.Dense(2),
     ])
     model.compile("adam", "mse")
@@ -41,7 +41,6 @@ def lightning_module():
     from keras_like.initializers import glorot_uniform_
     from keras_like.optimizers import KerasAdam
     from keras_like.separable import KerasSeparableConv2d
-    from keras_like.slopes import KerasPReLU
     from keras_like.transposed import KerasConvTranspose2d
     from torch import nn
 
@@ -51,11 +50,10 @@ def lightning_module():
             x = torch.from_numpy(images()[0][0])
             self.register_buffer("mean", x.mean((0, 1, 2))[:, None, None])
             self.register_buffer("std", x.var((0, 1, 2), correction=0).sqrt()[:, None, None])
-            self.up, self.bend = KerasConvTranspose2d(3, 4, 3, 2, "same"), nn.PReLU(4, init=0.0)
+            self.up = KerasConvTranspose2d(3, 4, 3, 2, "same")
             self.depthwise, self.norm = nn.Conv2d(4, 8, 3, groups=4), nn.GroupNorm(4, 8, eps=1e-3)
-            self.bend_all, self.drop = KerasPReLU((8, 8, 6)), nn.Dropout2d(0.25)
-            self.separable = KerasSeparableConv2d(8, 6, 3, "same", stride=2)
-            self.out = nn.Linear(6, 2)
+            self.drop, self.separable = nn.Dropout2d(0.25), KerasSeparableConv2d(8, 6, 3, "same", stride=3)
+            self.bend, self.out = nn.PReLU(6, init=0.0), nn.Linear(6, 2)
             for layer in (self.up, self.out):
                 glorot_uniform_(layer.weight)
             glorot_uniform_(self.depthwise.weight, depthwise=4)
@@ -63,10 +61,10 @@ def lightning_module():
                 nn.init.zeros_(layer.bias)
 
         def forward(self, x):
-            x = self.bend(self.up((x - self.mean) / self.std))
-            x = self.drop(self.bend_all(self.norm(self.depthwise(x))))
+            x = torch.tanh(self.up((x - self.mean) / self.std))
+            x = self.drop(self.norm(self.depthwise(x)))
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            return self.out(F.relu(self.separable(x)).mean((2, 3)))
+            return self.out(self.bend(self.separable(x).mean((2, 3))))
 
         def training_step(self, batch, batch_idx):
             return F.mse_loss(self(batch[0]), batch[1])
@@ -108,8 +106,8 @@ PAIRS = {
     "corners": planted("align_corners=False", "align_corners=True"),
     "rate": planted("nn.Dropout2d(0.25)", "nn.Dropout2d(0.2)"),
     "drops places": planted("nn.Dropout2d(0.25)", "nn.Dropout(0.25)"),
-    "slope": planted("nn.PReLU(4, init=0.0)", "nn.PReLU(4)"),
-    "one slope": planted("nn.PReLU(4, init=0.0)", "nn.PReLU(init=0.0)"),
+    "slope": planted("nn.PReLU(6, init=0.0)", "nn.PReLU(6)"),
+    "one slope": planted("nn.PReLU(6, init=0.0)", "nn.PReLU(init=0.0)"),
     "fans": planted("(self.depthwise.weight, depthwise=4)", "(self.depthwise.weight)"),
     "multiplier": planted(
         "self.norm(self.depthwise(x))",
