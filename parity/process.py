@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlp_spec.support.errors import ProjectError
+from parity.protocol import memory
 from parity.protocol.pair_file import FUNCTIONS, OPTIONAL
 from parity.protocol.recording import BadRecordingError
 from parity.protocol.records import Record
@@ -103,9 +104,10 @@ def ask(
             arrived(part)
         follow(event)
 
+    options = {"env": memory.surroundings()} if task.pair and not task.pair.is_lab else {}
     while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
         before = len(waiting)
-        ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event)
+        ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
         path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
         if not waiting or "facts" in side.errors:
             break

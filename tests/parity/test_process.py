@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from conftest import run_python
 
+from mlp_spec.experiment import PRESETS, TrainingSpec
 from parity import process
 from parity.ladder.progress import LadderProgress
+from parity.pair import Pair, Settings
 from parity.process import Ended, ask, watch
 from parity.protocol.records import Restarts
 from parity.protocol.task import ADAPTERS, Task, recording_path, write_record
@@ -225,6 +227,7 @@ class Script:
 
 
 WELL, KILLED = Ended(0, ["a line"]), Ended(-9, ["last words"])
+SETTINGS = Settings("own", "0" * 64, TrainingSpec(epochs=1), {})
 
 
 @pytest.fixture
@@ -331,3 +334,19 @@ def test_a_recording_of_an_earlier_run_is_not_read(tmp_path, monkeypatch):
     side = ask("keras", task, task.write(tmp_path / "keras.json"), 30.0)
     assert side.parts == {} and set(side.errors) == set(PARTS)
     assert not recording_path(tmp_path / "keras", "facts").exists()
+
+
+@pytest.mark.parametrize("is_lab", [True, False])
+def test_a_pair_files_process_starts_in_surroundings_of_its_own(is_lab, tmp_path, monkeypatch):
+    given = []
+
+    def answer(command, stall, on_event, **options):
+        given.append(options)
+        on_event({"event": "failed", "part": "facts", "message": "no"})
+        return WELL
+
+    monkeypatch.setattr(process, "watch", answer)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    task = Task(PARTS, str(tmp_path), Pair(PRESETS["small"] if is_lab else SETTINGS, file=None if is_lab else "own.py"))
+    ask("keras", task, task.write(tmp_path / "keras.json"), 10.0)
+    assert given == [{} if is_lab else {"env": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}}]

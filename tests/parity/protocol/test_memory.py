@@ -101,3 +101,10 @@ def test_another_c_library_is_left_alone(monkeypatch):
     memory.keep_little()
     memory.release()
     assert memory.os.environ[memory.SYSTEM_ALLOCATOR] == "0"
+
+
+def test_a_process_starts_with_large_pages_unless_something_else_is_said(monkeypatch):
+    monkeypatch.delenv(memory.TUNABLES, raising=False)
+    assert memory.surroundings() == {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    monkeypatch.setenv(memory.TUNABLES, "glibc.malloc.arena_max=1")
+    assert memory.surroundings() == {}
