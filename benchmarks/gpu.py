@@ -29,6 +29,7 @@ MEASURED = Path(__file__).parent / "gpu.json"
 BACKENDS = ("torch", "jax")
 PRESETS = ("small", "bigger")
 EXAMPLE_NAMES = ("digits_cnn", "digits_batch_norm")
+CLIMBED = (*EXAMPLE_NAMES, "digits_lstm", "wine_two_inputs")
 TITLES = {"default": "default path", "fast": "fast path, captured", "compiled": "fast path, compiled and captured"}
 # The flags of each path of the training command.
 TRAINED = {"default": ("--steps-per-execution", "1"), "fast": (), "compiled": ("--compile",)}
@@ -107,7 +108,7 @@ def climb_all(options: GPUFlags, folder: Path) -> list[dict]:
         for preset in PRESETS
         for path in ("fast", "compiled")
     }
-    pairs |= {name: ["parity", "check", str(EXAMPLES / name / "pair_right.py")] for name in EXAMPLE_NAMES}
+    pairs |= {name: ["parity", "check", str(EXAMPLES / name / "pair_right.py")] for name in CLIMBED}
 
     def climb(name: str, backend: str) -> dict:
         """Climbs one ladder."""

@@ -5,6 +5,8 @@
 
 import torch
 
+from parity.adapters.torch.pieces import state_in, whole_of
+from parity.adapters.torch.recurrent import whole
 from parity.adapters.torch.tensors import Binding, to_numpy
 from parity.protocol.moments import MORE, TORCH_KINDS, why_apart
 from parity.protocol.tensors import Arrays
@@ -59,7 +61,8 @@ def why_alone(optimizers: list, binding: Binding) -> str:
     (optimizer,) = optimizers
     name = type(optimizer).__name__
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    if held != {id(binding.parameters[tensor.path]) for tensor in binding.table if tensor.trained}:
+    holders = [one for tensor in binding.table if tensor.trained for one in binding.holders(tensor)]
+    if held != {id(whole_of(one)) for one in holders if one.requires_grad}:
         return f"the module's {name} does not train the same tensors as Keras's optimizer"
     if kind_of(optimizer) not in TORCH_KINDS.values() or any(optimizer.defaults.get(number) for number in MORE):
         return f"the module's {name}, as it is set, keeps what no known optimizer of Keras's does"
@@ -117,10 +120,10 @@ def read_moments(optimizer: torch.optim.Optimizer, binding: Binding) -> dict[str
     rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
     for slot, name in names_of(optimizer).items():
         for tensor in (tensor for tensor in binding.table if tensor.trained):
-            parameter = binding.parameters[tensor.path]
-            value = optimizer.state[parameter][name]
+            trained = [one for one in binding.holders(tensor) if one.requires_grad]
+            value = whole(tensor, [state_in(optimizer.state, one, name) for one in trained], is_sum=False)
             if slot == "momentum" and carries_no_rate(optimizer):  # v = -lr b
-                value = value * (WITH_RATE[kind_of(optimizer)] * float(rates[id(parameter)]))
+                value = value * (WITH_RATE[kind_of(optimizer)] * float(rates[id(whole_of(trained[0]))]))
             moments.setdefault(slot, {})[tensor.path] = to_numpy(value, tensor.layout)
     return moments
 

@@ -142,3 +142,15 @@ def put_state(state: dict, value: torch.Tensor | Piece, own: dict) -> None:
         if name not in whole:
             whole[name] = torch.zeros_like(value.whole)
         whole[name][value.start : value.stop] = one
+
+
+def state_in(state: dict, value: torch.Tensor | Piece, name: str) -> torch.Tensor:
+    """Returns one of the tensors that an optimizer keeps of a parameter; of a piece, those rows of it.
+
+    Args:
+        state: the optimizer's.
+        value: the parameter, or the piece of one.
+        name: of the tensor in the state.
+    """
+    held = state[whole_of(value)][name]
+    return held[value.start : value.stop] if isinstance(value, Piece) else held

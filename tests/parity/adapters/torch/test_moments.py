@@ -11,7 +11,7 @@ from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from parity.adapters.torch import moments
 from parity.adapters.torch.tensors import Binding
-from parity.protocol.tensors import dense_table
+from parity.protocol.tensors import Tensor, dense_table
 
 TABLE = dense_table([(3, 2)])
 RATE = 0.0123
@@ -42,6 +42,39 @@ def stepped(make, steps=5):
             parameter.grad = torch.randn_like(parameter)
         optimizer.step()
     return binding, optimizer
+
+
+class Whole(nn.Module):
+    """A tensor of Keras's in two parameters, in rows of one, and the sum of two."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(4, 3, batch_first=True)
+        self.lstm = nn.LSTM(4, 3, batch_first=True)
+        self.att = nn.MultiheadAttention(4, 2, batch_first=True)
+
+
+def recurrent(name, kind, gates, rows):
+    shapes = {"kernel": (4, gates), "recurrent_kernel": (3, gates), "bias": rows}
+    return [Tensor(f"{name}/{role}", kind, role, shape) for role, shape in shapes.items()]
+
+
+def test_moments_of_parameters_in_pieces_cross_too():
+    table = [*recurrent("gru", "GRU", 9, (2, 9)), *recurrent("lstm", "LSTM", 12, (12,))]
+    for part in ("query", "key", "value"):
+        table += [Tensor(f"att/{part}/kernel", "EinsumDense", "kernel", (4, 2, 2), inputs=1)]
+        table += [Tensor(f"att/{part}/bias", "EinsumDense", "bias", (2, 2))]
+    table += [Tensor("att/output/kernel", "EinsumDense", "kernel", (2, 2, 4), inputs=2)]
+    table += [Tensor("att/output/bias", "EinsumDense", "bias", (4,))]
+    binding = Binding(Whole(), table)
+    draw = np.random.default_rng(0)
+    given = {slot: {t.path: draw.random(t.shape, np.float32) for t in table} for slot in ("momentum", "velocity")}
+    optimizer = torch.optim.Adam(binding.module.parameters())
+    binding.load_moments([optimizer], given, 5, 0.001)
+    assert moments.why_alone([optimizer], binding) == ""
+    found = moments.read_moments(optimizer, binding)
+    for slot, arrays in given.items():
+        assert all(np.array_equal(found[slot][path], array) for path, array in arrays.items()), slot
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
