@@ -12,7 +12,7 @@ from examples.measure import EXAMPLES, HERE, noise_floors
 FILES = ("data", "keras_model", "first_port", "right_port", "pair_first", "pair_right")
 # What each file may import, beside its neighbours.
 IMPORTS = {
-    "data": {"sklearn"},
+    "data": {"sklearn", "numpy"},
     "keras_model": {"keras"},
     "first_port": {"torch", "lightning"},
     "right_port": {"torch", "lightning", "keras_like"},
