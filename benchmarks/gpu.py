@@ -65,21 +65,22 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(options: GPUFlags) -> None:
-    """Measures everything and writes the results, part by part."""
+    """Measures the parts that are asked for and writes the results; the others stay as they were measured."""
     whole_number("rounds", options.rounds, 1, 100)
     whole_number("epochs", options.epochs, 2, 1000)
     whole_number("jobs", options.jobs, 1, 100)
     positive_number("timeout", options.timeout)
     machine = environment.describe("keras", "jax", "lightning", "torch", "numpy")
     del machine["platform"]  # the kernel's build does not matter here
-    result = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "card": card(options.accelerator)}
-    result |= {"rounds": options.rounds, "epochs": options.epochs}
+    where = {"created": f"{datetime.now():%Y-%m-%d}", "environment": machine, "card": card(options.accelerator)}
+    where |= {"rounds": options.rounds, "epochs": options.epochs}
     path = Path(options.output) if options.output else MEASURED
+    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
         for part, run in (("ladders", climb_all), ("presets", train_presets), ("examples", train_examples)):
             if part in options.parts:
-                result[part] = run(options, folder)
+                result[part] = where | {"measured": run(options, folder)}
                 write_json(path, result)
     print(f"Written: {path}")
 
@@ -209,26 +210,36 @@ def run(arguments: list[str], timeout: float) -> tuple[int, str]:
 
 def render(measured: dict) -> str:
     """Renders the tables as Markdown."""
-    machine = measured["environment"]
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    where = f"{measured['card']}; {machine['processor']}, {machine['cores']} cores; {packages}; {measured['created']}."
-    columns = [*PRESETS, *EXAMPLE_NAMES]
-    seconds = measured["presets"] | measured["examples"]
+    columns, seconds, cards = [], {}, []
+    for part in (part for part in ("presets", "examples") if part in measured):
+        columns += measured[part]["measured"]
+        seconds |= measured[part]["measured"]
+        cards += [measured[part]["card"]] * len(measured[part]["measured"])
     lines = [
-        f"{where} Seconds an epoch (training and validation): the median of all epochs but the first of "
-        f"{measured['rounds']} runs, the paths taking turns; in brackets, how many times as fast as the default path.",
+        "Seconds an epoch (training and validation): the median of all epochs but a run's first, the paths taking "
+        "turns; in brackets, how many times as fast as the default path.",
         "",
         f"| | {' | '.join(columns)} |",
         f"|---|{'---:|' * len(columns)}",
+        f"| on one | {' | '.join(cards)} |",
         *(f"| {TITLES[path]} | {' | '.join(cell(seconds[name], path) for name in columns)} |" for path in PATHS),
+        "",
+        *(f"{part.capitalize()}: {described(measured[part])}." for part in measured),
         "",
         "Ladders at the quick level, both sides on the GPU; floors: the gap that is most noise floors, and where.",
         "",
         "| pair | Keras on | verdict | checks passed | floors | at |",
         "|---|---|---|---:|---:|---|",
-        *(render_ladder(ladder) for ladder in measured["ladders"]),
+        *(render_ladder(ladder) for ladder in measured.get("ladders", {"measured": []})["measured"]),
     ]
     return "\n".join(lines)
+
+
+def described(part: dict) -> str:
+    """Returns on what a part was measured."""
+    machine = part["environment"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return f"{part['card']}, {machine['processor']}, {machine['cores']} cores, {packages}, {part['created']}"
 
 
 def cell(by_path: dict, path: str) -> str:

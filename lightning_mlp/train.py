@@ -250,6 +250,8 @@ def quieten() -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # Lightning 2.6 uses a deprecated check of torch 2.15's pytrees.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # TF32 stays off, on purpose.
+    warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores.*")
     # The data is in memory: worker processes would only add copies.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
