@@ -42,6 +42,8 @@ SECONDS: dict[str, float] = {
     "tests/parity/test_main.py::test_a_reference": 20,
     "tests/parity/test_main.py::test_a_candidate": 20,
     "tests/parity/selftest/test_drift.py": 20,
+    "tests/parity/test_layer_pairs.py": 65,
+    "tests/examples/test_ports.py": 35,
     "tests/parity/test_check.py": 25,
     "tests/test_readme.py::test_the_template": 20,
     "tests/parity/conversion/test_command.py": 15,
