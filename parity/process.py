@@ -45,6 +45,8 @@ class Side:
     parts: dict[str, Record] = field(default_factory=dict)  # its records by part
     errors: dict[str, str] = field(default_factory=dict)  # what went wrong, by part
     notes: list[str] = field(default_factory=list)  # what it found by itself, and says for people
+    # is set once no more is wanted: its process is stopped at its next event
+    enough: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
     def take(self, event: dict, folder: str) -> bool:
         """Keeps what an event says of a part; says whether a part was answered whose record can be read.
@@ -88,6 +90,9 @@ def ask(
         follow: called with every event, for the display.
         arrived: called with each part that was answered, when its record can be read.
         side: is filled with the answers as they come; a new one unless given.
+
+    Raises:
+        Stopped: `STOPPING`, or the side's `enough`, was set meanwhile.
     """  # fmt: skip
     side, waiting = side or Side(), list(task.parts)
     Path(task.output_dir).mkdir(parents=True, exist_ok=True)
@@ -95,7 +100,9 @@ def ask(
         recording_path(task.output_dir, part).unlink(missing_ok=True)
 
     def on_event(event: dict) -> None:
-        """Takes an answer, or what prevented it."""
+        """Takes an answer, or what prevented it; stops the process if there is enough."""
+        if side.enough.is_set():
+            raise Stopped
         part = event.get("part")
         is_waited_for = part in waiting
         if is_waited_for and event["event"] in ANSWERED:

@@ -242,7 +242,13 @@ def climb_both(
             second = replace(second, accelerator=accelerator, output_dir=str(folder / LIGHTNING))
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
-            ask(LIGHTNING, second, path, stall, climb.then_judge(follow(LIGHTNING)), side=candidate)
+
+            def check_untrained(part: str) -> None:
+                if part == "facts" and why_untrained(candidate):
+                    reference.enough.set()  # nothing is trained: it need not go on
+
+            follower = climb.then_judge(follow(LIGHTNING))
+            ask(LIGHTNING, second, path, stall, follower, check_untrained, candidate)
             if "facts" in candidate.errors or why_untrained(candidate):
                 process.STOPPING.set()  # the reference need not go on
             else:

@@ -98,12 +98,16 @@ def test_a_module_without_training_stops_the_reference(monkeypatch, tmp_path):
     def ask(name, task, path, stall, follow=None, arrived=None, side=None):
         if name == LIGHTNING:
             side.parts |= answered.parts
+            arrived("facts")
+            assert sides[0].enough.is_set(), "the reference measures its noise floor until the candidate has ended"
             return side
+        sides.append(side)
         side.parts |= reference.parts
         arrived("interchange")
         assert climb.process.STOPPING.wait(20), "nobody stopped the reference's noise floor"
         raise climb.process.Stopped
 
+    sides = []
     monkeypatch.setattr(climb, "ask", ask)
     one = climb_both(tmp_path)
     assert any(check.subject == "training" for check in one.checks)
