@@ -320,6 +320,13 @@ def test_a_recording_with_a_missing_or_an_extra_array_is_an_error_of_its_part(ar
     assert side.parts == {} and list(side.errors) == ["restarts"]
 
 
+def test_a_side_that_has_enough_is_stopped_at_its_next_event(ask_script):
+    side = process.Side()
+    with pytest.raises(process.Stopped):
+        ask_script(({"facts": "part", "cases": "part"}, WELL), side=side, arrived=lambda part: side.enough.set())
+    assert list(side.parts) == ["facts"]
+
+
 def test_a_process_that_ends_well_without_an_answer_is_an_error(ask_script):
     side, _ = ask_script(({"facts": "part"}, WELL), ({}, WELL), ({}, WELL), ({}, WELL))
     assert side.errors == dict.fromkeys(PARTS[1:], "Keras ended without an answer")
