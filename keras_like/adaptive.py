@@ -54,7 +54,16 @@ class KerasAdagrad(KerasOptimizer):
         parameter.sub_((gradient * group["lr"]).div_((state["accumulator"] + group["eps"]).sqrt_()))
 
 
-class KerasNadam(KerasOptimizer):
+class WithBetas(KerasOptimizer):
+    """What Nadam and Adamax share: two decay rates and an epsilon; see there for the arguments."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True):
+        check_positive(lr=lr, eps=eps)
+        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "float32_constants": float32_constants})
+
+
+class KerasNadam(WithBetas):
     """Nadam with Keras's schedule of momentum, `beta_1 (1 - .96^t / 2)`.
 
     PyTorch's is `beta_1 (1 - .96^(.004 t) / 2)` unless `momentum_decay=1` is given.
@@ -70,11 +79,6 @@ class KerasNadam(KerasOptimizer):
     Raises:
         ValueError: a number is out of its range.
     """
-
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True):
-        check_positive(lr=lr, eps=eps)
-        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "float32_constants": float32_constants})
 
     @staticmethod
     def slots(group):

@@ -2,10 +2,11 @@
 
 import torch
 
+from keras_like.adaptive import WithBetas
 from keras_like.optimizers import KerasOptimizer, check_decay, check_positive
 
 
-class KerasAdamax(KerasOptimizer):
+class KerasAdamax(WithBetas):
     """Adamax with Keras's epsilon, which is added to the norm when it divides; PyTorch keeps it in the norm.
 
     Source: `keras/src/optimizers/adamax.py` of Keras 3, after Kingma and Ba (2015), section 7.
@@ -21,11 +22,6 @@ class KerasAdamax(KerasOptimizer):
     Raises:
         ValueError: a number is out of its range.
     """
-
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True):
-        check_positive(lr=lr, eps=eps)
-        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "float32_constants": float32_constants})
 
     @staticmethod
     def slots(group):

@@ -64,6 +64,11 @@ class Climb:
 
         return on_event
 
+    def spare_reference(self, part: str) -> None:
+        """Has the reference stop where the candidate's facts have just arrived and say that nothing is trained."""
+        if part == "facts" and why_untrained(self.candidate):
+            self.reference.enough.set()
+
     def is_answered(self, part: str) -> bool:
         """Says whether both sides have answered, well or not, what a part is judged from."""
         reference, candidate = ({*side.parts, *side.errors} for side in (self.reference, self.candidate))
@@ -242,13 +247,8 @@ def climb_both(
             second = replace(second, accelerator=accelerator, output_dir=str(folder / LIGHTNING))
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
-
-            def check_untrained(part: str) -> None:
-                if part == "facts" and why_untrained(candidate):
-                    reference.enough.set()  # nothing is trained: it need not go on
-
             follower = climb.then_judge(follow(LIGHTNING))
-            ask(LIGHTNING, second, path, stall, follower, check_untrained, candidate)
+            ask(LIGHTNING, second, path, stall, follower, climb.spare_reference, candidate)
             if "facts" in candidate.errors or why_untrained(candidate):
                 process.STOPPING.set()  # the reference need not go on
             else:

@@ -16,6 +16,7 @@ def transposed(axes: int) -> Kind:
     """Returns the transposed convolution over some axes."""
 
     def options(draw: Draw, shape: Shape) -> dict | None:
+        """Draws the layer's options; None where it would be too long."""
         drawn = {
             "padding": draw.of("valid", "same"),
             "kernel": draw.of(1, 2, 3, 3, 4, 5),
@@ -25,6 +26,7 @@ def transposed(axes: int) -> Kind:
         return drawn if max(shape[:-1]) <= (WIDEST if axes < 3 else 6) else None
 
     def made(shape: Shape, drawn: dict) -> Shape:
+        """Returns the output's shape."""
         kernel, stride = drawn["kernel"], drawn["stride"]
         longer = max(kernel - stride, 0) if drawn["padding"] == "valid" else 0
         return (*(size * stride + longer for size in shape[:-1]), drawn["filters"])
@@ -52,6 +54,7 @@ def depthwise(axes: int, name: str, torch: str, more: tuple[str, str] = ("", "")
     ordinary = layers.convolution(axes)
 
     def options(draw: Draw, shape: Shape) -> dict | None:
+        """Draws the layer's options; None where its input has one channel, or no window fits."""
         drawn = window(draw, shape, ("valid", "same"), (1, 2, 3))
         multiplier = draw.of(1, 2)
         if not drawn or shape[-1] == 1:

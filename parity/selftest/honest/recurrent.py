@@ -49,6 +49,7 @@ def both_directions(every_step: bool) -> Kind:
     """Returns a layer in two directions, whose outputs are merged."""
 
     def options(draw: Draw, shape: Shape) -> dict:
+        """Draws the layer's options."""
         kind, merge = draw.of(*STATES), draw.of(*MERGES)
         drawn = draw_options(draw, shape)
         before, after = MERGES[merge]
@@ -63,6 +64,7 @@ def both_directions(every_step: bool) -> Kind:
         }
 
     def shape_of(shape: Shape, drawn: dict) -> Shape:
+        """Returns the output's shape."""
         units = drawn["units"] * (1 + (drawn["merge"] == "concat"))
         return (*shape[:-1], units) if every_step else (units,)
 
