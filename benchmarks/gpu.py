@@ -5,6 +5,7 @@ writes README's table from it.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ PRESETS = ("small", "bigger")
 EXAMPLE_NAMES = ("digits_cnn", "digits_batch_norm")
 CLIMBED = (*EXAMPLE_NAMES, "digits_lstm")
 TITLES = {"default": "default path", "fast": "fast path, captured", "compiled": "fast path, compiled and captured"}
+GRACE = 20.0  # seconds that a command has to end once it was stopped
 # The flags of each path of the training command.
 TRAINED = {"default": ("--steps-per-execution", "1"), "fast": (), "compiled": ("--compile",)}
 
@@ -193,19 +195,20 @@ def in_turns(options: GPUFlags, names, paths, train) -> dict:
 
 
 def run(arguments: list[str], timeout: float) -> tuple[int, str]:
-    """Runs a module; returns its exit status and what it said."""
+    """Runs a module; returns its exit status, 124 if it was stopped, and what it said."""
+    command = [sys.executable, "-m", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        ended = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired as error:
-        return 124, (error.stdout or b"").decode(errors="replace")
-    return ended.returncode, ended.stdout
+        said, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # as Ctrl-C: it stops what it has started, too
+        try:
+            said, _ = process.communicate(timeout=GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+        return 124, said
+    return process.returncode, said
 
 
 def render(measured: dict) -> str:
@@ -246,7 +249,8 @@ def cell(by_path: dict, path: str) -> str:
     """Renders the seconds of a path, and how many times as fast as the default one it is."""
     if (measured := by_path[path]["median"]) is None:
         return "-"
-    return f"{measured:.3f} ({by_path['default']['median'] / measured:.0f})"
+    default = by_path["default"]["median"]
+    return f"{measured:.3f} ({default / measured:.0f})" if default else f"{measured:.3f}"
 
 
 def render_ladder(ladder: dict) -> str:
@@ -256,7 +260,8 @@ def render_ladder(ladder: dict) -> str:
         return f"{start} none: exit status {ladder['status']} | - | - | - |"
     verdict = {"pass": "parity", "fail": "no parity"}.get(ladder["verdict"], "not decided")
     counts = f"{ladder['passed']} of {ladder['decided']}"
-    return f"{start} {verdict} | {counts} | {ladder['floors']:.1f} | {ladder['worst']} |"
+    floors, worst = ("-", "-") if ladder["floors"] is None else (f"{ladder['floors']:.1f}", ladder["worst"])
+    return f"{start} {verdict} | {counts} | {floors} | {worst} |"
 
 
 if __name__ == "__main__":

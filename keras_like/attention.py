@@ -84,6 +84,9 @@ class KerasMultiHeadAttention(nn.Module):
         # softmax(q k^T / sqrt(key_dim)), without what is hidden
         logits = (q / math.sqrt(self.key_dim)) @ k.mT  # (N, heads, T, S)
         weights = (logits if mask is None else logits.masked_fill(~mask, torch.finfo(logits.dtype).min)).softmax(dim=-1)
+        if mask is not None and (self.dropout or return_attention_scores):
+            # then Keras's softmax hides anew, and a query that sees no key gets nothing; else it gets the mean
+            weights = weights.masked_fill(~mask, 0.0)
         dropped = F.dropout(weights, self.dropout, self.training)
         output = self.attention_output((dropped @ v).transpose(1, 2).flatten(2))  # (N, T, output_size)
         return (output, weights) if return_attention_scores else output

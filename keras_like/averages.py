@@ -34,8 +34,9 @@ class WeightAverages:
             self.averages = [parameter.detach().clone() for parameter in self.parameters]
         else:
             for average, parameter in zip(self.averages, self.parameters, strict=True):
+                kept = torch.tensor(self.momentum, dtype=parameter.dtype)  # 1 - momentum rounds in it, as in Keras
                 # a = momentum a + (1 - momentum) w
-                average.copy_(average * self.momentum + parameter * (1 - self.momentum))
+                average.copy_(average * kept + parameter * (1 - kept))
         self.steps += 1
         if self.overwrite_frequency and self.steps % self.overwrite_frequency == 0:
             self.overwrite()

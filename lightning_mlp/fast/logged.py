@@ -4,9 +4,11 @@ Lightning's `log` cannot be compiled or captured, and takes the rows of a whole 
 summed in tensors that are never replaced, and logged once a block as the mean over its rows.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import lightning
 import torch
 
 
@@ -17,7 +19,7 @@ class LoggedMeans:
         module: a LightningModule on the device that trains.
 
     Attributes:
-        sums: by name, a value's sum over rows, () float64.
+        sums: by name, a value's sum over rows, and the rows, (2,) float64.
         rows: of the batch whose step runs.
         active: whether steps are running.
     """
@@ -37,18 +39,27 @@ class LoggedMeans:
             self.active = False
 
     def add(self, name, value, *arguments, **options):
-        """Adds a value, the mean of a batch, to its sum; see Lightning's `log`."""
-        if name not in self.sums:
-            self.sums[name] = torch.zeros((), dtype=torch.float64, device=self.module.device)
-            self.options[name] = {**dict(zip(POSITIONAL, arguments, strict=False)), **options}
-        value = value.detach() if isinstance(value, torch.Tensor) else value
-        self.sums[name].add_(value * self.rows)
+        """Adds a value, the mean of a batch, to its sum; see Lightning's `log`.
 
-    def log_means(self, rows: int) -> None:
-        """Logs the mean of each value over a block of so many rows, and begins anew."""
-        for name, total in self.sums.items():
-            options = {**self.options[name], "batch_size": rows}
-            self.module.log(name, (total / rows).to(torch.get_default_dtype()), **options)
+        Raises:
+            TypeError: something else than the mean is wanted.
+        """
+        if name not in self.sums:
+            options = {**dict(zip(POSITIONAL, arguments, strict=False)), **options}
+            if options.get("reduce_fx", "mean") not in ("mean", "avg", torch.mean):
+                raise TypeError(f"many steps per execution log means, and {name!r} has another reduce_fx")
+            self.sums[name] = torch.zeros(2, dtype=torch.float64, device=self.module.device)
+            self.options[name] = options
+        value = value.detach().squeeze() if isinstance(value, torch.Tensor) else value
+        self.sums[name][0].add_(value * self.rows)
+        self.sums[name][1].add_(self.rows)
+
+    def log_means(self) -> None:
+        """Logs the mean of each value over the rows of the block that has it, and begins anew."""
+        for name, sums in self.sums.items():
+            total, rows = sums.tolist()
+            if rows:
+                self.module.log(name, total / rows, **{**self.options[name], "batch_size": int(rows)})
         self.reset()
 
     def reset(self) -> None:
@@ -57,5 +68,5 @@ class LoggedMeans:
             total.zero_()
 
 
-# Lightning's `log(name, value, prog_bar, logger, on_step, on_epoch)` may be called so; its further options are named.
-POSITIONAL = ("prog_bar", "logger", "on_step", "on_epoch")
+# What stands behind `self`, `name` and `value` in Lightning's `log`.
+POSITIONAL = tuple(inspect.signature(lightning.LightningModule.log).parameters)[3:]

@@ -77,19 +77,20 @@ class ManySteps:
             for rows in rest:
                 self.logged.rows = len(rows)
                 losses.append(self.train_on(self.converted(batch.dataset[rows]), batch_idx).reshape(1))
-        self.logged.log_means(sum(map(len, batch.rows)))
+        self.logged.log_means()
         return torch.cat(losses)
 
     def log(self, name, value, *arguments, **options):
         """Logs as Lightning's `log` does; in the steps of a block, once for all of it."""
-        if self.logged is not None and self.logged.active:
+        is_number = isinstance(value, torch.Tensor | int | float)  # a Metric has sums of its own
+        if self.logged is not None and self.logged.active and is_number:
             self.logged.add(name, value, *arguments, **options)
         else:
             super().log(name, value, *arguments, **options)
 
-    def log_dict(self, values, *arguments, **options):
+    def log_dict(self, dictionary, *arguments, **options):
         """Logs several values, see `log`."""
-        for name, value in values.items():
+        for name, value in dictionary.items():
             self.log(name, value, *arguments, **options)
 
     def converted(self, batch):
@@ -118,9 +119,11 @@ class ManySteps:
         if not (self.compile_steps or on_gpu):
             return
         self.why_not = self.obstacle()
-        if self.why_not is None and self.compile_steps:
+        if self.why_not is not None:
+            return
+        if self.compile_steps:
             self.why_not = self.try_whole_step(True, on_gpu)
-        if self.whole_step is None and on_gpu and self.obstacle() is None:  # captured, if not compiled
+        if self.whole_step is None and on_gpu:  # captured, if not compiled
             why_not = self.try_whole_step(False, True)
             self.why_not = self.why_not or why_not
 
@@ -132,13 +135,16 @@ class ManySteps:
         example = [torch.arange(sampler.batch_size, device=self.device) for _ in range(steps)]
         if isinstance(mean := getattr(self, "train_mean", None), EpochMean):
             mean.reset(self.device)
+        precision, same_draws = self.trainer.precision_plugin.train_step_context, torch.random.fork_rng(devices=[])
         try:
             step = WholeStep(super().training_step, self.optimizers().optimizer, example, compiled, captured)
-            with self.trainer.precision_plugin.train_step_context(), self.logged.during():
+            with precision(), self.logged.during(), same_draws:
                 self.logged.rows = sampler.batch_size
                 step.prepare(dataset.tensors, self.sums)
         except Exception as error:  # compilers raise many kinds of errors
             return describe_error(error)
+        finally:
+            self.logged.reset()
         self.whole_step, self.compile_seconds = step, time.monotonic() - started
         return None
 
@@ -165,6 +171,9 @@ class ManySteps:
             for owner in (self, *self.trainer.callbacks):
                 if hasattr(owner, hook) and is_overridden(hook, owner):
                     return f"{type(owner).__name__} overrides {hook}, which a whole step cannot call"
+        for name, module in self.named_modules():
+            if any(cls.__module__.startswith("torchmetrics.") for cls in type(module).__mro__):
+                return f"{name} is a Metric of torchmetrics, whose sums a trial of steps would change"
         if find_update(self.optimizers().optimizer) is None:
             return f"the update of {type(self.optimizers().optimizer).__name__} is not known"
         loader = self.trainer.train_dataloader

@@ -144,3 +144,19 @@ def inputs_for(rows: np.ndarray, cases: dict[str, Case]) -> Arrays:
     """
     extremes = {EXTREMES: cases[EXTREMES].images} if EXTREMES in cases else {}
     return {ROWS: np.asarray(rows[:MOST_ROWS]), **extremes}
+
+
+def check_kept(path: str, weights_only: str | None, source: Contents, again: Contents) -> None:
+    """Checks that the optimizer's state that was written is in the file.
+
+    Args:
+        path: of the file.
+        weights_only: why weights alone were written; None where the state was.
+        source: what was to be written.
+        again: what was read again.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not weights_only and source.step and again.weights_only:
+        raise UserError(f"{path}: the optimizer's state was written and cannot be read again: {again.weights_only}")

@@ -41,6 +41,9 @@ def test_the_tables():
     ladders = [{**ladder, **gpu.summarize(REPORT)}, {**ladder, "status": 124, "said": []}]
     measured = {"ladders": where | {"measured": ladders}}
     measured["presets"] = where | {"measured": dict.fromkeys(gpu.PRESETS, paths)}
+    no_floors = {**ladder, **gpu.summarize({**REPORT, "checks": CHECKS[2:3]})}
+    assert gpu.render_ladder(no_floors) == "| small | jax | no parity | 1 of 1 | - | - |"
+    assert gpu.cell({**paths, "default": {"median": None}}, "fast") == "0.500"
     measured["examples"] = where | {"card": "Another", "measured": {"digits_cnn": paths}}
     lines = gpu.render(measured).splitlines()
     assert "| on one | A card | A card | Another |" in lines

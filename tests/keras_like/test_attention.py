@@ -18,9 +18,15 @@ draw = np.random.default_rng(0)
 q, v, k = (draw.standard_normal(shape).astype("float32") for shape in ((2, 4, 6), (2, 5, 3), (2, 5, 7)))
 mask = draw.random((2, 4, 5)) > 0.4
 mask[..., 0] = True
+mask[0, 1] = False  # a query that sees nothing
 layer = MultiHeadAttention(2, 4, value_dim=3, output_shape=8, bias_initializer="random_normal")
 arrays = {"q": q, "v": v, "k": k, "mask": mask, "plain": layer(q, v, k)}
-arrays["masked"], arrays["weights"] = layer(q, v, k, attention_mask=mask, return_attention_scores=True)
+arrays["masked"] = layer(q, v, k, attention_mask=mask)
+arrays["scored"], arrays["weights"] = layer(q, v, k, attention_mask=mask, return_attention_scores=True)
+dropping = MultiHeadAttention(2, 4, value_dim=3, output_shape=8, dropout=0.5)
+dropping.build(q.shape, v.shape, k.shape)
+dropping.set_weights(layer.get_weights())
+arrays["dropping"] = dropping(q, v, k, attention_mask=mask)
 arrays["causal"] = layer(q, v, k, use_causal_mask=True)
 arrays["both"] = layer(q, v, k, attention_mask=mask, use_causal_mask=True)
 for weight in layer.weights:
@@ -71,8 +77,15 @@ def test_it_gives_what_keras_gives(name, options, keras, layer):
 
 
 def test_the_weights_of_attention_are_keras_own(keras, layer):
-    _, weights = layer(keras["q"], keras["v"], keras["k"], keras["mask"], return_attention_scores=True)
-    assert torch.allclose(weights, keras["weights"], atol=1e-6)
+    output, weights = layer(keras["q"], keras["v"], keras["k"], keras["mask"], return_attention_scores=True)
+    assert torch.allclose(weights, keras["weights"], atol=1e-6) and torch.allclose(output, keras["scored"], atol=1e-6)
+
+
+def test_a_query_that_sees_nothing_gets_the_mean_unless_weights_may_be_dropped(keras, layer):
+    layer.dropout = 0.5  # in evaluation mode, too
+    output = layer(keras["q"], keras["v"], keras["k"], keras["mask"])
+    assert torch.allclose(output, keras["dropping"], atol=1e-6)
+    assert not torch.allclose(keras["masked"][0, 1], keras["dropping"][0, 1], atol=1e-3)
 
 
 def test_weights_are_dropped_in_training_alone():

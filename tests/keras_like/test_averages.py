@@ -24,6 +24,11 @@ def test_the_first_weights_are_the_average_and_later_ones_count_by_momentum():
     assert parameter.item() == 3.75
 
 
+def test_what_is_left_of_1_rounds_in_the_parameters_precision():
+    _, averages = trained([0.0, 1.0])  # 1 - float32(.99), and not float32(.01)
+    assert averages.averages[0].item() == 1 - torch.tensor(0.99).item() != torch.tensor(0.01).item()
+
+
 def test_averages_take_their_place_every_so_many_steps():
     parameter, _ = trained([4.0, 8.0], momentum=0.75, overwrite_frequency=2)
     assert parameter.item() == 5.0

@@ -70,6 +70,7 @@ def write(reference: UserReference) -> Contents:
     again = reference.build()
     build_optimizer(again)
     contents = contents_of(reference, again, saved.look_at(task.path), why)
+    pair_contents.check_kept(task.path, why, source, contents)
     return with_target_predictions(contents, source, predictor_of(reference, again))
 
 

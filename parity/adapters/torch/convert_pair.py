@@ -58,6 +58,7 @@ def write(candidate: UserCandidate) -> Contents:
     again = candidate.bind(candidate.facts.start)
     candidate.find_output(again, candidate.task.reference("cases"))
     contents = contents_of(candidate, again, writer.weights_only)
+    pair_contents.check_kept(candidate.task.checkpoint.path, writer.weights_only, source, contents)
     contents = replace(contents, rounded="PyTorch's own momentum lacks the rate" if writer.is_rounded else "")
     return with_target_predictions(contents, source, predictor_of(candidate, again))
 
@@ -102,12 +103,12 @@ class Writer(lightning.Callback):
         ) or None  # fmt: skip
         if not self.weights_only:
             self.is_rounded = moments.carries_no_rate(optimizers[0])
-            rate = self.set_rate(trainer)
-            self.binding.load_moments(optimizers, contents.moments, contents.step, rate)
             steps = self.candidate.facts.plan.steps(self.candidate.batch_size)
             epochs = max(1, contents.step // steps)
             set_counts(trainer.fit_loop, epochs, contents.step)
             advance_schedulers(trainer, epochs, contents.step)
+            rate = self.set_rate(trainer)  # of the next step: PyTorch's own momentum is divided by it
+            self.binding.load_moments(optimizers, contents.moments, contents.step, rate)
         trainer.save_checkpoint(self.candidate.task.checkpoint.path)
 
     def set_rate(self, trainer) -> float:

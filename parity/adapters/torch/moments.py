@@ -49,6 +49,12 @@ def carries_no_rate(optimizer: torch.optim.Optimizer) -> bool:
     return not is_keras_like(optimizer) and kind_of(optimizer) in WITH_RATE and "momentum" in names_of(optimizer)
 
 
+def trained_by(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Returns the parameters that an optimizer updates: a frozen one may be among its own, and has no state."""
+    groups = optimizer.param_groups
+    return [parameter for group in groups for parameter in group["params"] if parameter.requires_grad]
+
+
 def why_alone(optimizers: list, binding: Binding) -> str:
     """Says why a module's moments correspond to nothing in Keras, whatever its optimizer; empty where they do.
 
@@ -60,9 +66,10 @@ def why_alone(optimizers: list, binding: Binding) -> str:
         return f"configure_optimizers() returned {len(optimizers) or 'no'} optimizers; one can be converted"
     (optimizer,) = optimizers
     name = type(optimizer).__name__
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    holders = [one for tensor in binding.table if tensor.trained for one in binding.holders(tensor)]
-    if held != {id(whole_of(one)) for one in holders if one.requires_grad}:
+    held = {id(parameter) for parameter in trained_by(optimizer)}
+    holders = [binding.holders(tensor) for tensor in binding.table if tensor.trained]
+    expected = {id(whole_of(one)) for ones in holders for one in ones if one.requires_grad}
+    if held != expected or not all(ones[0].requires_grad for ones in holders):
         return f"the module's {name} does not train the same tensors as Keras's optimizer"
     if kind_of(optimizer) not in TORCH_KINDS.values() or any(optimizer.defaults.get(number) for number in MORE):
         return f"the module's {name}, as it is set, keeps what no known optimizer of Keras's does"
@@ -95,8 +102,10 @@ def why_unread(optimizer: torch.optim.Optimizer, held: object, path: str) -> str
     name, expected = type(optimizer).__name__, set(names_of(optimizer).values())
     try:
         groups = [len(group["params"]) for group in held["param_groups"]]
-        kept = [set(state) - {"step", "mu_product"} for state in held["state"].values()]
-        kept = [{name for name in names if held["state"][index][name] is not None} for index, names in enumerate(kept)]
+        kept = [
+            {slot for slot, value in state.items() if value is not None} - {"step", "mu_product"}
+            for state in held["state"].values()
+        ]
     except (KeyError, TypeError, AttributeError):
         return f"the optimizer's state in {path} is damaged"
     if groups != [len(group["params"]) for group in optimizer.param_groups]:
@@ -105,8 +114,9 @@ def why_unread(optimizer: torch.optim.Optimizer, held: object, path: str) -> str
         return f"the optimizer in {path} has made no update" if expected else ""
     if other := set().union(*kept) ^ expected:
         return f"the optimizer in {path} keeps other moments than the module's {name} ({', '.join(sorted(other))})"
-    lacking = sum(groups) - sum(names == expected for names in kept)
-    return f"the optimizer in {path} has no moments of {lacking} of its {sum(groups)} tensors" if lacking else ""
+    trained = len(trained_by(optimizer))
+    lacking = trained - sum(names == expected for names in kept)
+    return f"the optimizer in {path} has no moments of {lacking} of its {trained} tensors" if lacking else ""
 
 
 def read_moments(optimizer: torch.optim.Optimizer, binding: Binding) -> dict[str, Arrays]:

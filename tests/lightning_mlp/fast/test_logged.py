@@ -24,7 +24,8 @@ class Module(lightning.LightningModule):
         error = self.net(batch[0]) - batch[1]
         loss = error.square().mean()
         self.log("train_loss", loss, on_step=False, on_epoch=True)
-        self.log_dict({"mae": error.abs().mean(), "one": 1.0}, False, False, False, True)
+        self.log_dict(dictionary={"mae": error.abs().mean(), "one": 1.0}, on_step=False, on_epoch=True)
+        self.log("of one", loss.reshape(1), False, False, False, True)  # squeezed, as by Lightning
         return loss
 
     def validation_step(self, batch, batch_idx):
@@ -44,12 +45,12 @@ class Kept(lightning.Callback):
         self.epochs.append({name: float(value) for name, value in trainer.callback_metrics.items()})
 
 
-def trained(block, compiled=False):
+def trained(block, compiled=False, module=Module):
     train.quieten()
     draw = torch.Generator().manual_seed(0)
     rows = HeldDataset(torch.randn(ROWS, 4, generator=draw), torch.randn(ROWS, 1, generator=draw))
     torch.manual_seed(0)
-    module = (many_steps(Module) if block else Module)()
+    module = (many_steps(module) if block else module)()
     module.compile_steps = compiled
     kept = Kept()
     trainer = lightning.Trainer(
@@ -80,3 +81,30 @@ def test_the_means_of_an_epoch_are_those_of_single_batches(alone, block, compile
         assert mine == pytest.approx(other, rel=1e-9) and mine["one"] == 1 and mine["train_loss"] > 0
     for (name, value), other in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
         assert torch.allclose(value.double(), other.double(), rtol=1e-9), name  # buffers, too: trials leave no trace
+
+
+class Sometimes(Module):
+    """Logs in some steps only, and twice as much as one."""
+
+    def training_step(self, batch, batch_idx):
+        if len(batch[0]) < 8:  # the last batch
+            self.log("rest", 2.0, on_step=False, on_epoch=True)
+        return super().training_step(batch, batch_idx)
+
+
+class Largest(Module):
+    """Logs what is no mean."""
+
+    def training_step(self, batch, batch_idx):
+        self.log("largest", 1.0, reduce_fx="max")
+        return super().training_step(batch, batch_idx)
+
+
+def test_what_some_steps_log_is_the_mean_of_theirs():
+    epochs, _ = trained(3, module=Sometimes)
+    assert [one["rest"] for one in epochs] == [2.0] * 3 and epochs[0]["one"] == 1
+
+
+def test_what_is_no_mean_is_refused():
+    with pytest.raises(TypeError, match="'largest' has another reduce_fx"):
+        trained(3, module=Largest)

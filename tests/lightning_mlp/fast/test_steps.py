@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from lightning_mlp import train
 from lightning_mlp.data import Block, MNISTDataModule
 from lightning_mlp.fast import steps
+from lightning_mlp.fast.steps import many_steps
 from lightning_mlp.history import History
 from lightning_mlp.model import ACTIVATIONS, LitMLP
 from mlp_spec import optimizers
@@ -247,6 +248,53 @@ def test_what_cannot_be_compiled_says_so_and_trains_the_same(module, why):
     many, *_ = trained(experiment(), 5, compiled=True, module=module)
     assert why in many.why_not
     assert_equal(plain, many)
+
+
+def test_compiled_steps_that_lose_what_plain_ones_change_are_not_used(monkeypatch):
+    class Draws(LitMLP):
+        """Draws in every step, so that a trial must leave the generator as it was."""
+
+        def forward(self, images):
+            return super().forward(torch.nn.functional.dropout(images, 0.2, self.training))
+
+    monkeypatch.setattr(steps, "compile_whole", lambda step: lambda *given: torch.zeros(len(given[1])))
+    plain, *_ = trained(experiment(), module=Draws)
+    many, *_ = trained(experiment(), 5, compiled=True, module=Draws)
+    assert "LostChangesError: compiled by torch" in many.why_not and "tensors as they are" in many.why_not
+    assert many.whole_step is None
+    assert_equal(plain, many)
+
+
+@pytest.mark.parametrize("failing", [(True,), (True, False)])
+def test_on_a_gpu_steps_are_captured_where_they_cannot_be_compiled(failing):
+    class Tried(many_steps(LitMLP)):
+        compile_steps, device, tries = True, torch.device("cuda"), []
+        obstacle = check_possible = lambda self: None
+
+        def try_whole_step(self, compiled, captured):
+            self.tries.append((compiled, captured))
+            if compiled in failing:
+                return f"compiled {compiled}"
+            self.whole_step = "captured"
+
+    model = Tried()
+    model.tries.clear()
+    model.on_train_start()
+    assert model.tries == [(True, True), (False, True)] and model.why_not == "compiled True"
+    assert (model.whole_step is None) == (False in failing)
+
+
+def test_sums_of_torchmetrics_are_not_tried_with():
+    class Sums(torch.nn.Module):
+        __module__ = "torchmetrics.metric"
+
+    class WithMetric(LitMLP):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.seen = Sums()
+
+    model, *_ = trained(experiment(epochs=1), 5, compiled=True, module=WithMetric)
+    assert model.why_not.startswith("seen is a Metric of torchmetrics") and model.whole_step is None
 
 
 @pytest.mark.parametrize(("first", "then"), [(None, 5), (5, None), (5, 100)])

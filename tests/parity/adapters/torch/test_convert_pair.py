@@ -193,10 +193,15 @@ def test_a_trainer_goes_on_where_keras_stopped(side, tmp_path):
     assert np.array_equal(watch.state["velocity"].numpy(), source.moments["velocity"]["dense/bias"])
 
 
-def test_a_scheduler_is_where_it_would_be(side, tmp_path):
-    step = "[(o := KerasAdam(p, rate))], [torch.optim.lr_scheduler.StepLR(o, 1, 0.5)]"
-    candidate = side(tmp_path / "a.ckpt", step, make_contents(*ADAM))
-    convert_pair.write(candidate)
+@pytest.mark.parametrize(
+    ("optimizer", "source"),
+    [("KerasAdam(p, rate)", ADAM), ("torch.optim.SGD(p, rate, 0.9)", ("SGD", "momentum"))],
+)
+def test_a_scheduler_is_where_it_would_be(optimizer, source, side, tmp_path):
+    step = f"[(o := {optimizer})], [torch.optim.lr_scheduler.StepLR(o, 1, 0.5)]"
+    source = make_contents(*source)
+    candidate = side(tmp_path / "a.ckpt", step, source)
+    assert all(check.status == "pass" for check in judge(source, convert_pair.write(candidate)))
     watch = go_on(candidate, tmp_path / "a.ckpt")
     assert watch.found == (3, 15, 0.02 / 8)
 

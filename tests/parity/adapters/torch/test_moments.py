@@ -9,6 +9,7 @@ from torch import nn
 
 from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
+from keras_like.recurrent import KerasLSTM
 from parity.adapters.torch import moments
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.tensors import Tensor, dense_table
@@ -75,6 +76,22 @@ def test_moments_of_parameters_in_pieces_cross_too():
     found = moments.read_moments(optimizer, binding)
     for slot, arrays in given.items():
         assert all(np.array_equal(found[slot][path], array) for path, array in arrays.items()), slot
+
+
+def test_a_frozen_parameter_has_no_moments_and_needs_none():
+    table = [*recurrent("lstm", "LSTM", 12, (12,)), *dense_table([(3, 2)])]
+    module = nn.Sequential(KerasLSTM(4, 3, batch_first=True), nn.Linear(3, 2))  # its second bias is not trained
+    binding, optimizer = Binding(module, table), torch.optim.Adam(module.parameters())
+    for parameter in moments.trained_by(optimizer):
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    assert len(moments.trained_by(optimizer)) == len(list(module.parameters())) - 1
+    assert moments.why_alone([optimizer], binding) == ""
+    assert moments.why_unread(optimizer, optimizer.state_dict(), "a.ckpt") == ""
+    held = moments.read_moments(optimizer, binding)["velocity"]
+    assert held.keys() == {tensor.path for tensor in table} and held["lstm/bias"].any()
+    module[1].weight.requires_grad_(False)  # Keras trains it
+    assert "does not train the same tensors" in moments.why_alone([optimizer], binding)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -145,7 +162,8 @@ def test_a_state_that_is_not_the_optimizers_is_told():
     assert "damaged" in moments.why_unread(optimizer, None, "a.ckpt")
     assert "trains other parameters" in without(optimizer, lambda s: s["param_groups"][0]["params"].pop())
     assert "has made no update" in without(optimizer, lambda s: s["state"].clear())
-    assert "has no moments of 1 of its 2 tensors" in without(optimizer, lambda s: s["state"].pop(1))
+    for number in (0, 1):
+        assert "has no moments of 1 of its 2 tensors" in without(optimizer, lambda s, n=number: s["state"].pop(n))
     _, other = stepped(OPTIMIZERS["KerasAdam"])
     why = moments.why_unread(optimizer, other.state_dict(), "a.ckpt")
     assert "keeps other moments than the module's Adam (exp_avg, exp_avg_sq, momentum, velocity)" in why
