@@ -168,7 +168,8 @@ class Tensor:
     @property
     def drawn_shape(self) -> tuple[int, ...]:
         """Its shape as an initialiser counts inputs and outputs: of a projection onto heads, a matrix."""
-        return self.layout.folded if self.kind == FOLDED and self.is_known and not self.axes else self.shape
+        is_folded = self.kind == FOLDED and (self.inputs or self.role == BIAS)
+        return Folded(self.shape, self.inputs).folded if is_folded else self.shape
 
     @property
     def shape_in_torch(self) -> tuple[int, ...]:

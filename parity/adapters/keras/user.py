@@ -321,12 +321,19 @@ def first_line(error: Exception) -> str:
     return next((line for line in lines if line and not line.startswith("Exception encountered")), type(error).__name__)
 
 
-def only_names(metrics):
-    """Returns metrics as they were given to `compile`, nested or not, without those that are no names."""
+def only_names(metrics, outputs: int = 1):
+    """Returns metrics as they were given to `compile`, nested or not, without those that are no names.
+
+    Args:
+        metrics: out of the compiled model's configuration, where an object is a dictionary.
+        outputs: of the model; in a list with an entry for each, None stands in the place of what is left out.
+    """
     if isinstance(metrics, dict):
-        return {key: only_names(value) for key, value in metrics.items()}
+        return None if "class_name" in metrics else {key: only_names(value) for key, value in metrics.items()}
     if isinstance(metrics, list | tuple):
-        return [only_names(value) for value in metrics if isinstance(value, str | list | tuple)]
+        if 1 < outputs == len(metrics):
+            return [only_names(value) for value in metrics]
+        return [value for value in metrics if isinstance(value, str)]
     return metrics if isinstance(metrics, str) else None
 
 
@@ -347,7 +354,8 @@ def rebuilt(model, what: str):
             return new
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         config = model.get_compile_config() or {}
-        given = {"loss_weights": config.get("loss_weights"), "metrics": only_names(config.get("metrics"))}
+        metrics = only_names(config.get("metrics"), len(getattr(model, "outputs", None) or [0]))
+        given = {"loss_weights": config.get("loss_weights"), "metrics": metrics}
         new.compile(optimizer, model.loss, jit_compile=model.jit_compile, run_eagerly=model.run_eagerly, **given)
     except Exception as error:  # a user's own class may fail in any way
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

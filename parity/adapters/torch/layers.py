@@ -106,7 +106,7 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
         path, first = tensors[0].path.rpartition("/")[0], binding.parameters[tensors[0].path]
         whole = holders(binding, tensors)
         keep_calls(whole, path, lambda module, output, first=first: outputs_of(module, first, output))
-        if not whole:
+        if not whole and len(parts_in_torch(tensors)) > 1:
             keep_calls(holders(binding, parts_in_torch(tensors)[-1]), path, lambda module, output: [output], True)
     for path, module in attentions.items():
         keep_calls([module] if module else [], path, attended)

@@ -53,7 +53,7 @@ def find_places(returned: list, ours: np.ndarray, what: str) -> dict[str, Place]
     names, keys = list(expected), list(parts)
     orders = [tuple(names)] if set(names) <= set(keys) else []
     if not orders:
-        orders = [tuple(keys)] if len(keys) > MOST_PERMUTED else list(permutations(keys, len(names)))
+        orders = [tuple(keys[: len(names)])] if len(keys) > MOST_PERMUTED else list(permutations(keys, len(names)))
     fitting = [order for order in orders if all(pair in found for pair in zip(names, order, strict=False))]
     if not fitting or len(keys) < len(names):
         theirs = ", ".join(f"{key} {tuple(part.shape)}" for key, part in parts.items())
@@ -95,6 +95,8 @@ def parts_of(returned: object, what: str) -> dict[object, torch.Tensor]:
         items = list(returned.items())
     elif isinstance(returned, list | tuple):
         items = list(enumerate(returned, 1))
+    elif torch.is_tensor(returned):
+        items = [(1, returned)]
     else:
         kind = type(returned).__name__
         raise UserError(f"{what}: forward() returned a {kind}, where Keras has several outputs; {OUTPUT_ADVICE}")

@@ -157,7 +157,10 @@ def describe_site(site: Site, again: Site | None, ours: RandomCall) -> RandomCal
         call = replace(call, why_not="what it is given is random, also while all that can be silenced does nothing")
     else:
         call = replace(call, input=turn(given), why_not="")
-    probe = torch.from_numpy(law.probe(given.shape[1:], str(given.dtype))).to(site.given.device)
+    probe = law.probe(given.shape[1:], str(given.dtype))
+    if len(given) != len(ours.input):  # rows and heads in one axis: levels alternate by Keras's rows
+        probe = law.probe(ours.input.shape[1:], str(given.dtype)).reshape(-1, *given.shape[1:])
+    probe = torch.from_numpy(probe).to(site.given.device)
     try:
         with torch.no_grad():
             numbers = law.describe_draws(lambda: turn(site.draw(probe).cpu().numpy()))

@@ -229,11 +229,14 @@ class UserRows:
     def batches(self, split: str, order: np.ndarray, size: int) -> Iterator:
         """Yields some of Keras's rows in batches."""
         x, y = (self.arrays[name] for name in SPLITS[split])
+        served = 0
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            batch = self.batch_of(x[rows], y[rows])
-            for array in (x, y):  # a pass in any order would soon hold all of their files
-                memory.forget_pages(array)
+            batch, served = self.batch_of(x[rows], y[rows]), served + size * (x[:1].nbytes + y[:1].nbytes)
+            if served > memory.LARGE:  # a pass in any order would soon hold all of their files
+                memory.forget_pages(x)
+                memory.forget_pages(y)
+                served = 0
             yield batch
 
     def batch_size(self, split: str) -> int:

@@ -9,7 +9,7 @@ from torch import nn
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of
 from parity.adapters.torch.names import by_names, by_roles
-from parity.adapters.torch.pieces import find_named, key_of, name_in, put_state, whole_of
+from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
 from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of, parts_in_torch
 
@@ -38,11 +38,12 @@ class Binding:
     """
 
     def __init__(self, module: nn.Module, table: Table, arrays: Arrays | None = None):
-        self.module, self.table, self.second, self.moving = module, table, {}, []
+        self.module, self.table, self.second, self.moving = module, table, {}, {}
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):
             named = named_parameters(module, table)
-            self.parameters = named | find_parameters(module, table, {id(whole_of(value)) for value in named.values()})
+            taken = {key_of(value) for value in (*named.values(), *second_biases(module, named).values())}
+            self.parameters = named | find_parameters(module, table, taken)
             self.second = second_biases(module, self.parameters)
             if self.parameters.keys() != {t.path for t in table} or not covers(self.all_parameters(), trained):
                 raise UserError(describe_misfit(module, table, self.parameters))
@@ -61,17 +62,12 @@ class Binding:
         names = {id(value): name for name, value in tensors_in(module).items()}
         self.table = [replace(tensor, torch_name=self.name_of(tensor, names)) for tensor in table]
         buffers = {id(value): name for name, value in module.named_buffers()}
-        self.moving = [
-            (held, path, buffers[id(value)])
-            for held in (self.parameters, self.second)
-            for path, value in held.items()
-            if id(value) in buffers
-        ]
+        self.moving = {path: buffers[id(one)] for path, one in self.parameters.items() if id(one) in buffers}
 
     def follow(self) -> None:
         """Looks buffers up again: unlike parameters, they are other tensors once the module is on another device."""
-        for held, path, name in self.moving:
-            held[path] = self.module.get_buffer(name)
+        for path, name in self.moving.items():
+            self.parameters[path] = self.module.get_buffer(name)
 
     def name_of(self, tensor: Tensor, names: dict[int, str]) -> str:
         """Returns what holds a tensor, such as `lstm.bias_ih_l0 + bias_hh_l0`; the second if it is trained.
@@ -81,7 +77,8 @@ class Binding:
             names: of the module's tensors, by their ids.
         """
         first, *second = self.holders(tensor)
-        trained = [names[id(value)].rpartition(".")[2] for value in second if value.requires_grad]
+        both = [value for value in second if value.requires_grad and first.requires_grad]
+        trained = [names[id(value)].rpartition(".")[2] for value in both]
         return BESIDE.join([name_in(names, first), *trained])
 
     def holders(self, tensor: Tensor) -> list[torch.Tensor]:
@@ -126,7 +123,8 @@ class Binding:
     def gradients(self) -> Arrays:
         """Copies the gradients by path; one that is missing is left out."""
         trained = {tensor: [one.grad for one in self.holders(tensor)] for tensor in self.table if tensor.trained}
-        known = {t: grads for t, grads in trained.items() if all(one is not None for one in grads[: 1 + t.is_split])}
+        known = {t: [one for one in grads if one is not None] for t, grads in trained.items()}
+        known = {t: grads for t, grads in known.items() if len(grads) > t.is_split}
         return {t.path: to_numpy(whole(t, grads, False), t.layout) for t, grads in known.items()}
 
     def set_gradients(self, gradients: Arrays) -> None:
@@ -177,7 +175,9 @@ def covers(parameters: list[torch.Tensor], trained: dict[str, torch.Tensor]) -> 
     return len(set(found)) == len(found) and {id(value) for value in trained.values()} <= wholes
 
 
-def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset()) -> dict[str, torch.Tensor]:
+def find_parameters(
+    module: nn.Module, table: Table, taken: set[tuple[int, int]] = frozenset()
+) -> dict[str, torch.Tensor]:
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
     Trusted in this order, for each kind of layer: Keras's names; some of them, and the order of the others; the order
@@ -187,7 +187,7 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
     Args:
         module: the candidate.
         table: the reference's tensors; those that have torch's name are left out.
-        taken: the ids of what the user has named: a layer that holds nothing else is no other.
+        taken: what the user has named, see `key_of`: a layer that holds nothing else is no other.
     """
     found = {}
     for kinds, layers in layers_by_kind(table).items():
@@ -195,11 +195,10 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
         in_order = list(parts.values())
         alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
-        roles = by_roles([layer[0].path.split("/")[-2] for layer in layers], parts)
         choices = (
             parts_by_name(layers, parts),
             by_names({layer[0].path.rpartition("/")[0]: layer[0].kind for layer in layers}, parts),
-            roles if len(in_order) == len(layers) else [],
+            by_roles([layer[0].path.split("/")[-2] for layer in layers], parts),
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
             in_order_of_kind(layers, alike, in_order),
@@ -211,10 +210,13 @@ def find_parameters(module: nn.Module, table: Table, taken: set[int] = frozenset
     return found
 
 
-def is_taken(part: nn.Module, taken: set[int]) -> bool:
-    """Says whether the user has named all that a layer holds itself."""
+def is_taken(part: object, taken: set[tuple[int, int]]) -> bool:
+    """Says whether the user has named all that a layer holds itself; some rows of a parameter stand for all of it."""
+    if isinstance(part, Projection):
+        own = {key_of(value) for value in (part.weight, part.bias) if value is not None}
+        return own <= taken
     own = set(map(id, part.parameters(recurse=False)))
-    return bool(own) and own <= taken
+    return bool(own) and own <= {number for number, _ in taken}
 
 
 def layers_by_kind(table: Table) -> dict[tuple[str, ...], list[list[Tensor]]]:

@@ -1,5 +1,7 @@
 """Projections onto heads are folded to matrices and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,8 @@ def test_a_tensor_knows_its_matrix_and_crosses_between_processes():
     kernel = Tensor("att/query/kernel", "EinsumDense", KERNEL, (5, 2, 3), inputs=1)
     bias = Tensor("att/query/bias", "EinsumDense", BIAS, (2, 3))
     dense = Tensor("dense/kernel", "Dense", KERNEL, (5, 6))
+    # what the port looks like says nothing of Keras's law
+    assert replace(kernel, torch_name="w", axes=(1, 2, 0)).drawn_shape == (5, 6)
     assert [t.drawn_shape for t in (kernel, bias, dense)] == [(5, 6), (6,), (5, 6)]
     assert [t.shape_in_torch for t in (kernel, bias, dense)] == [(6, 5), (6,), (6, 5)]
     assert from_document(list[Tensor], to_document([kernel, bias], {}), {}) == [kernel, bias]

@@ -83,15 +83,15 @@ FOUND = {"samples": 400, "compared": 400, "different": 0, "largest": 0.0, "forms
          "random": False, "order": "the same"}  # fmt: skip
 
 
-def judge_rows(keras_random=False, augments=(), **found):
+def judge_rows(keras_random=False, augments=(), in_test=(), **found):
     """Judges a pair file's training rows."""
     ours = make_facts(experiment=SETTINGS)
     for split in ours.data.values():
         split |= {"random": keras_random, "augments": list(augments)}
-    data = {"train": {**FOUND, **found}, "test": {**FOUND, "samples": 100}}
+    data = {"train": {**FOUND, **found}, "test": {**FOUND, "samples": 100, **dict(in_test)}}
     theirs = make_facts("lightning", experiment=SETTINGS, data=data)
     first, second = judge_arrays(ours, theirs, Context(ours, asked=SETTINGS))
-    assert (second.id, second.status) == ("data/test-rows", "pass")
+    assert (second.id, second.status) == ("data/test-rows", "fail" if in_test else "pass")
     return first
 
 
@@ -118,6 +118,7 @@ def test_rows_that_the_model_augments_in_keras_may_be_random():
     check = judge_rows(augments=["RandomFlip"], random=True, different=400)
     assert check.status == "info" and "Keras's model augments its rows (RandomFlip)" in check.detail
     assert judge_rows(augments=["RandomFlip"], different=3).status == "fail"
+    judge_rows(augments=["RandomFlip"], in_test={"random": True, "different": 100})  # Keras augments in training only
 
 
 def test_rows_that_are_random_on_both_sides_are_not_compared():

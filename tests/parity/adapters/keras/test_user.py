@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from mlp_spec.experiment import TrainingSpec
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import answer
+from parity.adapters.keras import answer, user
 from parity.adapters.keras.user import UserReference
 from parity.pair import Pair, Settings
 from parity.protocol.answer import open_pair
@@ -58,6 +58,10 @@ assert not isinstance(again, str), again
 new = again.build()
 answers["again"] = [again.rates, again.first is not new, new.metrics_names, type(new.optimizer).__name__,
                     bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
+given = {"class_name": "AUC", "config": {"name": None}}
+answers["names"] = [user.only_names(one, outputs) for one, outputs in (
+    (["accuracy", given], 1), ([given, "mae"], 2), ([["accuracy", given], None], 2), ({"a": given, "b": ["mae"]}, 2),
+)]
 raw = opened("raw", whole["uncompiled network"] + "net = []\\nmake = keras_model\\ndef keras_model():\\n"
              "    net or net.append(make())\\n    return net[0]\\n")
 whole_cases, predictions = answer.answer_cases(raw), answer.answer_interchange(raw)
@@ -200,6 +204,10 @@ def test_an_uncompiled_model_predicts_and_is_trained_nowhere(answers):
 def test_nine_runs_measure_the_floor_of_single_batches(answers):
     # 3 of them are not enough: roundings that are steps, such as XLA's variances, are taken by one run in many
     assert answers["raw"]["floor"] == [6] * 9 and answers["raw"]["kinds"].count("nudged") == 6
+
+
+def test_metrics_that_are_objects_are_left_out_of_a_model_that_is_built_anew(answers):
+    assert answers["names"] == [["accuracy"], [None, "mae"], [["accuracy"], None], {"a": None, "b": ["mae"]}]
 
 
 def test_the_same_model_again_is_built_from_its_configuration(answers):

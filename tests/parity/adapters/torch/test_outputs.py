@@ -57,7 +57,9 @@ def test_what_a_module_returns_for_batches_is_one_array_in_keras_form():
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (LOGITS, r"own.py: forward\(\) returned a Tensor, where Keras has several outputs; lightning_output"),
+        ("words", r"own.py: forward\(\) returned a str, where Keras has several outputs; lightning_output"),
+        (LOGITS, r"returns 1 \(6, 3\); Keras's outputs are kind"),
+        (tuple(torch.zeros(6, 7) for _ in range(6)), r"returns 1 \(6, 7\)"),
         (
             (LOGITS, SIZE),
             r"returns 1 \(6, 3\), 2 \(6, 1\); Keras's outputs are kind \(6, 3\), size \(6, 1\)",
@@ -69,3 +71,7 @@ def test_what_a_module_returns_for_batches_is_one_array_in_keras_form():
 def test_outputs_that_do_not_fit_are_refused(returned, words):
     with pytest.raises(UserError, match=words):
         keys(returned)
+
+
+def test_one_output_that_keras_has_by_name_may_be_a_tensor():
+    assert keys(LOGITS, joined({"kind": LOGITS.softmax(1).numpy()})) == {"kind": (1, "logits")}

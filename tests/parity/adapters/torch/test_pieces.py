@@ -1,5 +1,7 @@
 """Rows of a parameter stand for a parameter of their own: filled, differentiated, and with a state of their own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -107,3 +109,11 @@ def test_one_matrix_of_three_projections_is_bound_where_the_user_says_which_rows
     table[0] = Tensor(**{**vars(table[0]), "torch_name": "qkv.weight[0:13]"})
     with pytest.raises(UserError, match=r"WEIGHTS says that att/query/kernel is qkv\.weight\[0:13\]; the module has"):
         Binding(module, table, ARRAYS)
+
+
+def test_one_projection_that_is_named_leaves_the_others_to_be_found():
+    module = nn.ModuleDict({"att": nn.MultiheadAttention(4, 2)})
+    rows = {"att/query/kernel": "att.in_proj_weight[0:4]", "att/query/bias": "att.in_proj_bias[0:4]"}
+    binding = Binding(module, [replace(tensor, torch_name=rows.get(tensor.path)) for tensor in TABLE], ARRAYS)
+    assert {t.path: t.torch_name for t in binding.table}["att/value/kernel"] == "att.in_proj_weight[8:12]"
+    assert all(np.array_equal(array, ARRAYS[path]) for path, array in binding.weights().items())

@@ -1,5 +1,7 @@
 """Recurrent modules: the layers that one holds, its second biases, and which of its outputs is whose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,25 @@ def test_a_second_bias_that_is_not_trained_steps_nowhere():
     torch.optim.SGD(module.parameters(), 1.0).step()
     assert all(np.allclose(array, 0) for array in binding.weights().values())
     assert [t.torch_name for t in binding.table][2] == "lstm.bias_ih_l0"
+
+
+def test_the_second_bias_may_be_the_one_that_is_trained():
+    table = table_of("LSTM", "a")
+    arrays, module = arrays_of(table), holder(lstm=nn.LSTM(3, 5))
+    module["lstm"].bias_ih_l0.requires_grad_(False)
+    binding = Binding(module, table, arrays)
+    assert binding.table[2].torch_name == "lstm.bias_ih_l0"
+    module["lstm"](torch.ones(2, 3))[0].sum().backward()
+    gradients = binding.gradients()
+    assert gradients.keys() == arrays.keys() and gradients["a/bias"].any()
+
+
+def test_a_layer_that_is_named_whole_is_no_other():
+    table = table_of("LSTM", "a", "b", inputs=5)
+    roles = {"kernel": "weight_ih_l0", "recurrent_kernel": "weight_hh_l0", "bias": "bias_ih_l0"}
+    table[3:] = [replace(tensor, torch_name=f"first.{roles[tensor.role]}") for tensor in table[3:]]
+    binding = Binding(holder(first=nn.LSTM(5, 5), other=nn.LSTM(5, 5)), table)
+    assert {tensor.torch_name.partition(".")[0] for tensor in binding.table[:3]} == {"other"}
 
 
 def test_a_grus_gates_and_biases_are_put_in_torchs_order():
