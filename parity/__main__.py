@@ -119,6 +119,7 @@ def compare(options) -> int:
     from mlp_spec.runs.folder import RunFolder
     from parity.causes.search import explain
     from parity.ladder.climb import climb_both
+    from parity.ladder.further import look_further
     from parity.ladder.progress import LadderProgress
     from parity.protocol.task import KERAS, Task
     from parity.report import build, write
@@ -144,6 +145,7 @@ def compare(options) -> int:
             climb = climb_both(
                 task, options.accelerator, run.path, options.stall_timeout, progress.follow_side, progress.show_result
             )
+            look_further(climb, options.stall_timeout, progress.follow_side, progress.show_result)
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     finally:

@@ -40,6 +40,7 @@ class Climb:
     # called with each part that is judged, and its checks
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None
     judgements: dict[str, list[Check]] = field(default_factory=dict)  # the checks by part
+    task: Task | None = None  # the reference's, once it was asked
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -234,7 +235,7 @@ def climb_both(
                 ready.set()
 
         first = replace(task, parts=parts_of(task.pair, REFERENCE_PARTS), pair=task.pair.for_reference())
-        path = first.write(folder / "keras.json")
+        path, climb.task = first.write(folder / "keras.json"), first
         asking = pool.submit(ask, KERAS, first, path, stall, climb.then_judge(follow(KERAS)), arrived, reference)
         asking.add_done_callback(lambda _: ready.set())
         try:

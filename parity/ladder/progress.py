@@ -173,7 +173,7 @@ class LadderProgress(Progress):
         super().__init__(stream, sample_note)
         self.epochs = epochs
         self.states: dict[str, dict[str, str]] = {side: {} for side in NAMES}
-        self.results: dict[str, str] = {}
+        self.results: dict[str, dict[str, str]] = {}  # by the label of a line and the part that was judged
         for name in NAMES.values():
             self.add_row(name).text = "waiting"
 
@@ -195,7 +195,7 @@ class LadderProgress(Progress):
             for label, parts in LINES:
                 words = [next((own[part] for part in parts if part in own), "") for own in self.states.values()]
                 states = [STATES.get(word, ("", "")) for word in words]
-                result = self.results.get(label, "")
+                result = min(self.results.get(label, {}).values(), key=ORDER.index, default="")
                 cells = [Text(word, style=style) for word, style in states]
                 table.add_row(label, *cells, Text(result, style=RESULTS.get(result, "")))
         return table
@@ -223,9 +223,8 @@ class LadderProgress(Progress):
             statuses = {check.status for check in checks if check.rung == rung}
             result = next(status for status in ORDER if status in statuses)
             label = f"{rung}, restarted" if part == "restarts" else rung
-            with self.lock:
-                before = self.results.get(label, result)  # a rung may be judged in two parts
-                self.results[label] = min(before, result, key=ORDER.index)
+            with self.lock:  # a rung may be judged in two parts, and a part once more
+                self.results.setdefault(label, {})[part] = result
             self.print_plain(f"{'ladder':<9}  {label}: {result}")
 
 

@@ -88,6 +88,7 @@ class Task:
     level: str = "full"  # `quick` or `full`
     backend: str = "tensorflow"  # Keras's backend; empty where Keras has no part
     reference_dir: str | None = None  # folder of the reference's recordings, for the process that answers second
+    away: int = 1  # how many times as far as rounding the reference's runs start from it; of further runs alone
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None
     snippets: SnippetsTask | None = None

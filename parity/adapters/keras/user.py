@@ -28,6 +28,7 @@ from parity.protocol.user_data import SPLITS, WEIGHT, describe_arrays
 
 # Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
 MORE_RUNS, SHORT_STEPS = 3, 2_000
+FURTHER, FURTHER_RUNS = 100, 9  # numbers of the runs from starts further away, see `parity.ladder.further`
 KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
 FIT = (
@@ -143,6 +144,8 @@ class UserReference(Reference):
 
     def variants(self) -> list[inputs.Variant]:
         """Returns the runs that measure a training's noise floor; rows that change places would get others' masks."""
+        if self.task.away > 1:  # other starts; rows that change places differ in rounding alone
+            return [inputs.Variant("nudged", FURTHER + number) for number in range(FURTHER_RUNS)]
         is_short = self.plan.epochs * self.plan.steps(self.batch_size) <= SHORT_STEPS
         kinds = inputs.VARIANTS * (MORE_RUNS if is_short else 1)
         return [inputs.Variant("nudged" if self.random_layers else kind, number) for number, kind in enumerate(kinds)]
@@ -295,7 +298,7 @@ class UserReference(Reference):
 
     def varied(self, variant: inputs.Variant, weights: Arrays, seed: int | None = None) -> Arrays:
         """Returns weights as a variant has them: all tensors move, so that layers that see zeros round anew, too."""
-        return variant.weights(self.table, weights, self.seed if seed is None else seed, self.units)
+        return variant.weights(self.table, weights, self.seed if seed is None else seed, self.units * self.task.away)
 
     def varied_inputs(self, variant: inputs.Variant, images: np.ndarray) -> np.ndarray:
         """Returns a case's inputs as a variant has them."""

@@ -89,7 +89,10 @@ def test_a_restarted_epoch_has_a_line_of_its_own():
     progress = LadderProgress(2, stream=io.StringIO())
     progress.show_result("lockstep", [Check("x", "lockstep", "pass"), Check("y", "speed", "info")])
     progress.show_result("restarts", [Check("x", "lockstep", "fail")])
-    assert progress.results == {"lockstep": "pass", "lockstep, restarted": "fail"}
+    assert progress.results == {"lockstep": {"lockstep": "pass"}, "lockstep, restarted": {"restarts": "fail"}}
+    progress.show_result("restarts", [Check("x", "lockstep", "pass")])  # judged once more
+    (line,) = [line for line in render(progress) if line.startswith("lockstep, restarted")]
+    assert line.split()[-1] == "pass"
     labels = [label for label, _ in LINES]
     assert len(labels) == len(set(labels)) and "speed" not in labels and "data, restarted" not in labels
 

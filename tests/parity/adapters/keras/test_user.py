@@ -21,13 +21,13 @@ from parity.protocol.task import Task
 folder = Path(sys.argv[1])
 
 
-def opened(name, text, level="quick", said={}):
+def opened(name, text, level="quick", said={}, **more):
     path = folder / f"{name}.py"
     path.write_text(text)
     training = TrainingSpec(epochs=said.get("epochs", 1))
     pair = Pair(Settings(name, "0" * 64, training, said), file=str(path))
     try:
-        return open_pair(Task((), str(folder), pair, level=level), UserReference)
+        return open_pair(Task((), str(folder), pair, level=level, **more), UserReference)
     except UserError as error:
         return str(error)
 
@@ -58,6 +58,15 @@ assert not isinstance(again, str), again
 new = again.build()
 answers["again"] = [again.rates, again.first is not new, new.metrics_names, type(new.optimizer).__name__,
                     bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
+away = opened("away", whole["words"], away=10)
+moved = [away.varied(away.variants()[0], away.start), reference.varied(reference.variants()[0], reference.start)]
+starts = [away.start, reference.start]
+answers["away"] = {
+    "kinds": [one.kind for one in away.variants()], "first": away.variants()[0].number,
+    "units": [sorted({float(np.rint(abs(array - start[path]) / np.spacing(abs(start[path]))).max())
+                      for path, array in arrays.items() if start[path].all()})
+              for arrays, start in zip(moved, starts, strict=True)],
+}
 given = {"class_name": "AUC", "config": {"name": None}}
 answers["names"] = [user.only_names(one, outputs) for one, outputs in (
     (["accuracy", given], 1), ([given, "mae"], 2), ([["accuracy", given], None], 2), ({"a": given, "b": ["mae"]}, 2),
@@ -204,6 +213,11 @@ def test_an_uncompiled_model_predicts_and_is_trained_nowhere(answers):
 def test_nine_runs_measure_the_floor_of_single_batches(answers):
     # 3 of them are not enough: roundings that are steps, such as XLA's variances, are taken by one run in many
     assert answers["raw"]["floor"] == [6] * 9 and answers["raw"]["kinds"].count("nudged") == 6
+
+
+def test_runs_from_further_away_start_ten_times_as_far(answers):
+    assert answers["away"]["kinds"] == ["nudged"] * 9 and answers["away"]["first"] == 100
+    assert answers["away"]["units"][0][-1] >= 10 > answers["away"]["units"][1][-1]
 
 
 def test_metrics_that_are_objects_are_left_out_of_a_model_that_is_built_anew(answers):

@@ -20,7 +20,7 @@ from parity.adapters.torch.user import UserCandidate, package_of
 from parity.pair import Pair, Settings
 from parity.protocol import targets
 from parity.protocol.answer import open_pair
-from parity.protocol.inputs import Case, Plan
+from parity.protocol.inputs import LAYERS_CASE, Case, Plan
 from parity.protocol.records import Answer, Cases
 from parity.protocol.task import Task, write_record
 from parity.protocol.tensors import dense_table
@@ -197,7 +197,7 @@ def test_several_outputs_are_found_and_predicted_each_in_its_form(candidate, mon
     weights = {tensor.path: np.zeros(tensor.shape, np.float32) for tensor in table}
     ours = joined({"kind": LOGITS.softmax(dim=1).numpy(), "size": size.numpy()})
     answer = Answer(ours, np.zeros(1), {})
-    reference = Cases(answers={"the start": answer}, cases={"the start": Case(weights, X[:32], Y[:32])})
+    reference = Cases(answers={LAYERS_CASE: answer}, cases={LAYERS_CASE: Case(weights, X[:32], Y[:32])})
     binding = Binding(one.build(), table)
     one.find_output(binding, reference)
     assert {name: place.key for name, place in one.places.items()} == {"kind": 2, "size": 1} and one.output == ""
@@ -205,7 +205,7 @@ def test_several_outputs_are_found_and_predicted_each_in_its_form(candidate, mon
     assert all(np.allclose(predicted[name], ours[name], atol=1e-6) for name in ("kind", "size"))
     monkeypatch.setattr(one.file.module, "lightning_output", lambda module, batch: LOGITS, raising=False)
     one.places = {}
-    with pytest.raises(UserError, match=r"forward\(\) returned a Tensor, where Keras has several outputs"):
+    with pytest.raises(UserError, match=r"the module returns 1 \(32, 3\); Keras's outputs are kind"):
         one.find_output(binding, reference)
 
 

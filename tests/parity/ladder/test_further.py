@@ -1,0 +1,177 @@
+"""Runs of the reference from further away: what a training that alone departs is judged beside."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sample_records
+
+from parity.ladder import further
+from parity.ladder.climb import Climb
+from parity.pair import Pair, Settings
+from parity.process import Side
+from parity.protocol import task as tasks
+from parity.protocol.records import Run
+from parity.protocol.task import KERAS, Task, read_record
+from parity.rungs.check import Check
+
+JUMP = np.float32(3e-5)  # of a batch loss of about 1, at a kink
+STEP = 70
+
+
+def shifted(array: np.ndarray, by: float) -> np.ndarray:
+    """Moves all values, those of batch losses from the kink on."""
+    return array + np.where(np.arange(len(array)) < STEP, 0, by).astype(array.dtype)
+
+
+def moved(run: Run, by: float) -> Run:
+    """Returns a run that departs."""
+    final = {path: array + np.float32(by) for path, array in run.final.items()}
+    return replace(run, losses=shifted(run.losses, by), final=final)
+
+
+def whole(parts: dict) -> Run:
+    """Takes the reference's free run as a run of the noise floor."""
+    trained = parts["lockstep"]
+    return Run(trained.losses, trained.curves, trained.final, parts["interchange"].probabilities)
+
+
+def make_climb(folder, by: float) -> Climb:
+    """Makes a pair file's climb whose candidate departs in its training alone."""
+    reference, candidate = sample_records.make_sides()
+    settings = Settings("mine", "0" * 64)
+    parts = reference.parts
+    for side in (reference, candidate):
+        side.parts["lockstep"] = replace(side.parts["lockstep"], curves={})
+    floor = replace(parts["floor"], variants=[moved(whole(parts), 1e-7), moved(whole(parts), -1e-7)])
+    facts = {name: replace(side.parts["facts"], experiment=settings.to_dict()) for name, side in
+             (("ours", reference), ("theirs", candidate))}  # fmt: skip
+    parts |= {"floor": floor, "facts": facts["ours"]}
+    trained = candidate.parts["lockstep"]
+    final = {path: array + np.float32(by) for path, array in trained.final.items()}
+    candidate.parts |= {"facts": facts["theirs"]}
+    candidate.parts["lockstep"] = replace(trained, losses=shifted(trained.losses, by), final=final)
+    own = candidate.parts["interchange"]
+    candidate.parts["interchange"] = replace(own, own_probabilities=parts["interchange"].probabilities)
+    pair = Pair(settings, file="/nowhere/mine.py")
+    (folder / KERAS).mkdir()
+    climb = Climb(reference, candidate, asked=settings, task=Task((), str(folder / KERAS), pair))
+    for part in further.TRAINED:
+        climb.judge(part)
+    return climb
+
+
+def ids_of(climb: Climb, status: str) -> set[str]:
+    """Takes the checks that have a status."""
+    return {check.subject for check in climb.checks if check.status == status}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Puts made runs from further away in the process's place; returns what makes them and what was asked."""
+    said = {"tasks": []}
+
+    def ask(name, task, path, stall, follow):
+        said["tasks"].append((name, task, Task.read(path) == task))
+        parts = said["climb"].reference.parts
+        runs = [moved(whole(parts), by) for by in said["departures"]]
+        restarts = replace(parts["restarts"], variants=[shifted(parts["restarts"].losses, said.get("again", 0.0))])
+        answers = {"lockstep": parts["lockstep"], "restarts": restarts}
+        return Side(parts=answers | {"floor": replace(parts["floor"], variants=runs)} if runs else answers)
+
+    monkeypatch.setattr(further, "ask", ask)
+
+    def look(climb, *departures, **more):
+        said.update(climb=climb, departures=departures, **more)
+        judged = []
+        further.look_further(climb, 10.0, lambda side: lambda event: None, lambda part, checks: judged.append(part))
+        return said["tasks"], judged
+
+    return look
+
+
+def test_a_kink_that_runs_from_further_away_cross_is_no_difference(tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    assert ids_of(climb, "fail") == {"batch-loss-free-run", "tensors-after-training"}
+    told, judged = asked(climb, 1e-6, JUMP * 0.9)
+    ((name, task, written),) = told
+    assert (name, task.away, task.parts, written) == (KERAS, 10, ("lockstep", "floor", "restarts"), True)
+    assert not ids_of(climb, "fail") and judged == [*further.TRAINED]
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss-free-run"]
+    assert "2 further runs of Keras from starts 10 units in the last place away, which depart as far" in check.detail
+    (other,) = [check for check in climb.checks if check.subject == "batch-loss-restarted-epochs"]
+    assert "further" not in other.detail
+    # the recordings are those that were judged
+    assert len(read_record(tmp_path / KERAS, "floor").variants) == 3
+    assert not (tmp_path / "keras-further").exists()
+
+
+def test_runs_that_depart_with_the_distance_of_their_start_change_no_limit(tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    limits = {check.id: check.limit for check in climb.checks}
+    asked(climb, 2e-6, -2e-6, 1e-6)  # up to twenty noise floors
+    assert ids_of(climb, "fail") == {"batch-loss-free-run", "tensors-after-training"}
+    assert {check.id: check.limit for check in climb.checks} == limits
+    details = [check.detail for check in climb.checks if check.status == "fail"]
+    assert all(detail.endswith("away, which do not depart as far") for detail in details)
+
+
+def test_a_difference_that_is_larger_than_a_kink_still_fails(tmp_path, asked):
+    climb = make_climb(tmp_path, 4 * JUMP)
+    asked(climb, JUMP, JUMP)
+    assert ids_of(climb, "fail") == {"batch-loss-free-run", "tensors-after-training"}
+
+
+def test_restarted_epochs_have_further_runs_too(tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    before = climb.reference.parts["restarts"].variants
+    asked(climb, JUMP, again=JUMP)
+    assert len(climb.reference.parts["restarts"].variants) == len(before) + 1
+    climb = make_climb_again(climb)
+    asked(climb, JUMP, again=1e-7)
+    assert len(climb.reference.parts["restarts"].variants) == len(before) + 1
+
+
+def make_climb_again(climb: Climb) -> Climb:
+    """Has a climb's training fail once more."""
+    failed = replace(climb.judgements["lockstep"][0], status="fail")
+    climb.judgements["lockstep"][0] = failed
+    return climb
+
+
+@pytest.mark.parametrize("why", ["passed", "other part", "lab", "unanswered", "not asked"])
+def test_nothing_is_asked_where_more_than_the_training_departs_or_nothing(why, tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0 if why == "passed" else JUMP)
+    if why == "other part":
+        climb.judgements["cases"] = [Check("x", "gradients", "fail")]
+    if why == "lab":
+        climb.task = replace(climb.task, pair=Pair(sample_records.EXPERIMENT))
+    if why == "unanswered":
+        del climb.candidate.parts["interchange"]
+    if why == "not asked":
+        climb.task = None
+    assert asked(climb, JUMP) == ([], [])
+
+
+def test_a_process_that_cannot_answer_again_leaves_the_checks_as_they_are(tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    checks = climb.checks
+    told, judged = asked(climb)
+    assert len(told) == 1 and not judged and climb.checks == checks
+
+
+def test_several_outputs_count_each():
+    kinds = [("kind", np.float32, (2,)), ("size", np.float32, (1,))]
+    ours, run = np.zeros(3, kinds), np.zeros(3, kinds)
+    run["kind"], run["size"] = 1, 10
+    near = further.counted(run, ours)
+    assert np.allclose(near["kind"], 0.2) and np.allclose(near["size"], 2)
+
+
+def test_a_run_that_ended_early_keeps_its_end():
+    near = further.counted(np.full(3, 2, np.float32), np.ones(5, np.float32))
+    assert near.dtype == np.float32 and np.allclose(near, [1.2, 1.2, 1.2])
+
+
+def test_the_parts_that_are_asked_are_known():
+    assert {*further.TRAINED} < {*tasks.CANDIDATE_PARTS} and {"floor", "restarts"} < {*tasks.REFERENCE_PARTS}
