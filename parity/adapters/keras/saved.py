@@ -22,7 +22,8 @@ WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 OPTIMIZER = "optimizer/"
 # What says nothing about what a model computes, or is Keras's own way to write it.
 UNIMPORTANT = {"name", "trainable", "dtype", "module", "registered_name", "build_config", "compile_config", "seed"}
-UNIMPORTANT |= {"shared_object_id", "inbound_nodes", "input_layers", "output_layers", "batch_shape", "config_version"}
+UNIMPORTANT |= {"shared_object_id", "batch_shape", "config_version"}
+ENDS = ("input_layers", "output_layers")  # of a functional model
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def check(saved: Saved, model: keras.Model, whose: str, folder: str, precision: 
     """
     own = look_at(str(save(model, Path(folder) / "own.keras", whose)))
     check_shapes(saved.path, whose, own.weights, saved.weights)
-    if differing := differences(own.config, saved.config):
+    if differing := differences(by_number(own.config), by_number(saved.config)):
         raise UserError(f"{saved.path} is of another model than {whose}: {'; '.join(differing[:3])}")
     check_kinds(saved.path, saved.kinds, precision)
     return own
@@ -117,6 +118,37 @@ def save(model: keras.Model, path: Path, whose: str) -> Path:
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise UserError(f"{whose} cannot be saved as .keras ({why})") from error
     return path
+
+
+def by_number(config: object, numbers: dict[str, int] | None = None) -> object:
+    """Returns a configuration whose layers are referred to by their numbers: their names change from model to model.
+
+    Args:
+        config: any part of it.
+        numbers: of the layers around it, by name.
+    """
+    if isinstance(config, list):
+        return [by_number(part, numbers) for part in config]
+    if not isinstance(config, dict):
+        return config
+    layers, history = config.get("layers"), None
+    if isinstance(layers, list) and all(isinstance(layer, dict) for layer in layers):
+        numbers = {layer.get("name"): number for number, layer in enumerate(layers)}
+    if config.get("class_name") == "__keras_tensor__" and numbers:
+        history = (config.get("config") or {}).get("keras_history")
+    if history:
+        return {"comes from layer": [numbers.get(history[0], history[0]), *history[1:]]}
+    known = {name: by_number(part, numbers) for name, part in config.items()}
+    return known | {name: referred(config[name], numbers) for name in ENDS if numbers and name in config}
+
+
+def referred(ends: object, numbers: dict[str, int]) -> object:
+    """Returns a functional model's inputs or outputs, in lists or by name, with the numbers of their layers."""
+    if isinstance(ends, dict):
+        return {name: referred(end, numbers) for name, end in ends.items()}
+    if isinstance(ends, list) and ends and isinstance(ends[0], str):
+        return [numbers.get(ends[0], ends[0]), *ends[1:]]
+    return [referred(end, numbers) for end in ends] if isinstance(ends, list) else ends
 
 
 def differences(ours: object, theirs: object, place: str = "") -> list[str]:

@@ -28,6 +28,48 @@ print(json.dumps(found))
 """
 
 
+WIRED = """
+import json, sys
+import keras
+from keras import layers
+from parity.adapters.keras import saved
+
+
+def model(second=lambda a, b: layers.subtract([b, a]), ends=lambda a, b: a, named=False):
+    a, b = keras.Input((3,)), keras.Input((3,))
+    once = layers.Dense(3)
+    rest = second(once(a), once(b))
+    inner = keras.Sequential([layers.Dense(2)])
+    out = inner(rest)
+    return keras.Model({"b": b, "a": a} if named else [a, b], ends(out, rest))
+
+
+def said(given):
+    return saved.by_number(json.loads(given.to_json()))
+
+
+ours = said(model())
+others = {
+    "again": model(), "operands": model(lambda a, b: layers.subtract([a, b])), "ends": model(ends=lambda a, b: [a, b]),
+    "the other end": model(ends=lambda a, b: b),
+    "a layer twice": model(lambda a, b: layers.subtract([b, b])),
+}
+found = {name: saved.differences(ours, said(other)) for name, other in others.items()}
+found["by name"] = saved.differences(said(model(named=True)), said(model(named=True)))
+print(json.dumps(found))
+"""
+
+
+def test_how_layers_are_wired_is_compared_whatever_their_names():
+    ended = run_python("-c", WIRED)
+    assert ended.status == 0, ended.err
+    found = json.loads(ended.out.strip().splitlines()[-1])
+    assert found.pop("again") == [] and found.pop("by name") == []
+    assert any("comes from layer" in text for text in found.pop("operands"))
+    assert any("output_layers" in text for text in found.pop("ends"))
+    assert all(found.values()), found
+
+
 def test_what_decides_what_a_model_computes_is_compared():
     ended = run_python("-c", f"import keras\n{SCRIPT}")
     assert ended.status == 0, ended.err
