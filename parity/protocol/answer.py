@@ -70,6 +70,7 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
 
     # a process that is silent for too long is asked where it is (`parity.process.frames_of`)
     faulthandler.register(signal.SIGUSR1, file=2)
+    end_with_parent()
 
     def answer() -> None:
         """Answers all parts."""
@@ -144,19 +145,24 @@ def explain_error(error: Exception) -> str:
 
 
 def take_share(task: SeedsTask) -> None:
-    """Pins cores and thread counts (call before importing a framework) and exits when the parent process does."""
+    """Pins cores and thread counts; call before importing a framework."""
     if task.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, task.cores)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     os.environ |= dict.fromkeys((*names, "TORCHINDUCTOR_COMPILE_THREADS"), str(task.threads))
-    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def _exit_with_parent(parent: int) -> None:
-    # A worker of a cluster can be killed; another one then does its seeds, and this process would do them, too.
-    while os.getppid() == parent:
-        time.sleep(0.3)
-    os._exit(1)
+def end_with_parent() -> None:
+    """Has the process end when the one that started it does, whatever ended that: nobody would read the answers."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        """Waits until the parent is another one."""
+        while os.getppid() == parent:
+            time.sleep(0.3)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def report_epoch(results: Results) -> None:

@@ -254,8 +254,9 @@ def test_a_share_sets_threads_and_cores():
 
 def test_a_process_ends_with_the_one_that_started_it():
     code = (
-        "import time; from parity.protocol.answer import take_share; from parity.protocol.task import SeedsTask; "
-        "take_share(SeedsTask((), '')); print('up', flush=True); time.sleep(60)"
+        "import sys, time; from parity.protocol.answer import main; sys.argv[1:] = [sys.argv[0]]; "
+        "sys.modules['parity.protocol.answer'].Task.read = lambda path: print('up', flush=True) or time.sleep(60); "
+        "main('none', None)"
     )
     parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {code!r}]); print(p.pid); p.wait()"
     command = [PYTHON, "-u", "-c", parent]  # a warm one is forked, and has another parent
