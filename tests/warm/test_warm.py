@@ -71,6 +71,7 @@ def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
 
 
 def test_other_numbers_of_threads_have_servers_of_their_own(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
     assert client.with_threads(settings) == (settings, "")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
