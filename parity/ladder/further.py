@@ -1,7 +1,13 @@
-"""Trains the reference again, from starts further away, where a candidate's training alone departs.
+"""Asks the reference further where little departs: how far is it itself from exact, and which kinks are near?
 
-Where a value passes the kink of a ReLU, or the largest of a pool changes places, two runs depart at once by more than
-rounding. A port may lie up to ten noise floors away: a kink that is nearer than that, and further away than the
+The noise floor is what runs of the reference that differ in rounding depart from each other. Two things do not show in
+it, and each is asked for where checks failed that it can explain, and no others.
+
+Rounding that is the same in every run: a sum of many equal values, one after the other, loses digits always in the same
+direction. What the reference answers in float64 shows it.
+
+Kinks: where a value passes the kink of a ReLU, or the largest of a pool changes places, two runs depart at once by more
+than rounding. A port may lie up to ten noise floors away: a kink that is nearer than that, and further away than the
 rounding of the runs that measure the floor, is crossed by an honest port and by none of them. Runs of Keras from starts
 ten units in the last place away cross it, too. Those that cross one, and no others, raise the floor: where nothing is
 crossed, the limit stays what it was.
@@ -15,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.ladder.climb import Climb, judge
+from parity.pair import Pair
 from parity.process import Follow, ask
 from parity.protocol.records import Floor, Predictions, Restarts, Run, Steps
 from parity.protocol.task import KERAS, write_record
@@ -29,13 +36,8 @@ CROSSED = 2 * MULTIPLE
 COUNTED = 2 / MULTIPLE
 
 
-def is_training_alone(climb: Climb) -> bool:
-    """Says whether checks failed, and only such as a departed training fails, of a pair that is not the lab's."""
-    failed = {part for part, checks in climb.judgements.items() for check in checks if check.status == "fail"}
-    answered = all(part in side.parts for part in TRAINED for side in (climb.reference, climb.candidate))
-    if not failed or not failed <= {*TRAINED} or not answered or climb.task is None:
-        return False
-    return not climb.task.pair.is_lab
+# What fails by more has other causes than rounding that is the same in every run, which was seen to make 12 and 13.
+LIKE_ROUNDING = 100.0
 
 
 def look_further(
@@ -44,44 +46,89 @@ def look_further(
     follow: Callable[[str], Follow],
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None,
 ) -> None:
-    """Judges a training that alone failed once more, beside runs of Keras that start further away.
+    """Judges once more, beside what the reference says further, checks that may have failed for want of it.
 
-    The climb, and the recordings of the reference, have the further runs from then on; checks that had failed say so.
+    The climb, and the recordings of the reference, have from then on what was found; checks that had failed say so.
 
     Args:
-        climb: that has ended.
+        climb: that has ended; of a pair that is not the lab's, else nothing is asked.
         stall: how many seconds the process may be silent.
         follow: from a side to what is called with its events.
         judged: called with each part that is judged again.
     """
-    if not is_training_alone(climb):
+    if climb.task is None or climb.task.pair.is_lab:
         return
-    before = {check.id for part in TRAINED for check in climb.judgements[part] if check.status == "fail"}
-    own = Path(climb.task.output_dir)
-    folder = own.with_name(f"{own.name}-further")
-    task = replace(climb.task, parts=("lockstep", "floor", "restarts"), away=AWAY, output_dir=str(folder))
-    try:
-        further = ask(KERAS, task, task.write(folder.with_suffix(".json")), stall, follow(KERAS)).parts
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if not {*task.parts} <= further.keys():
-        return
+
+    def ask_again(**changes) -> dict:
+        """Asks the reference; returns its records, all of them or none."""
+        own = Path(climb.task.output_dir)
+        folder = own.with_name(f"{own.name}-further")
+        task = replace(climb.task, output_dir=str(folder), reference_dir=str(own), **changes)
+        try:
+            records = ask(KERAS, task, task.write(folder.with_suffix(".json")), stall, follow(KERAS)).parts
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return records if {*task.parts} <= records.keys() else {}
+
+    def take(found: dict, parts: tuple[str, ...], passed: str, failed: str) -> None:
+        """Keeps records of the reference and judges parts again; what had failed says what it stands beside."""
+        for part, record in found.items():
+            climb.reference.parts[part] = record
+            write_record(climb.task.output_dir, part, record)
+        for part in parts:
+            before = {check.id for check in climb.judgements[part] if check.status == "fail"}
+            checks = judge(part, climb.reference, climb.candidate, climb.asked)
+            climb.judgements[part] = [explained(check, passed, failed) if check.id in before else check
+                                      for check in checks]  # fmt: skip
+            judged(part, climb.judgements[part])
+
     parts = climb.reference.parts
-    parts |= {"floor": with_further_runs(parts, further), "restarts": with_further_restarts(parts, further)}
-    for part in ("floor", "restarts"):
-        write_record(own, part, parts[part])
-    runs = len(further["floor"].variants)
-    for part in TRAINED:
-        checks = judge(part, climb.reference, climb.candidate, climb.asked)
-        climb.judgements[part] = [explained(check, runs) if check.id in before else check for check in checks]
-        judged(part, climb.judgements[part])
+    if is_like_rounding(climb) and (further := ask_again(parts=("exact",), pair=in_float64(climb.task.pair))):
+        cases = parts["cases"]
+        exact = replace(cases, variants=[*cases.variants, further["exact"].answers])
+        beside = "; beside what Keras itself answers in float64, which is"
+        take({"cases": exact}, ("cases",), f"{beside} as far away", f"{beside} nearer")
+    if is_training_alone(climb) and (further := ask_again(parts=("lockstep", "floor", "restarts"), away=AWAY)):
+        found = {"floor": with_further_runs(parts, further), "restarts": with_further_restarts(parts, further)}
+        count = len(further["floor"].variants)
+        beside = f"; beside {count} further runs of Keras from starts {AWAY} units in the last place away, which"
+        take(found, TRAINED, f"{beside} depart as far, over a kink", f"{beside} do not depart as far")
 
 
-def explained(check: Check, runs: int) -> Check:
-    """Returns a check that had failed, with what further runs have to do with it."""
-    beside = f"; beside {runs} further runs of Keras from starts {AWAY} units in the last place away"
-    found = "which do not depart as far" if check.status == "fail" else "which depart as far, over a kink"
-    return replace(check, detail=f"{check.detail}{beside}, {found}", more={**check.more, "further_runs": runs})
+def failed_parts(climb: Climb) -> set[str]:
+    """Names the parts that have failed checks."""
+    return {part for part, checks in climb.judgements.items() for check in checks if check.status == "fail"}
+
+
+def is_like_rounding(climb: Climb) -> bool:
+    """Says whether single batches failed, by little, and nothing else but what is trained on them."""
+    failed = failed_parts(climb)
+    if "cases" not in failed or not failed <= {"cases", *TRAINED} or "cases" not in climb.reference.parts:
+        return False
+    gaps = [(check.measured, check.noise_floor) for check in climb.judgements["cases"] if check.status == "fail"]
+    by_little = all(
+        isinstance(gap, float) and isinstance(floor, float) and gap <= LIKE_ROUNDING * floor for gap, floor in gaps
+    )
+    return by_little and climb.task.pair.experiment.training.precision == "float32"
+
+
+def is_training_alone(climb: Climb) -> bool:
+    """Says whether checks failed, and only such as a departed training fails."""
+    failed = failed_parts(climb)
+    answered = all(part in side.parts for part in TRAINED for side in (climb.reference, climb.candidate))
+    return bool(failed) and failed <= {*TRAINED} and answered
+
+
+def in_float64(pair: Pair) -> Pair:
+    """Returns a pair that is computed in float64."""
+    training = replace(pair.experiment.training, precision="float64")
+    return replace(pair, experiment=replace(pair.experiment, training=training))
+
+
+def explained(check: Check, passed: str, failed: str) -> Check:
+    """Returns a check that had failed, with what it stands beside now."""
+    said = failed if check.status == "fail" else passed
+    return replace(check, detail=check.detail + said, more={**check.more, "looked_further": True})
 
 
 def with_further_runs(parts: dict, further: dict) -> Floor:

@@ -21,7 +21,16 @@ from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
 from parity.protocol.records import stamped
-from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS, TRAINING_PARTS, SeedsTask, Task, send, write_record
+from parity.protocol.task import (
+    CANDIDATE_PARTS,
+    FURTHER_PARTS,
+    REFERENCE_PARTS,
+    TRAINING_PARTS,
+    SeedsTask,
+    Task,
+    send,
+    write_record,
+)
 from parity.protocol.tensors import Arrays
 
 
@@ -80,7 +89,9 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         if task.seeds:
             take_share(task.seeds)
         is_of_pair = task.checkpoint and task.pair and not task.pair.is_lab
-        if is_of_pair or (not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS}):
+        if is_of_pair or (
+            not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS, *FURTHER_PARTS}
+        ):
             sys.argv[1:] = []  # a user's code may read its own flags; our task's path is none of them
             session = open_pair(task, open_session)
             parts = import_module(f"{package}.{'convert_pair' if is_of_pair else 'answer'}").PARTS

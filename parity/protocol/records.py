@@ -364,6 +364,7 @@ PARTS: dict[str, type[Record]] = {
     "random_layers": RandomOutputs,
     "optimizer": Replay,
     "metrics": Means,
+    "exact": Cases,
     "lockstep": Steps,
     "interchange": Predictions,
     "floor": Floor,

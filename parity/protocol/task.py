@@ -33,6 +33,8 @@ REFERENCE_PARTS = (
     "floor", "restarts",
 )  # fmt: skip
 
+# What the reference is asked where checks failed by little, see `parity.ladder.further`.
+FURTHER_PARTS = ("exact",)
 
 # What is left out where one side cannot be trained.
 TRAINING_PARTS = ("optimizer", "metrics", "lockstep", "floor", "restarts")

@@ -11,7 +11,7 @@ from parity.ladder.climb import Climb
 from parity.pair import Pair, Settings
 from parity.process import Side
 from parity.protocol import task as tasks
-from parity.protocol.records import Run
+from parity.protocol.records import Cases, Run
 from parity.protocol.task import KERAS, Task, read_record
 from parity.rungs.check import Check
 
@@ -74,6 +74,8 @@ def asked(monkeypatch):
     def ask(name, task, path, stall, follow):
         said["tasks"].append((name, task, Task.read(path) == task))
         parts = said["climb"].reference.parts
+        if task.parts == ("exact",):
+            return Side(parts={"exact": said["exact"]} if said["exact"] else {})
         runs = [moved(whole(parts), by) for by in said["departures"]]
         restarts = replace(parts["restarts"], variants=[shifted(parts["restarts"].losses, said.get("again", 0.0))])
         answers = {"lockstep": parts["lockstep"], "restarts": restarts}
@@ -98,7 +100,10 @@ def test_a_kink_that_runs_from_further_away_cross_is_no_difference(tmp_path, ask
     assert (name, task.away, task.parts, written) == (KERAS, 10, ("lockstep", "floor", "restarts"), True)
     assert not ids_of(climb, "fail") and judged == [*further.TRAINED]
     (check,) = [check for check in climb.checks if check.subject == "batch-loss-free-run"]
-    assert "2 further runs of Keras from starts 10 units in the last place away, which depart as far" in check.detail
+    assert (
+        "2 further runs of Keras from starts 10 units in the last place away, which depart as far, over a kink"
+        in check.detail
+    )
     (other,) = [check for check in climb.checks if check.subject == "batch-loss-restarted-epochs"]
     assert "further" not in other.detail
     # the recordings are those that were judged
@@ -137,6 +142,63 @@ def make_climb_again(climb: Climb) -> Climb:
     failed = replace(climb.judgements["lockstep"][0], status="fail")
     climb.judgements["lockstep"][0] = failed
     return climb
+
+
+LOSS = "the start"  # a case
+
+
+def with_rounding(climb: Climb, by: float) -> Cases:
+    """Has Keras's loss of a case be off by what all its runs share; returns what it answers in float64."""
+    cases = climb.reference.parts["cases"]
+    one = cases.answers[LOSS]
+    off = replace(one, loss=one.loss + np.float32(by))
+    ours = replace(cases, answers={**cases.answers, LOSS: off}, variants=[{**cases.answers, LOSS: off}] * 2)
+    climb.reference.parts["cases"] = ours
+    climb.judge("cases")
+    exact = {
+        name: replace(answer, loss=answer.loss.astype(np.float64), probabilities=answer.probabilities.astype(float))
+        for name, answer in cases.answers.items()
+    }
+    return replace(cases, answers=exact, cases={}, variants=[])
+
+
+def test_rounding_that_all_runs_share_shows_beside_float64(tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    exact = with_rounding(climb, 2e-5)
+    assert ids_of(climb, "fail") == {"batch-loss"}
+    told, judged = asked(climb, exact=exact)
+    ((name, task, _),) = told
+    assert (name, task.parts, judged) == (KERAS, ("exact",), ["cases"])
+    assert task.pair.experiment.training.precision == "float64" and task.reference_dir == str(tmp_path / KERAS)
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    assert check.status == "pass" and check.detail.endswith("in float64, which is as far away")
+    assert len(read_record(tmp_path / KERAS, "cases").variants) == 3
+
+
+def test_a_difference_that_float64_does_not_have_still_fails(tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    with_rounding(climb, 2e-5)
+    asked(climb, exact=climb.reference.parts["cases"])  # Keras answers the same in float64
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
+
+
+@pytest.mark.parametrize("why", ["large", "float64", "architecture"])
+def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    exact = with_rounding(climb, 2.0 if why == "large" else 2e-5)
+    if why == "float64":
+        climb.task = replace(climb.task, pair=further.in_float64(climb.task.pair))
+    if why == "architecture":
+        climb.judgements["facts"] = [Check("x", "architecture", "fail")]
+    assert asked(climb, exact=exact) == ([], [])
+
+
+def test_a_kink_is_looked_for_behind_rounding(tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    told, judged = asked(climb, JUMP, exact=with_rounding(climb, 2e-5))
+    assert [task.parts for _, task, _ in told] == [("exact",), ("lockstep", "floor", "restarts")]
+    assert judged == ["cases", *further.TRAINED] and not ids_of(climb, "fail")
 
 
 @pytest.mark.parametrize("why", ["passed", "other part", "lab", "unanswered", "not asked"])

@@ -87,7 +87,7 @@ def assert_same(ours, theirs) -> None:
 
 
 def test_every_part_has_an_example_here():
-    assert EXAMPLES.keys() | {"write"} == PARTS.keys()  # `write` answers as `read` does
+    assert EXAMPLES.keys() | {"write", "exact"} == PARTS.keys()  # which answer as `read` and `cases` do
     assert all(type(EXAMPLES[part]) is PARTS[part] for part in EXAMPLES)
 
 

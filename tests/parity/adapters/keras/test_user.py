@@ -8,6 +8,7 @@ from conftest import run_python
 
 SCRIPT = """
 import json, sys, warnings
+import keras
 from pathlib import Path
 import numpy as np
 from mlp_spec.experiment import TrainingSpec
@@ -16,15 +17,15 @@ from parity.adapters.keras import answer, user
 from parity.adapters.keras.user import UserReference
 from parity.pair import Pair, Settings
 from parity.protocol.answer import open_pair
-from parity.protocol.task import Task
+from parity.protocol.task import Task, write_record
 
 folder = Path(sys.argv[1])
 
 
-def opened(name, text, level="quick", said={}, **more):
+def opened(name, text, level="quick", said={}, precision="float32", **more):
     path = folder / f"{name}.py"
     path.write_text(text)
-    training = TrainingSpec(epochs=said.get("epochs", 1))
+    training = TrainingSpec(epochs=said.get("epochs", 1), precision=precision)
     pair = Pair(Settings(name, "0" * 64, training, said), file=str(path))
     try:
         return open_pair(Task((), str(folder), pair, level=level, **more), UserReference)
@@ -71,6 +72,7 @@ given = {"class_name": "AUC", "config": {"name": None}}
 answers["names"] = [user.only_names(one, outputs) for one, outputs in (
     (["accuracy", given], 1), ([given, "mae"], 2), ([["accuracy", given], None], 2), ({"a": given, "b": ["mae"]}, 2),
 )]
+keras.backend.clear_session()  # names are counted anew, as in a process of its own
 raw = opened("raw", whole["uncompiled network"] + "net = []\\nmake = keras_model\\ndef keras_model():\\n"
              "    net or net.append(make())\\n    return net[0]\\n")
 whole_cases, predictions = answer.answer_cases(raw), answer.answer_interchange(raw)
@@ -84,6 +86,13 @@ answers["raw"] = {
     "drawn": [bool((np.array(raw.build(1).weights[0]) == np.array(raw.build(seed).weights[0])).all())
               for seed in (1, 2)],
 }
+write_record(folder, "cases", whole_cases)
+keras.backend.clear_session()
+last = opened("exact", whole["uncompiled network"], precision="float64", reference_dir=str(folder))
+exact = answer.answer_exact(last).answers
+gaps = [float(abs(exact[name].probabilities - one.probabilities).max() / abs(one.probabilities).max())
+        for name, one in cases.items()]
+answers["exact"] = [exact.keys() == cases.keys(), str(exact["the start"].probabilities.dtype), min(gaps), max(gaps)]
 answers["as it is"] = float(flagged.output_of(np.full((1, 1), 0.25)).item())
 print(json.dumps(answers))
 """
@@ -218,6 +227,11 @@ def test_nine_runs_measure_the_floor_of_single_batches(answers):
 def test_runs_from_further_away_start_ten_times_as_far(answers):
     assert answers["away"]["kinds"] == ["nudged"] * 9 and answers["away"]["first"] == 100
     assert answers["away"]["units"][0][-1] >= 10 > answers["away"]["units"][1][-1]
+
+
+def test_the_recorded_cases_are_answered_in_float64(answers):
+    same, kind, least, most = answers["exact"]
+    assert same and kind == "float64" and 0 < most < 1e-5, (least, most)
 
 
 def test_metrics_that_are_objects_are_left_out_of_a_model_that_is_built_anew(answers):
