@@ -190,7 +190,8 @@ def climb_with(reference: Side, task: Task, folder: Path, stall: float, stop_ear
         stall: how many seconds a process may be silent.
         stop_early: whether the first failed rung ends it.
     """
-    climb = Climb(reference, asked=task.pair.experiment)
+    own = replace(task, output_dir=task.reference_dir, reference_dir=None)
+    climb = Climb(reference, asked=task.pair.experiment, task=own)
 
     def arrived(part: str) -> None:
         if any(check.status == "fail" for check in climb.judge(part)):

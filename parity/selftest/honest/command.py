@@ -60,6 +60,7 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
     """Puts one pair through the ladder; returns its row. What is to be looked at is kept in `seed-<seed>`."""
     from parity.check import CheckFlags
     from parity.ladder.climb import Climb, climb_with
+    from parity.ladder.further import look_further
     from parity.selftest.honest.pairs import draw_pair, write
 
     honest, own = draw_pair(seed), folder / f"seed-{seed}"
@@ -71,7 +72,9 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
     reference, task = sweeps.record_pair(pair, options, own, backend=honest.setting.backend, level=options.level)
     if "facts" in reference.parts:
         task = replace(task, output_dir=str(own / "lightning"))
-        checks = climb_with(reference, task, own, options.stall_timeout).checks
+        climb = climb_with(reference, task, own, options.stall_timeout)
+        look_further(climb, options.stall_timeout, lambda side: lambda event: None)
+        checks = climb.checks
     else:
         checks = Climb(reference).judge("facts")
     if not any(check.status in ("fail", "error") for check in checks):
@@ -81,6 +84,7 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
         "pair": honest.title,
         **alarms.tally(checks),
         RATIO: largest(check.more.get(RATIO) for check in checks if check.status == "pass"),
+        "looked_further": [check.id for check in checks if "looked_further" in check.more],
         "seconds": round(time.monotonic() - started, 1),
     }
 
