@@ -51,13 +51,17 @@ class Watch(Chance):
         name = self.parts[-1][0] if self.parts else ""
         site = Site(name or "forward", rate, values.detach().clone(), lambda given: func(given, rate, True))
         self.sites.append(site)
+        self.last = None  # what draws after it draws elsewhere, if in the same part
         return super().pass_on(func, values, rate)
 
     def draw(self, func, name, args, kwargs):
-        """Keeps the part of the module that draws, if it does nothing else; once for each of its calls."""
+        """Keeps the part of the module that draws, if it does nothing else; once for what it draws in a row.
+
+        What the whole module draws in its own forward() are layers of Keras's, each written as one call.
+        """
         before, drawn = len(self.draws), super().draw(func, name, args, kwargs)
         part = self.parts[-1] if self.parts else ("", self.whole, ())
-        if len(self.draws) > before and part is not self.last:
+        if len(self.draws) > before and (part is not self.last or part[1] is self.whole):
             self.sites.append(site_of(*part, name, part[1] is self.whole))
             self.last = part
         return drawn

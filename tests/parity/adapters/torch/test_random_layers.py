@@ -65,6 +65,14 @@ class Inline(Port):
         return self.dense(x + torch.randn_like(x))
 
 
+class Between(Port):
+    """Draws in its own forward() around a layer that draws, and twice in a row."""
+
+    def forward(self, x):
+        x = self.second((x + torch.randn_like(x)).flatten(1))
+        return self.dense(x + torch.randn_like(x) + torch.randn_like(x))
+
+
 def answered(module: nn.Module, expected=KERAS) -> RandomOutputs:
     """Has a candidate of this module answer."""
     records = {
@@ -119,6 +127,11 @@ def test_what_a_module_draws_beside_other_things_is_not_compared():
     first, second = answered(Inline()).calls
     assert (first.layer, first.rate) == ("forward", 0.25) and np.array_equal(first.input, IMAGES[:8])
     assert second.input is None and second.why_not == "forward() draws by randn_like beside other things that it does"
+
+
+def test_each_place_where_a_module_draws_in_its_own_forward_counts():
+    calls = answered(Between(), [*KERAS, *KERAS]).calls
+    assert [(call.layer, call.rate) for call in calls] == [("forward", None), ("second", 0.5), *[("forward", None)] * 2]
 
 
 def test_another_shape_is_kept_and_more_places_than_kerass_are_listed():
