@@ -38,8 +38,8 @@ KINDS = {
 # The kind of an optimizer, by its class.
 KERAS_KINDS = {name: kind for kind, entry in KINDS.items() for name in entry.keras}
 TORCH_KINDS = {name: kind for kind, entry in KINDS.items() for name in entry.names}
-# Numbers of either framework's optimizers that make them keep more than the other framework's.
-MORE = ("amsgrad", "centered")
+# Settings of either framework's optimizers that make them keep more than the other framework's; the last one, averages.
+MORE = ("amsgrad", "centered", "use_ema")
 
 
 def why_apart(ours: tuple[str, set[str]], theirs: tuple[str, set[str]], whose: tuple[str, str]) -> str:

@@ -138,9 +138,10 @@ scheduled = opened("SGD(schedules.ExponentialDecay(0.1, 10, 0.9))")
 trained(scheduled, "scheduled")
 held = convert_pair.read(on(scheduled, "scheduled"))
 answers["scheduled"] = [held.weights_only, held.step, held.learning_rate]
-lamb = opened("Lamb()")
-trained(lamb, "lamb")
-answers["alone"]["lamb"] = convert_pair.read(on(lamb, "lamb")).weights_only
+for name, optimizer in (("lamb", "Lamb()"), ("averages", "Adam(use_ema=True)")):
+    other = opened(optimizer)
+    trained(other, name)
+    answers["alone"][name] = convert_pair.read(on(other, name)).weights_only
 
 # ---- refused
 
@@ -240,6 +241,7 @@ def test_weights_alone_cross_where_the_moments_cannot(answers):
     assert alone["asked"] == "asked for by --weights-only"
     assert alone["written"] == ["asked for by --weights-only", ["pass"] * 3]
     assert alone["sgd"] == "the optimizer in good.keras is SGD, keras_model()'s is Adam"
+    assert alone["averages"] == "Keras's Adam, as it is set, keeps what no known optimizer of PyTorch's does"
     assert alone["lamb"] == "Keras's Lamb, as it is set, keeps what no known optimizer of PyTorch's does"
 
 
