@@ -7,7 +7,7 @@
 # make measure DATA_DIR=...     measures what the README's tables show, and writes them there
 # make reference-points DATA_DIR=...  trains the Keras reference 20 times a preset and records what it reaches
 # make notebooks                makes notebooks/*.ipynb of the texts beside them
-# make docs                     docs/traps.md of the catalogue, and the notebooks
+# make docs                     docs/traps.md and docs/layers.md of their catalogues, and the notebooks
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -66,6 +66,7 @@ notebooks: $(INSTALLED)
 
 docs: $(INSTALLED) notebooks
 	$(BIN)/python -m parity traps
+	$(BIN)/python -m parity layers
 
 clean:
 	rm -rf $(VENV)

@@ -2,7 +2,7 @@
 
 import torch
 
-from keras_like.optimizers import KerasOptimizer, check_decay, check_positive
+from keras_like.optimizers import KerasOptimizer, check_betas, check_positive, rounded
 
 NADAM_DECAY = 0.96  # of Keras's schedule of momentum; PyTorch's is .96 ** momentum_decay, .004 unless given
 
@@ -59,7 +59,7 @@ class WithBetas(KerasOptimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True):
         check_positive(lr=lr, eps=eps)
-        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
+        check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "float32_constants": float32_constants})
 
 
@@ -90,8 +90,8 @@ class KerasNadam(WithBetas):
         """Updates one parameter and its moments in place."""
         state["step"] = step = state.get("step", 0) + 1
         momentum, velocity, dtype = state["momentum"], state["velocity"], parameter.dtype
-        rounded = torch.float32 if group["float32_constants"] else dtype
-        beta_1, beta_2, decay = (torch.tensor(n, dtype=rounded).to(dtype) for n in (*group["betas"], NADAM_DECAY))
+        constants = (*group["betas"], NADAM_DECAY)
+        beta_1, beta_2, decay = (rounded(number, dtype, group["float32_constants"]) for number in constants)
         # m += (g - m) (1 - beta_1); v += (g^2 - v) (1 - beta_2)
         momentum.add_((gradient - momentum) * (1 - beta_1))
         velocity.add_((gradient.square() - velocity) * (1 - beta_2))

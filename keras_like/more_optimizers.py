@@ -3,7 +3,7 @@
 import torch
 
 from keras_like.adaptive import WithBetas
-from keras_like.optimizers import KerasOptimizer, check_decay, check_positive
+from keras_like.optimizers import KerasOptimizer, check_betas, check_decay, check_positive, rounded
 
 
 class KerasAdamax(WithBetas):
@@ -32,11 +32,11 @@ class KerasAdamax(WithBetas):
     def update(parameter, gradient, state, group):
         """Updates one parameter, its moment and its norm in place."""
         state["step"] = step = state.get("step", 0) + 1
-        momentum, norm, (beta_1, beta_2) = state["momentum"], state["norm"], group["betas"]
+        momentum, norm, dtype, (beta_1, beta_2) = state["momentum"], state["norm"], parameter.dtype, group["betas"]
         # m += (g - m) (1 - beta_1); u = max(beta_2 u, |g|)
         momentum.add_((gradient - momentum) * (1 - beta_1))
         torch.maximum(norm * beta_2, gradient.abs(), out=norm)
-        power = rounded(beta_1, parameter, group) ** torch.tensor(step, dtype=parameter.dtype)
+        power = rounded(beta_1, dtype, group["float32_constants"]) ** torch.tensor(step, dtype=dtype)
         # w -= lr m / ((1 - beta_1^t) (u + eps))
         parameter.sub_((momentum * group["lr"]).div_((norm + group["eps"]).mul_(1 - power)))
 
@@ -97,7 +97,7 @@ class KerasLion(KerasOptimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.99), float32_constants=True):
         check_positive(lr=lr)
-        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
+        check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "float32_constants": float32_constants})
 
     @staticmethod
@@ -109,14 +109,8 @@ class KerasLion(KerasOptimizer):
     def update(parameter, gradient, state, group):
         """Updates one parameter and its momentum in place."""
         momentum = state["momentum"]
-        beta_1, beta_2 = (rounded(beta, parameter, group) for beta in group["betas"])
+        beta_1, beta_2 = (rounded(beta, parameter.dtype, group["float32_constants"]) for beta in group["betas"])
         # w -= lr sign(beta_1 m + (1 - beta_1) g)
         parameter.sub_((momentum * beta_1 + gradient * (1 - beta_1)).sign_().mul_(group["lr"]))
         # m = beta_2 m + (1 - beta_2) g
         momentum.copy_(momentum * beta_2 + gradient * (1 - beta_2))
-
-
-def rounded(number, parameter, group):
-    """Returns a constant as a tensor () of the parameter's precision, rounded to float32 before if a group says so."""
-    first = torch.float32 if group["float32_constants"] else parameter.dtype
-    return torch.tensor(number, dtype=first).to(parameter.dtype)

@@ -33,7 +33,7 @@ class KerasOptimizer(Optimizer):
         """Returns a group's hyperparameters as the update uses them."""
         if not group.get("float32_constants"):
             return group
-        return {**group, **{name: torch.tensor(group[name], dtype=torch.float32).item() for name in self.cast}}
+        return {**group, **{name: rounded(group[name], torch.float32).item() for name in self.cast}}
 
     def state_of(self, parameter, group):
         """Returns a parameter's state, which starts from zeros."""
@@ -152,7 +152,7 @@ class KerasAdam(KerasOptimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-7, float32_constants=True, weight_decay=0.0):
         check_positive(lr=lr, eps=eps)
-        check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))
+        check_betas(betas)
         if not weight_decay >= 0:
             raise ValueError(f"weight_decay must be at least 0, not {weight_decay}")
         numbers = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
@@ -194,13 +194,17 @@ def step_size(step, dtype, lr, betas, float32_constants=True):
 
     In float32 the rounding of 1 - beta_2^t changes the first steps by 1e-5 relative, so it is done as in Keras.
     """
-    rounded = torch.float32 if float32_constants else dtype
     # The exponent is a floating-point tensor, as in Keras: with an integer, .999^3 rounds differently in float32, which
     # changes 1 - .999^3 by 1e-5 relative.
     t = torch.as_tensor(step, dtype=dtype)
-    power_1, power_2 = (torch.tensor(beta, dtype=rounded).to(dtype) ** t for beta in betas)
+    power_1, power_2 = (rounded(beta, dtype, float32_constants) ** t for beta in betas)
     # alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)
     return torch.tensor(lr, dtype=dtype) * torch.sqrt(1 - power_2) / (1 - power_1)
+
+
+def rounded(number, dtype, float32_constants=True):
+    """Returns a constant as a tensor () of a precision, rounded to float32 before, as Keras on TensorFlow does."""
+    return torch.tensor(number, dtype=torch.float32 if float32_constants else dtype).to(dtype)
 
 
 def check_positive(**numbers):
@@ -215,3 +219,8 @@ def check_decay(**numbers):
     for name, number in numbers.items():
         if not 0 <= number < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, not {number}")
+
+
+def check_betas(betas):
+    """Checks that two decay rates are at least 0 and below 1."""
+    check_decay(**dict(zip(("beta_1", "beta_2"), betas, strict=True)))

@@ -22,6 +22,7 @@ COMMANDS = {
     "drift": "parity.selftest.drift",
     "faults": "parity.selftest.faults",
     "honest": "parity.selftest.honest.command",
+    "layers": "parity.traps.layers.command",
     "new": "parity.new",
     "render": "parity.report.render",
     "seeds": "parity.seeds.command",

@@ -1,7 +1,7 @@
 """`python -m parity traps`: writes `docs/traps.md` from the catalogue, or checks every number of it."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,23 +34,51 @@ def main(argv: list[str] | None = None) -> int:
 
 def write_or_check_page(arguments: TrapFlags) -> int:
     """Writes the page, or compares it and its numbers with the catalogue; returns the exit status."""
-    from mlp_spec.support.files import write_text
     from parity.traps.page import render
 
-    page = Path(arguments.output)
-    if not page.parent.is_dir():
-        raise UserError(f"--output {page}: there is no folder {page.parent}; run this in the project's folder")
-    text = render(TRAPS.values())
-    if not arguments.check:
-        write_text(page, text)
-        print(f"{len(TRAPS)} traps written to {page}")
+    def check() -> list[str]:
+        computed = {side: compute_examples(side, TRAPS.values()) for side in FRAMEWORKS}
+        return find_differences(TRAPS.values(), computed)
+
+    page = MadePage("traps", "traps", arguments.output, render(TRAPS.values()), len(TRAPS), 6 * len(TRAPS))
+    return page.check(check) if arguments.check else page.write()
+
+
+@dataclass(frozen=True)
+class MadePage:
+    """A page that a command makes of a catalogue.
+
+    Raises:
+        UserError: its folder is not there.
+    """
+
+    command: str  # what comes behind `python -m parity`
+    what: str  # its entries are
+    path: str
+    text: str
+    entries: int  # how many the catalogue has
+    numbers: int  # and how many numbers these have
+
+    def __post_init__(self):
+        if not (folder := Path(self.path).parent).is_dir():
+            message = f"--output {self.path}: there is no folder {folder}; run this in the project's folder"
+            raise UserError(message)
+
+    def write(self) -> int:
+        """Writes the page; returns the exit status."""
+        from mlp_spec.support.files import write_text
+
+        write_text(Path(self.path), self.text)
+        print(f"{self.entries} {self.what} written to {self.path}")
         return 0
-    computed = {side: compute_examples(side, TRAPS.values()) for side in FRAMEWORKS}
-    differences = find_differences(TRAPS.values(), computed)
-    if not page.is_file() or page.read_text(encoding="utf-8") != text:
-        differences.append(f"{page} is not what the catalogue gives; run python -m parity traps")
-    print("\n".join(differences) or f"{len(TRAPS)} traps, {6 * len(TRAPS)} numbers: all as computed")
-    return 1 if differences else 0
+
+    def check(self, find: Callable[[], list[str]]) -> int:
+        """Prints what `find` returns, and whether the page is another one; returns the exit status."""
+        differences, page = find(), Path(self.path)
+        if not page.is_file() or page.read_text(encoding="utf-8") != self.text:
+            differences.append(f"{page} is not what the catalogue gives; run python -m parity {self.command}")
+        print("\n".join(differences) or f"{self.entries} {self.what}, {self.numbers} numbers: all as computed")
+        return 1 if differences else 0
 
 
 def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]:
@@ -63,14 +91,27 @@ def compute_examples(side: str, traps: Iterable[Trap]) -> dict[str, list[float]]
     Raises:
         UserError: the process fails or is too slow.
     """
+    return compute(FRAMEWORKS[side], IMPORTS[side], {trap.id: getattr(trap, f"{side}_code") for trap in traps})
+
+
+def compute(framework: str, imports: str, codes: dict[str, str]) -> dict[str, list[float]]:
+    """Evaluates snippets in a framework's process; returns the numbers of each.
+
+    Args:
+        framework: `keras` or `lightning`.
+        imports: what comes before all of them.
+        codes: by name.
+
+    Raises:
+        UserError: the process fails or is too slow.
+    """
     from parity.process import ask
     from parity.protocol.task import SnippetsTask, Task
 
-    codes = {trap.id: getattr(trap, f"{side}_code") for trap in traps}
     with tempfile.TemporaryDirectory() as folder:
-        backend = "tensorflow" if side == "keras" else ""
-        task = Task(("snippets",), folder, backend=backend, snippets=SnippetsTask(IMPORTS[side], codes))
-        answers = ask(FRAMEWORKS[side], task, task.write(Path(folder) / "snippets.json"), TIMEOUT_SECONDS)
+        backend = "tensorflow" if framework == "keras" else ""
+        task = Task(("snippets",), folder, backend=backend, snippets=SnippetsTask(imports, codes))
+        answers = ask(framework, task, task.write(Path(folder) / "snippets.json"), TIMEOUT_SECONDS)
     if answers.errors:
         raise UserError(answers.errors["snippets"])
     return answers.parts["snippets"].numbers

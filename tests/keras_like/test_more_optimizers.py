@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion, rounded
+from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion
 
 
 def stepped(optimizer_of, *gradients):
@@ -45,12 +45,6 @@ def test_lion_steps_by_the_sign_of_what_momentum_and_gradient_say():
     # m = 2 after a gradient of 4: .5 * 2 - .5 * 1 > 0, and .5 * 2 - .5 * 3 < 0
     assert stepped(make, 4.0) == -0.25
     assert stepped(make, 4.0, -1.0) == -0.5 and stepped(make, 4.0, -3.0) == 0.0
-
-
-def test_constants_pass_through_float32_where_keras_rounds_them():
-    parameter = torch.zeros(1, dtype=torch.float64)
-    assert rounded(0.9, parameter, {"float32_constants": False}).item() == 0.9
-    assert rounded(0.9, parameter, {"float32_constants": True}).item() == pytest.approx(0.9 - 2.38e-8, abs=1e-10)
 
 
 @pytest.mark.parametrize(

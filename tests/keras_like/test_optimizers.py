@@ -11,7 +11,12 @@ from conftest import run_python
 
 from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion
-from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD, step_size
+from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD, rounded, step_size
+
+
+def test_constants_pass_through_float32_where_keras_rounds_them():
+    assert rounded(0.9, torch.float64, False).item() == 0.9
+    assert rounded(0.9, torch.float64).item() == pytest.approx(0.9 - 2.38e-8, abs=1e-10)
 
 
 def test_the_first_step_by_hand():

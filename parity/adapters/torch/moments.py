@@ -8,19 +8,8 @@ import torch
 from parity.adapters.torch.pieces import state_in, whole_of
 from parity.adapters.torch.recurrent import whole
 from parity.adapters.torch.tensors import Binding, to_numpy
-from parity.protocol.moments import MORE, TORCH_KINDS, why_apart
+from parity.protocol.moments import KINDS, MORE, TORCH_KINDS, why_apart
 from parity.protocol.tensors import Arrays
-
-# By kind, what PyTorch's own optimizers call what both sides keep; `keras_like`'s have the names of both sides.
-NAMES = {
-    "SGD": {"momentum": "momentum_buffer"},
-    "RMSprop": {"velocity": "square_avg", "momentum": "momentum_buffer"},
-    "Adam": {"momentum": "exp_avg", "velocity": "exp_avg_sq"},
-    "Nadam": {"momentum": "exp_avg", "velocity": "exp_avg_sq"},
-    "Adagrad": {"accumulator": "sum"},
-}
-# Keras's momentum carries the learning rate, PyTorch's own does not: by kind, the sign of that.
-WITH_RATE = {"SGD": -1, "RMSprop": 1}
 
 
 def kind_of(optimizer: torch.optim.Optimizer) -> str:
@@ -39,14 +28,16 @@ def names_of(optimizer: torch.optim.Optimizer) -> dict[str, str]:
     group = optimizer.param_groups[0]
     if is_keras_like(optimizer):
         return {slot: slot for slot in optimizer.slots(group)}
-    names = NAMES.get(kind_of(optimizer), {})
-    keeps_momentum = kind_of(optimizer) not in WITH_RATE or group["momentum"]
-    return {slot: name for slot, name in names.items() if slot != "momentum" or keeps_momentum}
+    kind = KINDS.get(kind_of(optimizer))
+    if kind is None:
+        return {}
+    return {slot: name for slot, name in kind.slots.items() if slot in kind.needed or group["momentum"]}
 
 
 def carries_no_rate(optimizer: torch.optim.Optimizer) -> bool:
     """Says whether an optimizer's momentum is Keras's without the learning rate."""
-    return not is_keras_like(optimizer) and kind_of(optimizer) in WITH_RATE and "momentum" in names_of(optimizer)
+    is_own = kind_of(optimizer) in KINDS and not is_keras_like(optimizer)
+    return is_own and bool(KINDS[kind_of(optimizer)].rate) and "momentum" in names_of(optimizer)
 
 
 def trained_by(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
@@ -133,7 +124,7 @@ def read_moments(optimizer: torch.optim.Optimizer, binding: Binding) -> dict[str
             trained = [one for one in binding.holders(tensor) if one.requires_grad]
             value = whole(tensor, [state_in(optimizer.state, one, name) for one in trained], is_sum=False)
             if slot == "momentum" and carries_no_rate(optimizer):  # v = -lr b
-                value = value * (WITH_RATE[kind_of(optimizer)] * float(rates[id(whole_of(trained[0]))]))
+                value = value * (KINDS[kind_of(optimizer)].rate * float(rates[id(whole_of(trained[0]))]))
             moments.setdefault(slot, {})[tensor.path] = to_numpy(value, tensor.layout)
     return moments
 

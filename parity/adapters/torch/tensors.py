@@ -11,10 +11,13 @@ from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_
 from parity.adapters.torch.names import by_names, by_roles
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
+from parity.protocol.moments import KERAS_KINDS, KINDS, TORCH_KINDS
 from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of, parts_in_torch
 
-KNOWN_MOMENTS = ("momentum", "velocity", "norm", "accumulator", "delta")
+KNOWN_MOMENTS = tuple(dict.fromkeys(slot for kind in KINDS.values() for slot in kind.slots))
 STEPPED = {"KerasAdam", "KerasNadam", "KerasAdamax"}  # optimizers of keras_like that count their steps
+# the kind whose moments go on in an optimizer of torch's; RAdam keeps what Adam does
+RESTARTED = {**TORCH_KINDS, "RAdam": "Adam"}
 
 
 class Binding:
@@ -146,8 +149,7 @@ class Binding:
                 raise UserError(
                     f"Keras's {', '.join(unknown)} keeps other moments than {', '.join(KNOWN_MOMENTS)}, which "
                     f"cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-                    "Keras's SGD, Adam, AdamW, Adamax, RMSprop, Nadam, Adagrad, Adadelta and Lion can be compared to "
-                    "the end"
+                    f"Keras's {', '.join(KERAS_KINDS)} can be compared to the end"
                 )
             optimizer.state.clear()
             for tensor in (tensor for tensor in self.table if step and tensor.trained):
@@ -267,56 +269,33 @@ def fits(value: torch.Tensor, tensor: Tensor) -> bool:
     return tuple(value.shape) == tensor.shape_in_torch[1 if tensor.is_split else 0 :]
 
 
-ADAMS = {"Adam", "AdamW", "NAdam", "RAdam"}
-# the slots without which an optimizer of torch's cannot go on
-NEEDED = {
-    **{kind: {"momentum", "velocity"} for kind in ADAMS}, "RMSprop": {"velocity"}, "Adagrad": {"accumulator"},
-    "Adamax": {"momentum", "norm"}, "Adadelta": {"accumulator", "delta"},
-}  # fmt: skip
-
-
-# what optimizers of torch's call the slots, where nothing else is to be done
-NAMES = {
-    "Adagrad": {"accumulator": "sum"},
-    "Adamax": {"momentum": "exp_avg", "norm": "exp_inf"},
-    "Adadelta": {"accumulator": "square_avg", "delta": "acc_delta"},
-}
-
-
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
-    kinds = {cls.__name__ for cls in type(optimizer).__mro__}
-    if "KerasOptimizer" in kinds:
-        return {**slots, **({"step": step} if kinds & STEPPED else {})}
-    needed = next((names for kind, names in NEEDED.items() if kind in kinds), set())
-    if missing := needed - slots.keys():
+    names = [cls.__name__ for cls in type(optimizer).__mro__]
+    if "KerasOptimizer" in names:
+        return {**slots, **({"step": step} if STEPPED.intersection(names) else {})}
+    kind = next((KINDS[RESTARTED[name]] for name in names if name in RESTARTED), None)
+    if kind is None and slots:
+        raise UserError(
+            f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
+            f"known are torch's {', '.join(name for name in RESTARTED if not name.startswith('Keras'))}, "
+            "keras_like's, and classes made from them"
+        )
+    if kind is None:
+        return {}
+    if missing := kind.needed - slots.keys():
         raise UserError(
             f"Keras's optimizer keeps {', '.join(slots) or 'no moments'}; {type(optimizer).__name__} needs "
             f"{' and '.join(sorted(missing))}, too, so that epochs cannot be restarted: the optimizers are of two kinds"
         )
-    if kinds & ADAMS:
-        names = {"momentum": "exp_avg", "velocity": "exp_avg_sq"}
-        state = {names[slot]: value for slot, value in slots.items()}
-        if optimizer.defaults.get("amsgrad"):
-            state["max_exp_avg_sq"] = state["exp_avg_sq"].clone()
-        if "NAdam" in kinds:
-            state["mu_product"] = product_of_momenta(optimizer.defaults, step)
-        return {"step": torch.tensor(float(step)), **state}
-    if names := NAMES.get(next(iter(kinds & NAMES.keys()), "")):
-        return {"step": torch.tensor(float(step)), **{names[slot]: value for slot, value in slots.items()}}
-    if "SGD" in kinds:  # v = -lr b
-        return {"momentum_buffer": slots["momentum"] / -learning_rate} if "momentum" in slots else {}
-    if "RMSprop" in kinds:
-        state = {"step": torch.tensor(float(step)), "square_avg": slots["velocity"]}
-        # m = lr b
-        return {**state, **({"momentum_buffer": slots["momentum"] / learning_rate} if "momentum" in slots else {})}
-    if not slots:
-        return {}
-    raise UserError(
-        f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
-        "known are torch's SGD, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Adagrad, Adadelta, keras_like's, and "
-        "classes made from them"
-    )
+    state = {name: slots[slot] for slot, name in kind.slots.items() if slot in slots}
+    if kind.rate and "momentum" in slots:  # v = -lr b, or m = lr b
+        state[kind.slots["momentum"]] = slots["momentum"] / (kind.rate * learning_rate)
+    if optimizer.defaults.get("amsgrad"):
+        state["max_exp_avg_sq"] = state["exp_avg_sq"].clone()
+    if "NAdam" in names:
+        state["mu_product"] = product_of_momenta(optimizer.defaults, step)
+    return state if "SGD" in names else {"step": torch.tensor(float(step)), **state}
 
 
 def product_of_momenta(numbers: dict, step: int) -> torch.Tensor:

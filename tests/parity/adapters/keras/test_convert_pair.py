@@ -138,9 +138,10 @@ scheduled = opened("SGD(schedules.ExponentialDecay(0.1, 10, 0.9))")
 trained(scheduled, "scheduled")
 held = convert_pair.read(on(scheduled, "scheduled"))
 answers["scheduled"] = [held.weights_only, held.step, held.learning_rate]
-lion = opened("Lion()")
-trained(lion, "lion")
-answers["alone"]["lion"] = convert_pair.read(on(lion, "lion")).weights_only
+for name, optimizer in (("lamb", "Lamb()"), ("averages", "Adam(use_ema=True)")):
+    other = opened(optimizer)
+    trained(other, name)
+    answers["alone"][name] = convert_pair.read(on(other, name)).weights_only
 
 # ---- refused
 
@@ -193,7 +194,7 @@ for name in ("text", "version", "pair", "nan", "nan-moments", "empty", "damaged"
 print(json.dumps(answers))
 """
 
-OPTIMIZERS = ("SGD(0.1)", "SGD(0.1, 0.9)", "Nadam()", "RMSprop(momentum=0.5)")
+OPTIMIZERS = ("SGD(0.1)", "SGD(0.1, 0.9)", "Nadam()", "RMSprop(momentum=0.5)", "Adamax()", "Adadelta()", "Lion()")
 REFUSED = {
     "text": "damaged or not a .keras file",
     "version": "was converted by another version (format 7, this version reads 1); convert good.keras again",
@@ -219,7 +220,10 @@ def answers(tmp_path_factory):
 
 
 def test_what_is_written_is_read_again_to_the_bit(answers):
-    slots = {"SGD(0.1)": [], "SGD(0.1, 0.9)": ["momentum"]}
+    slots = {
+        "SGD(0.1)": [], "SGD(0.1, 0.9)": ["momentum"], "Lion()": ["momentum"], "Adamax()": ["momentum", "norm"],
+        "Adadelta()": ["accumulator", "delta"],
+    }  # fmt: skip
     for optimizer in OPTIMIZERS:
         found = answers[optimizer]
         assert found.pop("slots") == slots.get(optimizer, ["momentum", "velocity"]), optimizer
@@ -237,7 +241,8 @@ def test_weights_alone_cross_where_the_moments_cannot(answers):
     assert alone["asked"] == "asked for by --weights-only"
     assert alone["written"] == ["asked for by --weights-only", ["pass"] * 3]
     assert alone["sgd"] == "the optimizer in good.keras is SGD, keras_model()'s is Adam"
-    assert alone["lion"] == "Keras's Lion, as it is set, keeps what no known optimizer of PyTorch's does"
+    assert alone["averages"] == "Keras's Adam, as it is set, keeps what no known optimizer of PyTorch's does"
+    assert alone["lamb"] == "Keras's Lamb, as it is set, keeps what no known optimizer of PyTorch's does"
 
 
 def test_the_rate_and_a_note_cross_too(answers):

@@ -37,6 +37,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from keras_like.adaptive import KerasAdagrad, KerasNadam
+from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 
 keras_model = keras_data = lambda: None
@@ -134,12 +135,16 @@ OPTIMIZERS = {
     "KerasRMSprop(p, rate)": ("RMSprop", "velocity"),
     "KerasNadam(p, rate)": ("Nadam", *BOTH),
     "KerasAdagrad(p, rate)": ("Adagrad", "accumulator"),
+    "KerasAdamax(p, rate)": ("Adamax", "momentum", "norm"),
+    "KerasLion(p, rate)": ("Lion", "momentum"),
     "torch.optim.AdamW(p, rate)": ADAM,
     "torch.optim.SGD(p, rate, 0.9)": ("SGD", "momentum"),
     "torch.optim.SGD(p, rate)": ("SGD",),
     "torch.optim.RMSprop(p, rate, momentum=0.9)": ("RMSprop", *BOTH),
     "torch.optim.NAdam(p, rate)": ("Nadam", *BOTH),
     "torch.optim.Adagrad(p, rate)": ("Adagrad", "accumulator"),
+    "torch.optim.Adamax(p, rate)": ("Adamax", "momentum", "norm"),
+    "torch.optim.Adadelta(p, rate)": ("Adadelta", "accumulator", "delta"),
 }
 
 

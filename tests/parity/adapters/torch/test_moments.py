@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from keras_like.adaptive import KerasAdagrad, KerasNadam
+from keras_like.more_optimizers import KerasAdadelta, KerasAdamax, KerasLion
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from keras_like.recurrent import KerasLSTM
 from parity.adapters.torch import moments
@@ -25,11 +26,16 @@ OPTIMIZERS = {
     "AdamW": lambda p: torch.optim.AdamW(p, RATE),
     "NAdam": lambda p: torch.optim.NAdam(p, RATE),
     "Adagrad": lambda p: torch.optim.Adagrad(p, RATE),
+    "Adamax": lambda p: torch.optim.Adamax(p, RATE),
+    "Adadelta": lambda p: torch.optim.Adadelta(p, RATE),
     "KerasSGD, momentum": lambda p: KerasSGD(p, RATE, 0.9),
     "KerasRMSprop, momentum": lambda p: KerasRMSprop(p, RATE, momentum=0.9),
     "KerasAdam": lambda p: KerasAdam(p, RATE),
     "KerasNadam": lambda p: KerasNadam(p, RATE),
     "KerasAdagrad": lambda p: KerasAdagrad(p, RATE),
+    "KerasAdamax": lambda p: KerasAdamax(p, RATE),
+    "KerasAdadelta": lambda p: KerasAdadelta(p, RATE),
+    "KerasLion": lambda p: KerasLion(p, RATE),
 }
 
 
@@ -178,7 +184,7 @@ def test_optimizers_that_correspond_to_none_are_told():
     assert "does not train the same tensors" in moments.why_alone([torch.optim.Adam([weight])], binding)
     for one in (torch.optim.Adam(both, amsgrad=True), torch.optim.RMSprop(both, centered=True)):
         assert "as it is set, keeps what no known optimizer of Keras's does" in moments.why_alone([one], binding)
-    assert "the module's Adadelta, as it is set" in moments.why_alone([torch.optim.Adadelta(both)], binding)
+    assert "the module's Rprop, as it is set" in moments.why_alone([torch.optim.Rprop(both)], binding)
     why = moments.why_other_optimizer([adam], binding, "SGD", {"momentum"}, "the optimizer in a.keras")
     assert why == "the optimizer in a.keras is SGD, the module's Adam is Adam"
     plain = torch.optim.SGD(both, 0.1)
