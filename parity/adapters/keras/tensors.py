@@ -199,7 +199,9 @@ def read_moments(model, table: Table) -> dict[str, Arrays]:
 def unknown_moments(model) -> dict[str, Arrays]:
     """Names an optimizer that keeps other moments than `SLOTS` between steps; what they are is not said."""
     optimizer = model.optimizer
-    names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats", AVERAGES]  # the first of amsgrad
+    # of amsgrad; averages of weights; gradients that wait for an update: none where an epoch ends with one
+    others = ["_velocity_hats", AVERAGES, "_accumulated_gradients"]
+    names = [name for slot in SLOTS.values() for name in slot] + others
     known = [optimizer.iterations, optimizer._learning_rate, getattr(optimizer, "_u_product", None)]  # Nadam's
     for name in names:
         known += getattr(optimizer, name, None) or []

@@ -26,7 +26,10 @@ class Candidate(Session):
         device: `cpu` or `gpu`.
         rates: of the layers that drop by chance, which are set to 0.
         draws, unsilenced: what else draws in a step, and why that is random even so.
+        accumulation: the Trainer's argument that makes an update of several batches, where there is one.
     """
+
+    accumulation: dict = {}
 
     def __init__(self, task: Task):
         from lightning_mlp import device as devices
