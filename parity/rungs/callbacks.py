@@ -281,7 +281,7 @@ def explicit_files(candidate: Decisions) -> list[Callback]:
 
 
 def judge_files(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
-    """Checks whose epoch's weights are in the file that is loaded after every epoch, and that no kept one is missing."""
+    """Checks whose epoch's weights are in the file that is loaded after every epoch, and that all kept ones are."""
     ours, theirs = of_role(reference, FILES), of_role(candidate, FILES)
     title = "what checkpoints hold"
     if not ours:
@@ -347,8 +347,8 @@ def judge_updates(reference: Decisions, candidate: Decisions, context: Context) 
         where = f"batch {batch % steps + 1} of epoch {batch // steps + 1}"
         updates, does_not = ("Keras", "Lightning") if ours[batch] else ("Lightning", "Keras")
         detail = (
-            f"Keras makes an update of {every} batches, Lightning of {candidate.accumulation}: after {where} of {steps}, "
-            f"{updates} updates weights and {does_not} does not. The same is {advice}"
+            f"Keras makes an update of {every} batches, Lightning of {candidate.accumulation}: after {where} of "
+            f"{steps}, {updates} updates weights and {does_not} does not. The same is {advice}"
         )
     passed = not len(different)
     return Check("updates", RUNG, judged(passed), candidate.accumulation, every, detail, title=title)

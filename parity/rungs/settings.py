@@ -8,7 +8,7 @@ from parity.protocol.callbacks import FILES, PLATEAU, STOP, Callback
 SCHEDULES = {
     "PiecewiseConstantDecay": "MultiStepLR(milestones={milestones}), as Keras keeps the old rate at a boundary and "
     "torch changes it there",
-    "CosineDecay": "LambdaLR with Keras's formula, which stays at alpha after decay_steps; CosineAnnealingLR rises again",
+    "CosineDecay": "LambdaLR with Keras's formula, which stays at alpha after decay_steps; CosineAnnealingLR rises",
     "CosineDecayRestarts": "LambdaLR with Keras's formula, whose t_mul is 2; CosineAnnealingWarmRestarts has T_mult=1",
     "PolynomialDecay": "LambdaLR with Keras's formula, which ends at end_learning_rate; PolynomialLR ends at 0",
     "ExponentialDecay": "LambdaLR(lambda step: {decay_rate} ** {exponent})",

@@ -4,6 +4,7 @@ A `fit` of a module of one weight, the epoch, pauses where its training begins. 
 calls them at the end of every epoch, with recorded metrics; nothing is trained.
 """
 
+import contextlib
 import copy
 import tempfile
 import warnings
@@ -115,7 +116,7 @@ def carrier_of(package):
 
 
 class Pause(lightning.Callback):
-    """Stops a `fit` where its training begins, and has something else done there.
+    """Leaves a `fit` where its training begins, and has something else done there before.
 
     Args:
         work: called with the Trainer and the module.
@@ -125,13 +126,17 @@ class Pause(lightning.Callback):
         self.work = work
 
     def on_train_start(self, trainer, pl_module):
-        """Has it done, and leaves nothing to train."""
+        """Has it done.
+
+        Raises:
+            Paused: always.
+        """
         self.work(trainer, pl_module)
-        trainer.fit_loop.epoch_progress.current.processed = trainer.fit_loop.max_epochs = 0
+        raise schedules.Paused
 
 
 class Files:
-    """Writes empty files in the place of checkpoints, and notes whose epoch each holds; see Lightning's CheckpointIO."""
+    """Writes empty files in the place of checkpoints, and notes whose epoch each holds, as a CheckpointIO."""
 
     def __init__(self):
         self.epochs: dict[str, int] = {}
@@ -195,14 +200,15 @@ class Lists:
         package = package_of(self.stopping + self.saving)
         loader = load_as_they_are([torch.zeros(1)])
         trainer = small_trainer(package, [Pause(self.look)], max_epochs=len(next(iter(self.lists.values()))))
-        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as self.folder:
+        paused = contextlib.suppress(schedules.Paused)
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as self.folder, paused:
             warnings.simplefilter("ignore")
             trainer.fit(carrier_of(package), loader, loader)
         return self
 
     def look(self, trainer, carrier) -> None:
         """Runs every list."""
-        pause, trainer.strategy.checkpoint_io = trainer.callbacks, Files()
+        trainer.strategy.checkpoint_io = Files()
         for place, values in enumerate(self.lists.values()):
             if self.stopping or self.restoring:
                 callbacks = self.renewed(self.stopping + self.restoring)
@@ -217,7 +223,6 @@ class Lists:
 
                 self.simulate(trainer, carrier, [saving], values, keep)
                 self.kept[number, place, [epoch - 1 for epoch in files.epochs.values()]] = True
-        trainer.callbacks = pause
 
     def renewed(self, callbacks: list) -> list:
         """Returns new callbacks; those that save do it elsewhere."""
@@ -265,7 +270,7 @@ class Lists:
 
 def set_progress(trainer, epoch: int, steps: int) -> None:
     """Tells a Trainer which epoch it is in, and how many steps it has made."""
-    trainer.fit_loop.epoch_progress.current.processed = epoch
+    schedules.set_epoch(trainer, epoch)
     progress = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress
     progress.optimizer.step.total.completed = steps
 
@@ -307,9 +312,9 @@ def answer_callbacks(candidate) -> Decisions:
     found = schedules.run(candidate, reference)
     given = given_callbacks(candidate, found.module)
     implied = []
-    if not any(role_of(one) == FILES for one in given) and candidate.trainer_options.get("enable_checkpointing", True):
-        if any(one.role == FILES for one in reference.callbacks):
-            implied = [import_module("lightning.pytorch.callbacks").ModelCheckpoint()]
+    saves = candidate.trainer_options.get("enable_checkpointing", True) and FILES not in map(role_of, given)
+    if saves and any(one.role == FILES for one in reference.callbacks):
+        implied = [import_module("lightning.pytorch.callbacks").ModelCheckpoint()]
     lists = Lists(given + implied, reference.lists).run()
     every = candidate.accumulation.get(*EVERY, 1)
     return Decisions(

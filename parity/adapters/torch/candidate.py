@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Candidate(Session):
         accumulation: the Trainer's argument that makes an update of several batches, where there is one.
     """
 
-    accumulation: dict = {}
+    accumulation: ClassVar[dict[str, int]] = {}
 
     def __init__(self, task: Task):
         from lightning_mlp import device as devices

@@ -110,9 +110,15 @@ class Scheduled(lightning.Callback):
 
 def place(trainer, epoch: int, batch: int, steps: int) -> None:
     """Tells a Trainer in which epoch and batch it is, of so many steps an epoch."""
-    trainer.fit_loop.epoch_progress.current.processed = epoch
+    set_epoch(trainer, epoch)
     progress = trainer.fit_loop.epoch_loop.batch_progress
     progress.current.ready, progress.is_last_batch = batch + 1, batch + 1 == steps
+
+
+def set_epoch(trainer, epoch: int) -> None:
+    """Tells a Trainer in which epoch it is."""
+    progress = trainer.fit_loop.epoch_progress.current
+    progress.processed = progress.completed = epoch
 
 
 def rate_of(trainer) -> float:
