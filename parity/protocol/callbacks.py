@@ -57,8 +57,8 @@ def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str,
     stairs = np.repeat(np.arange(epochs), pauses)[:epochs] * max(0.031, 2.3 * least)
     noise = draw.standard_normal(epochs)
     lists = {
-        "falling": 1 - 0.9 * steps / epochs,
-        "rising": 0.1 + 0.9 * steps / epochs,
+        "falling": 1 - 0.8931 * steps / epochs,
+        "rising": 0.1 + 0.8931 * steps / epochs,
         "flat": np.full(epochs, 0.7),
         "falling by less than the least improvement": 0.9 - 0.4 * least * steps,
         "rising by less than the least improvement": 0.1 + 0.4 * least * steps,

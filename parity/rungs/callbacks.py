@@ -226,7 +226,7 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     if not ours and not theirs:
         return None
     title = "scheduled learning rates"
-    advice = settings.schedule_like(ours[0], reference.step_rates) if ours else ""
+    advice = settings.schedule_like(ours[0]) if ours else ""
     rates = candidate.step_rates
     if check := one_sided("schedule", title, ours, theirs, advice):
         if len(rates) and (rates != rates[0]).any():

@@ -1,9 +1,8 @@
 """Which settings make Lightning's callbacks, schedulers and accumulation decide as Keras's do, in words."""
 
-import numpy as np
+from parity.protocol.callbacks import Callback
 
-from parity.protocol.callbacks import FILES, PLATEAU, STOP, Callback
-
+ANY_SCHEDULE = "LambdaLR with Keras's formula"
 # Keras's schedules in torch, each with interval="step".
 SCHEDULES = {
     "PiecewiseConstantDecay": "MultiStepLR(milestones={milestones}), as Keras keeps the old rate at a boundary and "
@@ -86,27 +85,18 @@ def restoring_like(callback: Callback, monitor: str) -> str:
     return text
 
 
-def schedule_like(callback: Callback, rates: np.ndarray) -> str:
-    """Names the scheduler whose rates are Keras's.
-
-    Args:
-        callback: Keras's schedule, or its LearningRateScheduler.
-        rates: Keras's, (steps,).
-    """
+def schedule_like(callback: Callback) -> str:
+    """Names the scheduler whose rates are those of Keras's schedule, or of its LearningRateScheduler."""
     if not callback.settings.get("schedule"):
         return "LambdaLR(optimizer, lambda epoch: rate(epoch) / rate(0)), with interval='epoch'"
     said = dict(callback.settings)
     said["milestones"] = [boundary + 1 for boundary in said.get("boundaries", ())]
-    divided = f"step / {said.get('decay_steps')}"
-    said["exponent"] = f"(step // {said.get('decay_steps')})" if said.get("staircase") else f"({divided})"
-    form = SCHEDULES.get(callback.kind, "LambdaLR with Keras's formula")
+    said["exponent"] = f"(step {'//' if said.get('staircase') else '/'} {said.get('decay_steps')})"
     try:
-        text = form.format(**said)
+        form = SCHEDULES.get(callback.kind, ANY_SCHEDULE).format(**said)
     except KeyError:  # a class of one's own of this name
-        text = "LambdaLR with Keras's formula"
-    return f"{{'scheduler': {text}, 'interval': 'step'}}".replace("{'scheduler': ", "").replace(
-        ", 'interval': 'step'}", ", with interval='step'"
-    )
+        form = ANY_SCHEDULE
+    return f"{form}, with interval='step'"
 
 
 def accumulating_like(every: int, steps: int) -> str:
@@ -123,6 +113,3 @@ def accumulating_like(every: int, steps: int) -> str:
             f"{steps % every} into the next epoch, Lightning updates weights with them"
         )
     return text
-
-
-ROLES_IN_WORDS = {STOP: "EarlyStopping", PLATEAU: "ReduceLROnPlateau", FILES: "ModelCheckpoint"}

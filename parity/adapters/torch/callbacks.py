@@ -301,8 +301,8 @@ def updates_of(every: int, steps: int) -> np.ndarray:
         return np.empty(0, bool)
     updates, package = Updates(), import_module("lightning.pytorch")
     options = {"max_epochs": protocol.ACCUMULATED_EPOCHS, "accumulate_grad_batches": every, "log_every_n_steps": 1}
-    trainer = small_trainer(package, [updates], limit_val_batches=0, **options)
-    trainer.fit(carrier_of(package), load_as_they_are([torch.zeros(1)] * steps))
+    loader = load_as_they_are([torch.zeros(1)] * steps)
+    small_trainer(package, [updates], limit_val_batches=0, **options).fit(carrier_of(package), loader, loader)
     return np.array(updates.batches)
 
 
