@@ -20,6 +20,18 @@ NEITHER = "neither side has callbacks, a schedule of the learning rate, or accum
 RATE_LIMIT = 2e-6
 # Where torch's ReduceLROnPlateau would change a rate by less than this, its `eps`, it leaves it.
 LEAST_CHANGE = 1.1e-8
+TITLES = {
+    "decisions": "callbacks",
+    "metrics": "monitored metrics",
+    "stopping": "when the training stops",
+    "evaluated-weights": "which weights evaluation uses",
+    "plateau": "learning rate on a plateau",
+    "schedule": "scheduled learning rates",
+    "checkpoints": "what checkpoints hold",
+    "updates": "accumulated gradients",
+    "others": "other callbacks",
+    "watching": "callbacks that watch",
+}
 IGNORED = "the training in lockstep leaves callbacks out"
 
 
@@ -27,7 +39,7 @@ def judge(reference: Decisions, candidate: Decisions, context: Context) -> list[
     """Checks every decision that one side's callbacks, schedules or accumulation make."""
     theirs = [one for one in candidate.callbacks if not one.is_implied]
     if not reference.callbacks and not theirs and reference.accumulation == candidate.accumulation == 1:
-        return [Check("decisions", RUNG, "pass", "none", "none", NEITHER)]
+        return [made("decisions", "pass", "none", "none", NEITHER)]
     judges = (
         judge_monitors, judge_stops, judge_weights, judge_plateau, judge_schedule, judge_files, judge_updates,
         judge_others, list_silent,
@@ -51,19 +63,29 @@ def monitor_of(callback: Callback, candidate: Decisions, context: Context) -> st
     return next(iter(find_logged(callback.monitor, names, context.facts.metrics)), "") if callback.monitor else ""
 
 
-def one_sided(subject: str, title: str, ours: list, theirs: list, advice: str = "") -> Check | None:
+def made(subject: str, status: str, measured: object, limit: object, detail: str, **more) -> Check:
+    """Makes a check of this rung.
+
+    Args:
+        subject, status, measured, limit, detail: as for `Check`.
+        more: its further fields.
+    """  # fmt: skip
+    return Check(subject, RUNG, status, measured, limit, detail, more=more, title=TITLES[subject])
+
+
+def one_sided(subject: str, ours: list, theirs: list, advice: str = "") -> Check | None:
     """Checks that both sides have what decides something, or neither; None where both have.
 
     Args:
-        subject, title: the check's.
+        subject: the check's.
         ours, theirs: Keras's and Lightning's callbacks.
         advice: which settings make Lightning decide as Keras.
     """
     if bool(ours) == bool(theirs):
         return None
     detail = f"Keras has {named(ours)}, Lightning has none" if ours else f"Lightning has {named(theirs)}, Keras none"
-    detail += f". The same is {advice}" if ours else ""
-    return Check(subject, RUNG, "fail", named(theirs), named(ours), detail, title=title)
+    detail += f". Use {advice}" if ours else ""
+    return made(subject, "fail", named(theirs), named(ours), detail)
 
 
 # ---- metrics
@@ -90,7 +112,7 @@ def judge_monitors(reference: Decisions, candidate: Decisions, context: Context)
     said = "; METRICS in a pair file says it if they are the same"
     status = "fail" if wrong else "error" if unsure else "pass"
     detail = "; ".join(wrong + unsure) + said if wrong or unsure else "callbacks of a kind look at the same metrics"
-    return Check("metrics", RUNG, status, len(wrong + unsure), 0, detail, title="monitored metrics")
+    return made("metrics", status, len(wrong + unsure), 0, detail)
 
 
 def looks_at_metric(callback: Callback) -> bool:
@@ -115,7 +137,7 @@ def judge_stops(reference: Decisions, candidate: Decisions, context: Context) ->
         return None
     monitor = next((name for one in ours if (name := monitor_of(one, candidate, context))), "")
     advice = settings.stopping_like(ours, monitor) if ours else ""
-    if check := one_sided("stopping", "when the training stops", ours, theirs, advice):
+    if check := one_sided("stopping", ours, theirs, advice):
         return check
     thresholds = [
         f"{name}={one.settings[name]:g}"
@@ -124,11 +146,9 @@ def judge_stops(reference: Decisions, candidate: Decisions, context: Context) ->
         if one.settings.get(name) is not None
     ]
     if thresholds:
-        detail = f"Lightning's {named(theirs)} has {', '.join(thresholds)}, which Keras has not. The same is {advice}"
-        return Check("stopping", RUNG, "fail", ", ".join(thresholds), "none", detail, title="when the training stops")
-    return compare_lists(
-        "stopping", "when the training stops", reference, reference.stops, candidate.stops, stop_in_words, advice
-    )
+        detail = f"Lightning's {named(theirs)} has {', '.join(thresholds)}, which Keras has not. Use {advice}"
+        return made("stopping", "fail", ", ".join(thresholds), "none", detail)
+    return compare_lists("stopping", reference, reference.stops, candidate.stops, stop_in_words, advice)
 
 
 def stop_in_words(epoch: int) -> str:
@@ -137,12 +157,12 @@ def stop_in_words(epoch: int) -> str:
 
 
 def compare_lists(
-    subject: str, title: str, reference: Decisions, ours, theirs, in_words: Callable[[int], str], advice: str
+    subject: str, reference: Decisions, ours, theirs, in_words: Callable[[int], str], advice: str
 ) -> Check:
     """Checks a decision of every list.
 
     Args:
-        subject, title: the check's.
+        subject: the check's.
         reference: has the lists.
         ours, theirs: Keras's and Lightning's, (lists,).
         in_words: says such a decision.
@@ -156,10 +176,10 @@ def compare_lists(
         others = f" (and on {len(different) - 1} more of {len(ours)} lists)" if len(different) > 1 else ""
         detail = (
             f"on the list '{name}', Keras {in_words(int(ours[one]))}, Lightning {in_words(int(theirs[one]))}{others}. "
-            f"The same is {advice}"
+            f"Use {advice}"
         )
     more = {"lists": [list(reference.lists)[one] for one in different]} if len(different) else {}
-    return Check(subject, RUNG, judged(not len(different)), len(different), 0, detail, more=more, title=title)
+    return made(subject, judged(not len(different)), len(different), 0, detail, **more)
 
 
 def epochs_of(reference: Decisions) -> int:
@@ -169,25 +189,29 @@ def epochs_of(reference: Decisions) -> int:
 
 def judge_weights(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks whose epoch's weights evaluation uses after training: those in memory, or of the best checkpoint."""
-    restoring = [one for one in of_role(reference, STOP) if one.settings.get("restore_best_weights")]
-    alike = reference.stops == candidate.stops  # where they stop elsewhere, the check above fails
-    if not of_role(reference, STOP) or not of_role(candidate, STOP) or not alike.any():
+    if not of_role(reference, STOP) or not of_role(candidate, STOP):
         return None
-    title, last = "which weights evaluation uses", epochs_of(reference)
-    ours, theirs = reference.weights[alike], candidate.weights[alike]
-    advice = "to leave the last epoch's weights in place"
+    restoring = [one for one in of_role(reference, STOP) if one.settings.get("restore_best_weights")]
+    best = [number for number, one in enumerate(files_of(candidate)) if one.monitor]
+    alike = reference.stops == candidate.stops  # where they stop elsewhere, the check above fails
+    ends = np.where(reference.stops == 0, epochs_of(reference), reference.stops)
+    theirs, advice = candidate.weights, "callbacks that leave the last epoch's weights in place"
     if restoring:
         advice = settings.restoring_like(restoring[0], monitor_of(restoring[0], candidate, context))
-        ends = np.where(reference.stops == 0, last, reference.stops)[alike] - 1
-        for number, one in enumerate(explicit_files(candidate)):
-            loaded = candidate.loaded[number][alike, ends]
-            if one.monitor and (loaded == ours).all():
+        for number in best:
+            theirs = candidate.loaded[number, np.arange(len(ends)), ends - 1]
+            if (theirs == reference.weights)[alike].all():
                 detail = "Keras restores the best epoch's weights; Lightning's are in the file of its ModelCheckpoint: "
                 detail += "load best_model_path before you evaluate (ckpt_path='best')"
-                return Check("evaluated-weights", RUNG, "pass", 0, 0, detail, title=title)
-            theirs = loaded if one.monitor else theirs
+                return made("evaluated-weights", "pass", 0, 0, detail)
+        own_ends = np.where(candidate.stops == 0, epochs_of(reference), candidate.stops)
+        if not best and (candidate.weights == own_ends).all():  # it restores nothing, wherever it stops
+            alike = reference.weights != ends if (reference.weights != ends).any() else alike
+    if not alike.any():
+        return None
     shown = replace(reference, lists={name: reference.lists[name] for name in np.array(list(reference.lists))[alike]})
-    return compare_lists("evaluated-weights", title, shown, ours, theirs, lambda epoch: f"uses epoch {epoch}'s", advice)
+    ours, theirs = reference.weights[alike], theirs[alike]
+    return compare_lists("evaluated-weights", shown, ours, theirs, lambda epoch: f"uses epoch {epoch}'s", advice)
 
 
 # ---- learning rates
@@ -198,13 +222,12 @@ def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) 
     ours, theirs = of_role(reference, PLATEAU), of_role(candidate, PLATEAU)
     if not ours and not theirs:
         return None
-    title = "learning rate on a plateau"
     advice = settings.plateau_like(ours[0], monitor_of(ours[0], candidate, context)) if ours else ""
-    if check := one_sided("plateau", title, ours, theirs, advice):
+    if check := one_sided("plateau", ours, theirs, advice):
         return check
     if wrong := [one for one in theirs if one.settings["interval"] != "epoch"]:
-        detail = f"Lightning's {named(wrong)} looks at its metric after every batch. The same is {advice}"
-        return Check("plateau", RUNG, "fail", "step", "epoch", detail, title=title)
+        detail = f"Lightning's {named(wrong)} looks at its metric after every batch. Use {advice}"
+        return made("plateau", "fail", "step", "epoch", detail)
     gaps = np.abs(reference.rates - candidate.rates)
     limit = RATE_LIMIT * float(reference.rates.max()) + LEAST_CHANGE
     failing = np.argwhere(~(gaps <= limit))
@@ -214,10 +237,10 @@ def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) 
         detail = (
             f"on the list '{list(reference.lists)[place]}', epoch {epoch + 1} has {reference.rates[place, epoch]:g} in "
             f"Keras and {candidate.rates[place, epoch]:g} in Lightning (other rates on "
-            f"{len(set(failing[:, 0]))} of {len(gaps)} lists). The same is {advice}"
+            f"{len(set(failing[:, 0]))} of {len(gaps)} lists). Use {advice}"
         )
     passed = not len(failing)
-    return Check("plateau", RUNG, judged(passed), float(gaps.max()), limit, detail, title=title)
+    return made("plateau", judged(passed), float(gaps.max()), limit, detail)
 
 
 def judge_schedule(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
@@ -225,10 +248,9 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     ours, theirs = of_role(reference, RATE), of_role(candidate, RATE)
     if not ours and not theirs:
         return None
-    title = "scheduled learning rates"
     advice = settings.schedule_like(ours[0]) if ours else ""
     rates = candidate.step_rates
-    if check := one_sided("schedule", title, ours, theirs, advice):
+    if check := one_sided("schedule", ours, theirs, advice):
         if len(rates) and (rates != rates[0]).any():
             first = int(np.flatnonzero(rates != rates[0])[0])
             detail = f"{check.detail}; its rate changes at step {first + 1}"
@@ -244,11 +266,11 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
         step = int(steps[failing[0]])
         detail = (
             f"step {step + 1} (epoch {step // reference.steps + 1}) has {reference.step_rates[step]:g} in Keras and "
-            f"{rates[step]:g} in Lightning{why_other(reference.step_rates, rates, theirs[0])}. The same is {advice}"
+            f"{rates[step]:g} in Lightning{why_other(reference.step_rates, rates, theirs[0])}. Use {advice}"
         )
     more = {"step": int(steps[failing[0]]) + 1} if len(failing) else {}
     largest = float(gaps.max(initial=0.0))
-    return Check("schedule", RUNG, judged(not len(failing)), largest, limit, detail, more=more, title=title)
+    return made("schedule", judged(not len(failing)), largest, limit, detail, **more)
 
 
 def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback) -> str:
@@ -275,7 +297,7 @@ def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback) -> str:
 # ---- files, updates, and the rest
 
 
-def explicit_files(candidate: Decisions) -> list[Callback]:
+def files_of(candidate: Decisions) -> list[Callback]:
     """Returns the callbacks that save, in the order of `loaded`."""
     return [one for one in of_role(candidate, FILES) if not one.settings.get("by_batches")]
 
@@ -283,19 +305,17 @@ def explicit_files(candidate: Decisions) -> list[Callback]:
 def judge_files(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks whose epoch's weights are in the file that is loaded after every epoch, and that all kept ones are."""
     ours, theirs = of_role(reference, FILES), of_role(candidate, FILES)
-    title = "what checkpoints hold"
     if not ours:
         saving = [one for one in theirs if not one.is_implied]
         detail = f"not compared: Lightning's {named(saving)} saves files, which changes no weights; Keras saves none"
-        return Check("checkpoints", RUNG, "info", None, None, detail, title=title) if saving else None
+        return made("checkpoints", "info", None, None, detail) if saving else None
     by_batches = [one for one in ours if one.settings["save_freq"] != "epoch"]
     by_batches += [one for one in theirs if one.settings.get("by_batches")]
     if by_batches:
         why = "a ModelCheckpoint saves within epochs (save_freq, every_n_train_steps, train_time_interval)"
-        more = {"not_compared": why}
-        return Check("checkpoints", RUNG, "info", None, None, f"not compared: {why}", more=more, title=title)
+        return made("checkpoints", "info", None, None, f"not compared: {why}", not_compared=why)
     advice = settings.saving_like(ours[0], monitor_of(ours[0], candidate, context))
-    if check := one_sided("checkpoints", title, ours, theirs, advice):
+    if check := one_sided("checkpoints", ours, theirs, advice):
         return check
     implied = " (the Trainer's own, as lightning_trainer() has none)" if all(one.is_implied for one in theirs) else ""
     wrong = [
@@ -305,8 +325,8 @@ def judge_files(reference: Decisions, candidate: Decisions, context: Context) ->
     ]  # fmt: skip
     detail = f"{len(reference.lists)} lists of metrics, {epochs_of(reference)} epochs each"
     if wrong:
-        detail = f"{wrong[0]}{implied}. The same is {advice}"
-    return Check("checkpoints", RUNG, judged(not wrong), len(wrong), 0, detail, title=title)
+        detail = f"{wrong[0]}{implied}. Use {advice}"
+    return made("checkpoints", judged(not wrong), len(wrong), 0, detail)
 
 
 def compare_files(reference: Decisions, candidate: Decisions, number: int) -> str:
@@ -338,7 +358,7 @@ def judge_updates(reference: Decisions, candidate: Decisions, context: Context) 
         return None
     count = max(len(reference.updates), len(candidate.updates))
     ours, theirs = (one if len(one) else np.ones(count, bool) for one in (reference.updates, candidate.updates))
-    title, advice = "accumulated gradients", settings.accumulating_like(every, reference.steps)
+    advice = settings.accumulating_like(every, reference.steps)
     different = np.flatnonzero(ours != theirs)
     detail = f"an update of {every} batches on both sides"
     if len(different):
@@ -348,23 +368,23 @@ def judge_updates(reference: Decisions, candidate: Decisions, context: Context) 
         updates, does_not = ("Keras", "Lightning") if ours[batch] else ("Lightning", "Keras")
         detail = (
             f"Keras makes an update of {every} batches, Lightning of {candidate.accumulation}: after {where} of "
-            f"{steps}, {updates} updates weights and {does_not} does not. The same is {advice}"
+            f"{steps}, {updates} updates weights and {does_not} does not. Use {advice}"
         )
     passed = not len(different)
-    return Check("updates", RUNG, judged(passed), candidate.accumulation, every, detail, title=title)
+    measured, limit = (f"{count} batch{'es' * (count > 1)}" for count in (candidate.accumulation, every))
+    return made("updates", judged(passed), measured, limit, detail)
 
 
 def judge_others(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks that no side alone changes weights by a callback; what a class of one's own does cannot be told."""
     changing = [of_role(side, WEIGHTS) for side in (reference, candidate)]
-    title = "other callbacks"
-    if check := one_sided("others", title, *changing, "a callback that changes weights alike"):
+    if check := one_sided("others", *changing, "a callback that changes weights alike"):
         return check
     own = [one for side in (reference, candidate) for one in of_role(side, OTHER)] + changing[0] + changing[1]
     if not own:
         return None
     why = f"what {named(own)} does cannot be told from recorded metrics"
-    return Check("others", RUNG, "info", None, None, f"not compared: {why}", more={"not_compared": why}, title=title)
+    return made("others", "info", None, None, f"not compared: {why}", more={"not_compared": why})
 
 
 def list_silent(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
@@ -373,4 +393,4 @@ def list_silent(reference: Decisions, candidate: Decisions, context: Context) ->
     if not silent:
         return None
     detail = f"not compared: {named(silent)} cannot change the weights"
-    return Check("watching", RUNG, "info", None, None, detail, title="callbacks that watch")
+    return made("watching", "info", None, None, detail)

@@ -215,7 +215,7 @@ PLANTED = [
         None,
         {},
         "stopping",
-        "Keras has EarlyStopping, Lightning has none. The same is EarlyStopping('val_loss', m",
+        "Keras has EarlyStopping, Lightning has none. Use EarlyStopping('val_loss', m",
     ),
     ("none", None, {"callbacks": stop()}, "stopping", "Lightning has EarlyStopping, Keras none"),
     (
@@ -248,7 +248,7 @@ PLANTED = [
         None,
         {"callbacks": stop(patience=3) + save()},
         "evaluated-weights",
-        "The same is ModelCheckpoint(monitor",
+        "Use ModelCheckpoint(monitor",
     ),
     (
         "restore in steps",
@@ -262,7 +262,7 @@ PLANTED = [
     ("plateau", plateau(patience=2, cooldown=1), {}, "plateau", "threshold=0.0001, threshold_mode='abs'"),
     ("plateau", plateau(patience=2, cooldown=2, threshold_mode="abs"), {}, "plateau", "patience=2, cooldown=1, "),
     ("plateau", plateau(interval="step"), {}, "plateau", "looks at its metric after every batch"),
-    ("plateau", None, {}, "plateau", "Keras has ReduceLROnPlateau, Lightning has none. The same is ReduceLROnPlateau("),
+    ("plateau", None, {}, "plateau", "Keras has ReduceLROnPlateau, Lightning has none. Use ReduceLROnPlateau("),
     ("none", plateau(), {}, "plateau", "Lightning has ReduceLROnPlateau, Keras none"),
     ("eager plateau", plateau("val_acc", **{**EAGER, "mode": "min"}), {}, "plateau", "with monitor='val_acc'"),
     (
@@ -270,7 +270,7 @@ PLANTED = [
         None,
         {},
         "checkpoints",
-        "(the Trainer's own, as lightning_trainer() has none). The same is ModelCheckpoint(",
+        "(the Trainer's own, as lightning_trainer() has none). Use ModelCheckpoint(",
     ),
     ("best", None, {"callbacks": save(monitor="val_loss", mode="max")}, "checkpoints", "mode='min', save_top_k=1)"),
     ("last", None, {"enable_checkpointing": False}, "checkpoints", "Keras has ModelCheckpoint, Lightning has none"),
@@ -287,7 +287,7 @@ PLANTED = [
         scheduled("MultiStepLR", [8, 20]),
         {},
         "schedule",
-        "one step early. The same is MultiStepLR(mileston",
+        "one step early. Use MultiStepLR(mileston",
     ),
     (
         "boundaries",
