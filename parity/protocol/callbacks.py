@@ -35,6 +35,10 @@ class Callback:
         return bool(self.settings.get("implied"))
 
 
+# In the place of schedulers that a module steps by itself.
+BY_HAND = Callback("the module's manual optimization", OTHER)
+
+
 def epochs_needed(callbacks: list[Callback]) -> int:
     """Returns how long lists must be: every callback can decide at least twice."""
     waits = [sum(one.settings.get(name) or 0 for name in ("patience", "cooldown", "start")) for one in callbacks]

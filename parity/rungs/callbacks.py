@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.protocol.callbacks import FILES, OTHER, PLATEAU, RATE, SILENT, STOP, WEIGHTS, Callback
+from parity.protocol.callbacks import BY_HAND, FILES, OTHER, PLATEAU, RATE, SILENT, STOP, WEIGHTS, Callback
 from parity.protocol.metric_names import ALIASES, find_logged, meaning
 from parity.protocol.records import Decisions
 from parity.rungs import settings
@@ -220,7 +220,7 @@ def judge_weights(reference: Decisions, candidate: Decisions, context: Context) 
 def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks the learning rate of every epoch of every list, where a metric lowers it."""
     ours, theirs = of_role(reference, PLATEAU), of_role(candidate, PLATEAU)
-    if not ours and not theirs:
+    if (not ours and not theirs) or BY_HAND in candidate.callbacks:
         return None
     advice = settings.plateau_like(ours[0], monitor_of(ours[0], candidate, context)) if ours else ""
     if check := one_sided("plateau", ours, theirs, advice):
@@ -246,7 +246,7 @@ def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) 
 def judge_schedule(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks the learning rate of every batch of a training in which a weight is updated."""
     ours, theirs = of_role(reference, RATE), of_role(candidate, RATE)
-    if not ours and not theirs:
+    if (not ours and not theirs) or BY_HAND in candidate.callbacks:
         return None
     advice = settings.schedule_like(ours[0]) if ours else ""
     rates = candidate.step_rates
@@ -384,7 +384,7 @@ def judge_others(reference: Decisions, candidate: Decisions, context: Context) -
     if not own:
         return None
     why = f"what {named(own)} does cannot be told from recorded metrics"
-    return made("others", "info", None, None, f"not compared: {why}", more={"not_compared": why})
+    return made("others", "info", None, None, f"not compared: {why}", not_compared=why)
 
 
 def list_silent(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:

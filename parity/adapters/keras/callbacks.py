@@ -165,6 +165,25 @@ def steps_of(reference) -> int:
     return math.ceil(len(reference.arrays.x_train) / reference.batch_size)
 
 
+def begin(model, reference) -> None:
+    """Gives a model's optimizer the rate that a LearningRateScheduler sets in the first epoch.
+
+    Callbacks have no part in the training in lockstep; a rate that no epoch of the user's has is none to train with.
+
+    Args:
+        model: a new one.
+        reference: of a pair file; its `own_rate` becomes what the optimizer had before.
+    """
+    setting = [one for one in given_callbacks(reference) if role_of(one) == RATE]
+    if not setting or not model.compiled or schedule_of(model.optimizer):
+        return
+    if reference.own_rate is None:
+        reference.own_rate = rate_of(model.optimizer)
+    model.optimizer.learning_rate = reference.own_rate  # a copy of a model that has begun would begin twice
+    together = kinds.CallbackList(copy.deepcopy(setting), add_history=False, add_progbar=False, model=model)
+    together.on_epoch_begin(0)
+
+
 # ---- over lists of metrics
 
 
@@ -333,9 +352,10 @@ def updates_of(every: int, steps: int) -> np.ndarray:
 def answer_callbacks(reference) -> Decisions:
     """Has callbacks, the schedule and the accumulation decide; builds nothing where there are none."""
     given, optimizer = given_callbacks(reference), reference.first.optimizer
-    steps = steps_of(reference)
-    epochs = reference.experiment.training.epochs
-    every = accumulation_of(optimizer)
+    steps, epochs = steps_of(reference), reference.experiment.training.epochs
+    every, first_rate = accumulation_of(optimizer), rate_of(optimizer)
+    if reference.own_rate is not None:
+        optimizer.learning_rate = reference.own_rate
     directions = [direct(one, with_metrics(reference)) for one in given]
     described = [describe_callback(one, way) for one, way in zip(given, directions, strict=True)]
     if schedule := schedule_of(optimizer):
@@ -346,14 +366,17 @@ def answer_callbacks(reference) -> Decisions:
     simulated = Lists([one for one in given if not saves_by_batches(one)], optimizer, lists)
     stops, weights = simulated.stops()
     loaded, kept = simulated.files()
+    rates, of_steps = simulated.rates(), step_rates(simulated.roles[RATE], optimizer, epochs, steps)
+    if reference.own_rate is not None:
+        optimizer.learning_rate = first_rate
     return Decisions(
         callbacks=described,
         stops=stops,
         weights=weights,
-        rates=simulated.rates(),
+        rates=rates,
         loaded=loaded,
         kept=kept,
-        step_rates=step_rates(simulated.roles[RATE], optimizer, epochs, steps),
+        step_rates=of_steps,
         updates=updates_of(every, steps),
         accumulation=every,
         lists=lists,

@@ -14,7 +14,7 @@ from keras import ops
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
-from parity.adapters.keras.callbacks import whole_updates
+from parity.adapters.keras.callbacks import begin, whole_updates
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE, fit_taken
@@ -45,6 +45,7 @@ class UserReference(Reference):
     where that cannot be done, `silent` says why, and they do nothing there either.
     """
 
+    own_rate = None  # of the optimizer, where a LearningRateScheduler sets another one in the first epoch
     given = None  # what keras_model() returned, where it was trained before: copies of it are compared
 
     def __init__(self, task: Task):
@@ -118,6 +119,7 @@ class UserReference(Reference):
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
         self.models.add(model)
+        begin(model, self)
         self.rates = chance.silence(model)
         augment.silence(model)
         return model

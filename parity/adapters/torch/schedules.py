@@ -59,6 +59,10 @@ class Scheduled(lightning.Callback):
             Paused: always: a module's hooks need not bear a training without steps.
         """
         configs = trainer.lr_scheduler_configs
+        if not pl_module.automatic_optimization:  # it steps them by hand, in its training_step
+            scheduled = [one for one in self.reference.callbacks if one.role in (PLATEAU, RATE)]
+            self.found.described = [protocol.BY_HAND] if configs or scheduled else []
+            raise Paused
         self.found.described = [describe_scheduler(config) for config in configs]
         self.start = [copy.deepcopy(config.scheduler.state_dict()) for config in configs]
         groups = trainer.optimizers[0].param_groups if trainer.optimizers else []

@@ -4,6 +4,7 @@ Keras's callbacks decide in one process of their own, Lightning's here: both are
 """
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from sample_records import make_facts
 from torch.optim import lr_scheduler
 
 from parity.adapters.torch.callbacks import answer_callbacks, small_trainer
+from parity.protocol.callbacks import BY_HAND
 from parity.protocol.recording import read
 from parity.protocol.records import PARTS
 from parity.rungs.callbacks import NEITHER, judge
@@ -67,7 +69,7 @@ for name, (callbacks, rate) in json.loads(sys.argv[4]).items():
     model.optimizer = eval(f"keras.optimizers.Adam({rate})")
     reference = SimpleNamespace(
         fit_options={"callbacks": eval(f"[{callbacks}]")}, first=model, recorder=model, arrays=rows, batch_size=8,
-        experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)), file=SimpleNamespace(where=str),
+        experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)), file=SimpleNamespace(where=str), own_rate=None,
     )
     import os
     os.makedirs(f"{folder}/{name}")
@@ -334,6 +336,9 @@ def test_what_only_watches_informs_and_what_cannot_be_told_says_so(reference):
     assert checks["others"].status == "info" and "LambdaCallback" in checks["others"].more["not_compared"]
     checks = judged(reference, "often")
     assert checks["checkpoints"].status == "info" and "save_freq" in checks["checkpoints"].more["not_compared"]
+    by_hand = replace(reference["none"], callbacks=[BY_HAND])
+    (check,) = judge(reference["cosine"], by_hand, Context(make_facts()))
+    assert check.status == "info" and "what the module's manual optimization does" in check.more["not_compared"]
     check = judged(reference, "none", None, callbacks=save(monitor="val_loss"))["checkpoints"]
     assert check.status == "info" and "saves files, which changes no weights" in check.detail
 

@@ -28,7 +28,7 @@ def reference(given=(), rate=0.01):
     return SimpleNamespace(
         fit_options={"callbacks": given}, first=model, recorder=model, arrays=rows, batch_size=8,
         experiment=SimpleNamespace(training=SimpleNamespace(epochs=3)), file=SimpleNamespace(where=lambda name: name),
-        rows_for_fit=lambda x, y: {"x": x, "y": y},
+        own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y},
     )
 
 
@@ -100,6 +100,11 @@ for every in (None, 2, 4, 5):
     one = reference()
     one.first = SimpleNamespace(optimizer=keras.optimizers.SGD(gradient_accumulation_steps=every))
     answers["plans"].append(callbacks.whole_updates(Plan(2, 50), one).samples)
+begun = reference([C.LearningRateScheduler(lambda epoch, rate: rate * 0.5)], 0.5)
+for _ in range(2):
+    callbacks.begin(model, begun)
+answers["begun"] = [callbacks.rate_of(model.optimizer), callbacks.answer_callbacks(begun).step_rates[::10].tolist()]
+answers["begun"].append(callbacks.rate_of(model.optimizer))
 answers["left"] = os.listdir()
 print(json.dumps(answers))
 """
@@ -127,5 +132,10 @@ def test_callbacks_decide_as_in_fit_and_leave_nothing(tmp_path):
         11,
         14,
     ]  # two epochs of 8: the second one goes on with the gradients of the first
+    assert found["begun"] == [
+        0.25,
+        [0.25, 0.125, 0.0625],
+        0.25,
+    ]  # the first epoch's rate, though the optimizer's is 0.5
     # of 10 batches an epoch, 7 planned: to the last update, unless the training's epochs end elsewhere
     assert found["plans"] == [50, 44, 50, 36]

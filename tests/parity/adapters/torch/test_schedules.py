@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 from parity.adapters.torch import schedules
 from parity.adapters.torch.callbacks import small_trainer
 from parity.adapters.torch.candidate import load_as_they_are
-from parity.protocol.callbacks import PLATEAU, RATE, Callback, metric_lists
+from parity.protocol.callbacks import BY_HAND, PLATEAU, RATE, Callback, metric_lists
 from parity.protocol.records import Decisions
 
 STEPS, EPOCHS = 6, 3
@@ -135,6 +135,19 @@ def test_a_module_without_schedulers_has_no_rates_unless_keras_has():
     assert found.described == [] and found.rates.size == found.step_rates.size == 0
     found = schedules.run(candidate, reference(Callback("CosineDecay", RATE)))
     assert found.step_rates.tolist() == [0.1] * STEPS * EPOCHS
+
+
+def test_what_a_module_steps_by_hand_is_left_alone():
+    candidate = Candidate(KINDS["epoch"])
+
+    def build():
+        module = Port(KINDS["epoch"])
+        module.automatic_optimization = False
+        return module
+
+    candidate.build = build
+    found = schedules.run(candidate, reference())
+    assert found.described == [BY_HAND] and found.step_rates.size == 0
 
 
 def test_schedulers_that_stand_for_callbacks_are_held_still():
