@@ -69,7 +69,8 @@ for name, (callbacks, rate) in json.loads(sys.argv[4]).items():
     model.optimizer = eval(f"keras.optimizers.Adam({rate})")
     reference = SimpleNamespace(
         fit_options={"callbacks": eval(f"[{callbacks}]")}, first=model, recorder=model, arrays=rows, batch_size=8,
-        experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)), file=SimpleNamespace(where=str), own_rate=None,
+        experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)),
+        file=SimpleNamespace(where=str), own_rate=None,
     )
     import os
     os.makedirs(f"{folder}/{name}")
