@@ -18,8 +18,6 @@ RUNG = "callbacks"
 NEITHER = "neither side has callbacks, a schedule of the learning rate, or accumulated gradients"
 # Keras's schedules are computed in float32, torch's schedulers in float64; of the largest rate.
 RATE_LIMIT = 2e-6
-# Where torch's ReduceLROnPlateau would change a rate by less than this, its `eps`, it leaves it.
-LEAST_CHANGE = 1.1e-8
 TITLES = {
     "decisions": "callbacks",
     "metrics": "monitored metrics",
@@ -229,7 +227,9 @@ def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) 
         detail = f"Lightning's {named(wrong)} looks at its metric after every batch. Use {advice}"
         return made("plateau", "fail", "step", "epoch", detail)
     gaps = np.abs(reference.rates - candidate.rates)
-    limit = RATE_LIMIT * float(reference.rates.max()) + LEAST_CHANGE
+    # torch leaves a rate that it would change by no more than eps: lr (1 - factor) <= eps, of any that Keras lowers on
+    left = theirs[0].settings.get("eps", 0.0) / (1 - ours[0].settings["factor"])
+    limit = RATE_LIMIT * float(reference.rates.max()) + left
     failing = np.argwhere(~(gaps <= limit))
     detail = f"{len(gaps)} lists of metrics, {epochs_of(reference)} epochs each; {IGNORED}, and the schedulers for them"
     if len(failing):

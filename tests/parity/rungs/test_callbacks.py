@@ -35,6 +35,7 @@ KERAS = {
     "nan": ("C.EarlyStopping('loss', patience=3), C.TerminateOnNaN()", ""),
     "plateau": ("C.ReduceLROnPlateau(patience=3, cooldown=2)", ""),
     "eager plateau": ("C.ReduceLROnPlateau('val_accuracy', factor=0.5, patience=0, min_delta=0.01, min_lr=1e-4)", ""),
+    "quick plateau": ("C.ReduceLROnPlateau(factor=0.6, patience=1)", ""),
     "best": ("C.ModelCheckpoint('never/best.keras', save_best_only=True)", ""),
     "last": ("C.ModelCheckpoint('never/last.weights.h5', save_weights_only=True)", ""),
     "every": ("C.ModelCheckpoint('/never/{epoch:02d}-{val_loss:.2f}.keras')", ""),
@@ -172,6 +173,8 @@ HONEST = [
     ("nan", None, {"callbacks": stop("train_loss", patience=3, check_finite=True)}),
     ("plateau", EQUAL, {}),
     ("eager plateau", plateau("val_acc", **EAGER), {}),
+    # down to rates that torch leaves as they are, and Keras lowers on
+    ("quick plateau", plateau(factor=0.6, patience=0, threshold_mode="abs"), {}),
     ("best", None, {"callbacks": save(monitor="val_loss", filename="best", save_last=True)}),
     ("best", None, {"callbacks": save(monitor="val_loss", save_top_k=-1)}),
     ("last", None, {}),
