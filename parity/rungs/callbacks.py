@@ -18,6 +18,7 @@ RUNG = "callbacks"
 NEITHER = "neither side has callbacks, a schedule of the learning rate, or accumulated gradients"
 # Keras's schedules are computed in float32, torch's schedulers in float64; of the largest rate.
 RATE_LIMIT = 2e-6
+TORCH_EPS = 1e-8  # of its ReduceLROnPlateau, unless one is given
 TITLES = {
     "decisions": "callbacks",
     "metrics": "monitored metrics",
@@ -228,7 +229,7 @@ def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) 
         return made("plateau", "fail", "step", "epoch", detail)
     gaps = np.abs(reference.rates - candidate.rates)
     # torch leaves a rate that it would change by no more than eps: lr (1 - factor) <= eps, of any that Keras lowers on
-    left = theirs[0].settings.get("eps", 0.0) / (1 - ours[0].settings["factor"])
+    left = min(theirs[0].settings.get("eps", 0.0), TORCH_EPS) / (1 - ours[0].settings["factor"])
     limit = RATE_LIMIT * float(reference.rates.max()) + left
     failing = np.argwhere(~(gaps <= limit))
     detail = f"{len(gaps)} lists of metrics, {epochs_of(reference)} epochs each; {IGNORED}, and the schedulers for them"
@@ -256,9 +257,10 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
             detail = f"{check.detail}; its rate changes at step {first + 1}"
             return replace(check, detail=detail)
         return check
-    steps = np.arange(len(reference.step_rates))
+    count = min(len(reference.step_rates), len(rates))  # a schedule that is asked one by one is asked less
+    steps, rates = np.arange(count), rates[:count]
     steps = steps[steps % reference.accumulation == reference.accumulation - 1]  # those in which Keras updates weights
-    gaps = np.abs(reference.step_rates - rates)[steps]
+    gaps = np.abs(reference.step_rates[:count] - rates)[steps]
     limit = RATE_LIMIT * float(reference.step_rates.max())
     failing = np.flatnonzero(~(gaps <= limit))
     detail = f"{len(steps):,} updates of {reference.epochs} epochs of {reference.steps} batches"
@@ -266,7 +268,7 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
         step = int(steps[failing[0]])
         detail = (
             f"step {step + 1} (epoch {step // reference.steps + 1}) has {reference.step_rates[step]:g} in Keras and "
-            f"{rates[step]:g} in Lightning{why_other(reference.step_rates, rates, theirs[0])}. Use {advice}"
+            f"{rates[step]:g} in Lightning{why_other(reference.step_rates[:count], rates, theirs[0])}. Use {advice}"
         )
     more = {"step": int(steps[failing[0]]) + 1} if len(failing) else {}
     largest = float(gaps.max(initial=0.0))

@@ -33,7 +33,8 @@ SETTINGS = {
     PLATEAU: ("patience", "cooldown", "factor", "min_lr"),
     FILES: ("save_best_only", "save_freq"),
 }
-SCALARS = 25  # steps at which a schedule that was asked all at once is asked again
+SCALARS = 5  # steps at which a schedule that was asked all at once is asked again; JAX compiles some anew each time
+MOST_SINGLE = 2_000  # steps of one that must be asked one by one
 
 
 class Carrier(keras.Model):
@@ -323,7 +324,7 @@ def rates_of(schedule, count: int) -> np.ndarray:
             return rates
     except Exception:  # a schedule of one's own may be written for one step at a time
         pass
-    return np.array([rate_at(schedule, step) for step in range(count)])
+    return np.array([rate_at(schedule, step) for step in range(min(count, MOST_SINGLE))])
 
 
 def rate_at(schedule, step: int) -> float:
