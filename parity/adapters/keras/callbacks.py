@@ -155,7 +155,7 @@ def whole_updates(plan: Plan, reference) -> Plan:
         plan: how much is trained.
         reference: of a pair file.
     """
-    every, size = accumulation_of(reference.first.optimizer), reference.batch_size
+    every, size = accumulation_of(getattr(reference.first, "optimizer", None)), reference.batch_size
     if plan.steps(size) % every == 0 or steps_of(reference) % every:
         return plan
     return replace(plan, samples=max(plan.steps(size) // every, 1) * every * size - size // 2)
