@@ -3,7 +3,8 @@
 `python -m parity check` compares them, rung by rung: what each is made of, what it starts from, what it predicts, its
 loss, its gradients, its optimizer's steps, and the training step by step. Put your own code in the four functions, or
 import it. Each takes no arguments, builds anew at every call, and imports its framework inside: each framework has a
-process of its own.
+process of its own. Two more may return arguments, such as callbacks: keras_fit() of `fit`, and lightning_trainer() of
+`Trainer`.
 """
 
 EPOCHS = 3  # how often both train on all rows; 1 unless given

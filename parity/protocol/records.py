@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mlp_spec.experiment import Experiment
+from parity.protocol.callbacks import Callback
 from parity.protocol.inputs import Case, Plan
 from parity.protocol.layers import Layer
 from parity.protocol.recording import BadRecordingError, Recording, from_document, to_document
@@ -222,6 +223,24 @@ class RandomOutputs(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decisions(Record):
+    """What callbacks and schedules decide over the same lists of metrics; epochs count from 1."""
+
+    callbacks: list[Callback]
+    stops: np.ndarray  # (lists,) after which epoch the training stops, 0 for never
+    weights: np.ndarray  # (lists,) whose epoch's weights the model has then, or in the end
+    rates: np.ndarray  # (lists, epochs) learning rates; none where no metric lowers them
+    loaded: np.ndarray  # (callbacks that save, lists, epochs) whose epoch is in the file that is loaded, 0 for no file
+    kept: np.ndarray  # likewise, whether an epoch's file stays
+    step_rates: np.ndarray  # (steps,) learning rates of a whole training; none where none is scheduled
+    updates: np.ndarray  # (batches,) of two short epochs: whether weights are updated; none where always
+    accumulation: int = 1  # batches of an update
+    lists: Curves = field(default_factory=dict)  # the reference's, by name, (epochs,)
+    steps: int = 0  # of an epoch of the reference's training
+    epochs: int = 0  # of it
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay(Record):
     """The weights after every step of an optimizer that is given the same gradients."""
 
@@ -362,6 +381,7 @@ PARTS: dict[str, type[Record]] = {
     "cases": Cases,
     "layers": LayerOutputs,
     "random_layers": RandomOutputs,
+    "callbacks": Decisions,
     "optimizer": Replay,
     "metrics": Means,
     "exact": Cases,

@@ -23,30 +23,30 @@ NAMES = {KERAS: "Keras", LIGHTNING: "Lightning"}
 
 # What a candidate is asked, from cause to effect.
 CANDIDATE_PARTS = (
-    "facts", "initial_weights", "cases", "layers", "random_layers", "optimizer", "metrics", "lockstep", "restarts",
-    "interchange",
+    "facts", "initial_weights", "cases", "layers", "random_layers", "callbacks", "optimizer", "metrics", "lockstep",
+    "restarts", "interchange",
 )  # fmt: skip
 # The reference trains the runs of its noise floor last: what the candidate reads is recorded before, so that it need
 # not wait.
 REFERENCE_PARTS = (
-    "facts", "initial_weights", "cases", "layers", "random_layers", "optimizer", "metrics", "lockstep", "interchange",
-    "floor", "restarts",
+    "facts", "initial_weights", "cases", "layers", "random_layers", "callbacks", "optimizer", "metrics", "lockstep",
+    "interchange", "floor", "restarts",
 )  # fmt: skip
 
 # What the reference is asked where checks failed by little, see `parity.ladder.further`.
 FURTHER_PARTS = ("exact",)
 
 # What is left out where one side cannot be trained.
-TRAINING_PARTS = ("optimizer", "metrics", "lockstep", "floor", "restarts")
+TRAINING_PARTS = ("callbacks", "optimizer", "metrics", "lockstep", "floor", "restarts")
 
 
 def parts_of(pair: Pair, parts: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the parts that a pair is asked, of all.
 
-    The means of a user's own metrics are not compared; layers one by one, and random ones, are those of a user's pair
-    alone.
+    The means of a user's own metrics are not compared; layers one by one, random ones and callbacks are those of a
+    user's pair alone.
     """
-    left_out = ("layers", "random_layers") if pair.is_lab else ("metrics",)
+    left_out = ("layers", "random_layers", "callbacks") if pair.is_lab else ("metrics",)
     return tuple(part for part in parts if part not in left_out)
 
 

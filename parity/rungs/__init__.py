@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from parity.rungs import (
     architecture,
+    callbacks,
     data,
     experiment,
     forward,
@@ -64,6 +65,12 @@ RUNGS = (
     ),
     Rung("loss", "Do both compute the same loss from that?", {"cases": loss.judge}, trains=True),
     Rung("gradients", "Do both compute the same gradients?", {"cases": gradients.judge}, trains=True),
+    Rung(
+        "callbacks",
+        "Given the same metrics, do both stop, schedule the learning rate, save and update weights alike?",
+        {"callbacks": callbacks.judge},
+        trains=True,
+    ),
     Rung(
         "optimizer",
         "Given the same gradients, does the optimizer leave the same weights?",

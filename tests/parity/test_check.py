@@ -39,7 +39,7 @@ def test_an_honest_port_has_parity(name, flags, tmp_path):
     rungs = dict.fromkeys(check["rung"] for check in report["checks"])
     assert list(rungs) == [
         "experiment", "data", "architecture", "initial weights", "forward", "loss", "gradients", "random layers",
-        "optimizer", "metrics", "lockstep", "speed", "interchange",
+        "callbacks", "optimizer", "metrics", "lockstep", "speed", "interchange",
     ]  # fmt: skip
     for one in report["checks"]:
         if "largest_ratio_to_floor" in one:
@@ -83,10 +83,10 @@ def test_what_cannot_be_trained_is_compared_as_far_as_it_goes(name, why, tmp_pat
     assert ended.status == 0 and report["verdict"] == "pass", ended.out
     assert ended.out.splitlines()[-1].endswith(
         "as far as it could be compared (18 of 18 checks passed). "
-        f"Not compared: loss, gradients, optimizer, metrics, lockstep, speed ({why})."
+        f"Not compared: loss, gradients, callbacks, optimizer, metrics, lockstep, speed ({why})."
     )
     left_out = [one for one in report["checks"] if one["status"] == "info"]
-    assert {one["detail"] for one in left_out} == {f"not compared: {why}"} and len(left_out) == 6
+    assert {one["detail"] for one in left_out} == {f"not compared: {why}"} and len(left_out) == 7
     assert ended.out.count("lockstep") < 5 and "Epoch" not in ended.out.partition("Lightning  starting")[2]
     assert not list((tmp_path / "run" / "keras").glob("floor*")) and not report["sides"]["lightning"]
 

@@ -13,6 +13,7 @@ from mlp_spec import optimizers
 from mlp_spec.runs import environment
 from mlp_spec.runs.folder import Results
 from parity.adapters.keras import tensors
+from parity.adapters.keras.callbacks import answer_callbacks
 from parity.adapters.keras.layers import answer_layers
 from parity.adapters.keras.random_layers import answer_random_layers
 from parity.adapters.keras.record import AfterBatch, recorded_losses, replace_gradients
@@ -177,7 +178,7 @@ def answer_lockstep(reference: Reference) -> records.Steps:
         state = reference.read_state(model)
         reference.states.append(state)
         moments = read_moments(model, table) | unknown_moments(model)
-        snapshots.append(records.Snapshot(read_weights(model, table), moments, int(state[0])))
+        snapshots.append(records.Snapshot(read_weights(model, table), moments, int(model.optimizer.iterations)))
 
     def after(results: Results) -> None:
         losses.append(recorded_losses(model))
@@ -290,7 +291,8 @@ def predict_with(reference: Reference, model, weights: Arrays, rows: np.ndarray)
 
 
 ANSWERS = (
-    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_optimizer,
-    answer_metrics, answer_lockstep, answer_interchange, answer_floor, answer_restarts, answer_exact,
+    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_callbacks,
+    answer_optimizer, answer_metrics, answer_lockstep, answer_interchange, answer_floor, answer_restarts,
+    answer_exact,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

@@ -199,8 +199,10 @@ def read_moments(model, table: Table) -> dict[str, Arrays]:
 def unknown_moments(model) -> dict[str, Arrays]:
     """Names an optimizer that keeps other moments than `SLOTS` between steps; what they are is not said."""
     optimizer = model.optimizer
-    names = [name for slot in SLOTS.values() for name in slot] + ["_velocity_hats", AVERAGES]  # the first of amsgrad
-    known = [optimizer.iterations, optimizer._learning_rate, getattr(optimizer, "_u_product", None)]  # Nadam's
+    # of amsgrad; averages of weights; gradients that wait for an update: none where an epoch ends with one
+    others = ["_velocity_hats", AVERAGES, "_accumulated_gradients"]
+    names = [name for slot in SLOTS.values() for name in slot] + others
+    known = [optimizer._iterations, optimizer._learning_rate, getattr(optimizer, "_u_product", None)]  # Nadam's
     for name in names:
         known += getattr(optimizer, name, None) or []
     is_known = {id(variable) for variable in known}.issuperset(map(id, optimizer.variables))
@@ -233,7 +235,7 @@ def load_moments(model, table: Table, moments: dict[str, Arrays], step: int) -> 
     for slot, paths in variables.items():
         for path, variable in paths.items():
             variable.assign(moments[slot][path])
-    model.optimizer.iterations.assign(step)
+    model.optimizer._iterations.assign(step * (model.optimizer.gradient_accumulation_steps or 1))
 
 
 def read_state(model) -> list[np.ndarray]:

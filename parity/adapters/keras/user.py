@@ -14,6 +14,7 @@ from keras import ops
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
+from parity.adapters.keras.callbacks import begin, whole_updates
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE, fit_taken
@@ -33,7 +34,7 @@ KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
 FIT = (
     "batch_size", "epochs", "verbose", "shuffle", "validation_split", "validation_batch_size", "class_weight",
-    "sample_weight",
+    "sample_weight", "callbacks",
 )  # fmt: skip
 
 
@@ -45,6 +46,7 @@ class UserReference(Reference):
     where that cannot be done, `silent` says why, and they do nothing there either.
     """
 
+    own_rate = None  # of the optimizer, where a LearningRateScheduler sets another one in the first epoch
     given = None  # what keras_model() returned, where it was trained before: copies of it are compared
 
     def __init__(self, task: Task):
@@ -68,7 +70,7 @@ class UserReference(Reference):
         plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
         # fewer steps cannot be judged: small data sets are trained on for longer
         epochs = math.ceil(inputs.QUICK_STEPS / plan.steps(self.batch_size))
-        self.plan = replace(plan, epochs=max(plan.epochs, epochs))
+        self.plan = whole_updates(replace(plan, epochs=max(plan.epochs, epochs)), self)
         self.states, self.free_run, self.source = [], None, "keras_data()"
         one = self.packed(self.arrays.x_train[:1])
         steps = self.plan.epochs * self.plan.steps(self.batch_size)
@@ -118,6 +120,7 @@ class UserReference(Reference):
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
         self.models.add(model)
+        begin(model, self)
         self.rates = chance.silence(model)
         augment.silence(model)
         return model

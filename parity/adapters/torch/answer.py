@@ -10,6 +10,7 @@ from lightning_mlp import train
 from lightning_mlp.history import History
 from mlp_spec.runs import environment
 from parity.adapters.torch.attention import unfused
+from parity.adapters.torch.callbacks import EVERY, answer_callbacks
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.layers import answer_layers
 from parity.adapters.torch.random_layers import answer_random_layers
@@ -93,9 +94,10 @@ def answer_optimizer(candidate: Candidate) -> Replay:
     steps = len(reference.gradients)
     binding = candidate.bind(reference.start)
     injector = GradientInjector(binding, reference.gradients)
-    # every step's gradients are replaced
-    candidate.fit(binding, [injector], **candidate.replayed(steps), limit_val_batches=0)
-    return Replay(weights=stack(injector.weights), optimizers=injector.kinds, updates=injector.updates)
+    # every step's gradients are replaced; the last batch updates weights in any case: it must be one that does
+    batches = steps + -steps % candidate.accumulation.get(*EVERY, 1)
+    candidate.fit(binding, [injector], **candidate.replayed(batches), limit_val_batches=0)
+    return Replay(weights=stack(injector.weights[:steps]), optimizers=injector.kinds, updates=injector.updates)
 
 
 def answer_metrics(candidate: Candidate) -> Means:
@@ -146,7 +148,7 @@ def answer_interchange(candidate: Candidate) -> Predictions:
 
 
 ANSWERS = (
-    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_optimizer,
-    answer_metrics, answer_lockstep, answer_restarts, answer_interchange,
+    answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_callbacks,
+    answer_optimizer, answer_metrics, answer_lockstep, answer_restarts, answer_interchange,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,7 +27,10 @@ class Candidate(Session):
         device: `cpu` or `gpu`.
         rates: of the layers that drop by chance, which are set to 0.
         draws, unsilenced: what else draws in a step, and why that is random even so.
+        accumulation: the Trainer's argument that makes an update of several batches, where there is one.
     """
+
+    accumulation: ClassVar[dict[str, int]] = {}
 
     def __init__(self, task: Task):
         from lightning_mlp import device as devices

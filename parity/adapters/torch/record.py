@@ -118,7 +118,8 @@ class BatchRecorder(lightning.Callback):
         if not isinstance(loss, torch.Tensor) or loss.numel() != expected:
             kind = type(outputs).__name__ if outputs else "nothing"  # Lightning makes {} of None
             raise UserError(f"training_step returned {kind}, and no loss of one number; it must, at every step")
-        self.losses += loss.detach().reshape(-1)
+        # Lightning divides it by the batches of an update
+        self.losses += loss.detach().reshape(-1) * getattr(trainer, "accumulate_grad_batches", 1)
         if self.unchanged and not all(map(torch.equal, self.before, tensors_in(batch))):
             raise UserError("training_step wrote into the batch it was given")
 

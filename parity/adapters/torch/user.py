@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.callbacks import CALLBACKS, EVERY, reference_decisions
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
@@ -21,6 +22,7 @@ from parity.adapters.torch.modes import keep_modes, set_mode
 from parity.adapters.torch.outputs import describe_places, find_places, joined_outputs
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
+from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
@@ -35,7 +37,7 @@ from parity.protocol.user_data import SPLITS, difference
 
 # What `lightning_trainer()` may give: what changes the steps, and what is ours to say.
 CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
-TRAINER = (*CLIPPING, "max_epochs", "accelerator", "devices", "enable_progress_bar")
+TRAINER = (*CLIPPING, *CALLBACKS, "max_epochs", "accelerator", "devices", "enable_progress_bar")
 EVAL_BATCH = 1000
 
 
@@ -54,8 +56,8 @@ class UserCandidate(Candidate):
         if self.device == "cpu":  # Keras measures its noise floor meanwhile: OpenMP's threads would wait for its
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         self.file = self.open_file()
-        options = self.file.options("lightning_trainer", TRAINER)
-        self.options = {name: options[name] for name in CLIPPING if name in options}
+        self.trainer_options = options = self.file.options("lightning_trainer", TRAINER)
+        self.options, self.accumulation = ({k: options[k] for k in keys if k in options} for keys in (CLIPPING, EVERY))
         self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
         self.shapes, self.untrained = [], self.facts.untrained
         self.rates: list[float] = []
@@ -325,12 +327,12 @@ class UserCandidate(Candidate):
     def replayed(self, steps: int) -> dict:
         """Returns what `fit` trains on where only the number of steps counts."""
         rows = [self.arrays[name][[0, 0]] for name in SPLITS["train"]]  # of one alone, batch norm has no variance
-        return {"loader": load_as_they_are([self.batch_of(*rows)] * steps)}
+        return {"loader": load_as_they_are([self.batch_of(*rows)] * steps), **self.accumulation}
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        validation = Validation(self.rows)
-        return {"loader": Epochs(self.rows, orders, self.batch_size), "validation": validation, "epochs": epochs}
+        given = {"loader": Epochs(self.rows, orders, self.batch_size), "validation": Validation(self.rows)}
+        return {**given, "epochs": epochs, **self.accumulation}
 
     def rate_of(self, trainer) -> float:
         """Returns the learning rate of the module's own optimizer."""
@@ -341,7 +343,7 @@ class UserCandidate(Candidate):
         facts, labels = self.facts, tuple(self.arrays[y] for _, y in SPLITS.values())
         right = RightAnswers(labels, lambda epoch: facts.plan.order(self.seed, epoch, self.samples), self.turn)
         logged, self.compiled_steps = LoggedMetrics(right.curves), CompiledSteps(self.compiler)
-        reporters = [logged, right, self.compiled_steps]
+        reporters = [logged, right, self.compiled_steps, HeldSchedulers(reference_decisions(self))]
         if facts.random_layers and len(self.rates) == len(facts.random_layers):
             turned = self.flattening == "(C, H, W)"
             reporters.append(Replay(facts.random_layers, self.task.reference_dir, turned, self.channels_first()))

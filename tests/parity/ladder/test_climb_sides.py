@@ -78,11 +78,13 @@ def test_what_needs_a_training_is_not_compared_where_there_is_none():
     judged, (reference, candidate) = [], make_untrained_sides()
     one = Climb(reference, candidate, Settings("mine", "0" * 64), lambda part, _: judged.append(part))
     one.judge_answered()  # the noise floor, and all that was skipped, is waited for by nobody
-    assert set(judged) == {"facts", "cases", "interchange", "optimizer", "metrics", "lockstep", "restarts"}
+    assert set(judged) == {
+        "facts", "cases", "interchange", "callbacks", "optimizer", "metrics", "lockstep", "restarts"
+    }  # fmt: skip
     left_out = [(check.rung, check.status, check.detail) for check in one.checks if check.subject == "training"]
     assert left_out == [
         (rung, "info", f"not compared: {WHY}")
-        for rung in ("loss", "gradients", "optimizer", "metrics", "speed", "lockstep")
+        for rung in ("loss", "gradients", "callbacks", "optimizer", "metrics", "speed", "lockstep")
     ]
     others = [check.id for check in one.checks if check.subject != "training"]
     assert others == [

@@ -8,6 +8,7 @@ import sample_records
 
 from mlp_spec.experiment import PRESETS
 from parity.protocol import recording
+from parity.protocol.callbacks import Callback
 from parity.protocol.recording import BadRecordingError, Recording
 from parity.protocol.records import (
     PARTS,
@@ -15,6 +16,7 @@ from parity.protocol.records import (
     Batches,
     Cases,
     Contents,
+    Decisions,
     Draws,
     Floor,
     LayerCall,
@@ -54,6 +56,20 @@ EXAMPLES = {
         silent=np.zeros((2, 3)),
         draws=np.ones((4, 2, 3)),
         variants=[SilentPass([np.ones((2, 3)), None], np.zeros((2, 3)))],
+    ),
+    "callbacks": Decisions(
+        callbacks=[Callback("EarlyStopping", "stops the training", "val_loss", {"patience": 3, "baseline": None})],
+        stops=np.array([0, 4]),
+        weights=np.array([24, 4]),
+        rates=np.empty((0, 0)),
+        loaded=np.zeros((1, 2, 24), int),
+        kept=np.zeros((1, 2, 24), bool),
+        step_rates=np.empty(0),
+        updates=np.array([False, True]),
+        accumulation=2,
+        lists={"flat": np.full(24, 0.5)},
+        steps=7,
+        epochs=2,
     ),
     "optimizer": Replay(weights=WEIGHTS, gradients=np.ones((2, 5)), start=WEIGHTS, variants=[WEIGHTS], updates=3),
     "metrics": Means(curves=CURVES, batches=[np.ones((2, 4)), np.ones((3, 4))], losses=np.array([1, 2.5])),

@@ -83,10 +83,11 @@ def test_every_part_that_a_candidate_is_asked_for_is_recorded_by_the_reference()
     assert task.REFERENCE_PARTS.index("interchange") < task.REFERENCE_PARTS.index("floor")
 
 
-def test_layers_are_asked_of_a_users_pair_alone_and_means_of_the_labs_pair():
+def test_layers_and_callbacks_are_asked_of_a_users_pair_alone_and_means_of_the_labs_pair():
     of_file = task.parts_of(Pair(Settings("mine", ""), file="mine.py"), task.CANDIDATE_PARTS)
     of_lab = task.parts_of(Pair(PRESETS["small"]), task.CANDIDATE_PARTS)
-    assert set(of_file) - set(of_lab) == {"layers", "random_layers"} and set(of_lab) - set(of_file) == {"metrics"}
+    assert set(of_file) - set(of_lab) == {"layers", "random_layers", "callbacks"}
+    assert set(of_lab) - set(of_file) == {"metrics"}
     assert of_file.index("cases") + 2 == of_file.index("layers") + 1 == of_file.index("random_layers")
 
 

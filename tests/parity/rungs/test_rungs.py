@@ -11,7 +11,7 @@ from parity.traps.catalogue import TRAPS
 
 # Rungs without a file of their own kind: what they need no other file for.
 WITHOUT_JUDGE = {"independent", "published"}
-WITHOUT_CAUSE = {*WITHOUT_JUDGE, "experiment", "random_layers", "interchange", "speed"}
+WITHOUT_CAUSE = {*WITHOUT_JUDGE, "experiment", "random_layers", "callbacks", "interchange", "speed"}
 STEMS = [rung.name.replace(" ", "_") for rung in RUNGS]
 
 
@@ -21,7 +21,7 @@ def stems(package: str, *others: str) -> set[str]:
 
 
 def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
-    assert stems("rungs", "check") == set(STEMS) - WITHOUT_JUDGE
+    assert stems("rungs", "check", "settings") == set(STEMS) - WITHOUT_JUDGE
 
 
 def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():
@@ -68,7 +68,7 @@ def test_names_and_questions_are_said_once():
 def test_rungs_stand_in_the_order_from_cause_to_effect():
     order = [own_rung(part).name for part in CANDIDATE_PARTS]
     assert order == [
-        "experiment", "initial weights", "forward", "forward", "random layers", "optimizer", "metrics", "lockstep",
-        "lockstep", "interchange",
+        "experiment", "initial weights", "forward", "forward", "random layers", "callbacks", "optimizer", "metrics",
+        "lockstep", "lockstep", "interchange",
     ]  # fmt: skip
     assert [rung.name for rung in RUNGS][:3] == ["experiment", "data", "architecture"]

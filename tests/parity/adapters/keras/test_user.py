@@ -170,7 +170,7 @@ REFUSED = {
         with_data("x = x[:, :3]"),
         "keras_data(): the rows do not fit the model: Input 0 ",
     ),
-    "fit": (with_data("def keras_fit(): return {'callbacks': []}"), "keras_fit() returned callbacks, which"),
+    "fit": (with_data("def keras_fit(): return {'steps_per_epoch': 3}"), "keras_fit() returned steps_per_epoch, which"),
     "constant": (with_data("EPOCHS = 0"), "EPOCHS is 0; it must be a whole number"),
 }
 

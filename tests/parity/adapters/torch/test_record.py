@@ -1,5 +1,7 @@
 """Callbacks in Lightning's own Trainer: they put weights and gradients in place, record, and change nothing else."""
 
+from types import SimpleNamespace
+
 import lightning
 import numpy as np
 import pytest
@@ -127,3 +129,11 @@ def test_every_finished_epoch_is_reported():
     reporter = EpochReporter(history, lambda curves, seconds: reports.append((len(curves["val_acc"]), len(seconds))))
     fit(build(), history, reporter, epochs=2)
     assert reports == [(1, 1), (2, 2)]
+
+
+def test_a_batchs_loss_is_whole_where_gradients_are_accumulated():
+    recorder, batch = BatchRecorder(), (torch.zeros(1), torch.zeros(1))
+    for every, divided in ((1, 2.0), (4, 0.5)):  # Lightning divides it by the batches of an update
+        trainer = SimpleNamespace(accumulate_grad_batches=every)
+        recorder.on_train_batch_end(trainer, None, {"loss": torch.tensor(divided)}, batch, 0)
+    assert recorder.all_losses().tolist() == [2.0, 2.0]

@@ -1,0 +1,141 @@
+"""Keras's own callbacks on a carrier: what they decide is what they decide in `fit`; nothing of a user's is touched."""
+
+import json
+
+from conftest import run_python
+
+SCRIPT = """
+import json, os, sys
+from types import SimpleNamespace
+from keras_reference import backend
+backend.start("cpu", "float32", "tensorflow")
+import keras
+import numpy as np
+from keras import callbacks as C
+from keras.optimizers import schedules as S
+from mlp_spec.support.errors import UserError
+from parity.adapters.keras import callbacks
+from parity.protocol.inputs import Plan
+
+os.chdir(sys.argv[1])
+rows = SimpleNamespace(x_train=np.ones((77, 2)), y_train=np.ones((77, 1)))
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "binary_crossentropy", metrics=["accuracy", "mae"])
+
+
+def reference(given=(), rate=0.01):
+    model.optimizer = keras.optimizers.SGD(rate)
+    return SimpleNamespace(
+        fit_options={"callbacks": given}, first=model, recorder=model, arrays=rows, batch_size=8,
+        experiment=SimpleNamespace(training=SimpleNamespace(epochs=3)), file=SimpleNamespace(where=lambda name: name),
+        own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y},
+    )
+
+
+def refused(given):
+    try:
+        callbacks.answer_callbacks(reference(given))
+    except UserError as error:
+        return str(error)
+
+
+answers = {"refused": [refused([3]), refused(C.EarlyStopping("val_own"))]}
+# the metrics that say which way is up are built by a step
+answers["ways"] = [one.settings["mode"] for one in callbacks.answer_callbacks(
+    reference([C.EarlyStopping("val_accuracy"), C.EarlyStopping("mae"), C.EarlyStopping("x", mode="max")])).callbacks]
+
+
+class Values(C.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = float(values[epoch])
+
+
+stop = C.EarlyStopping(patience=2, restore_best_weights=True)
+plateau = C.ReduceLROnPlateau(patience=2, cooldown=1, factor=0.5)
+found = callbacks.answer_callbacks(reference([stop, plateau]))
+answers["rate"] = callbacks.rate_of(model.optimizer)
+same = []
+def fitted(callback):
+    return model.fit(
+        rows.x_train, rows.y_train, epochs=len(values), verbose=0, batch_size=77, callbacks=[Values(), callback]
+    ).history
+
+
+for number, values in enumerate(found.lists.values()):
+    if number in (0, 2, 9, 16):
+        model.optimizer.learning_rate = 0.01
+        fitted(stop)
+        stopped = stop.stopped_epoch and stop.stopped_epoch + 1
+        same.append([
+            stopped == found.stops[number], stop.best_epoch + 1 == found.weights[number],
+            np.allclose(fitted(plateau)["learning_rate"], found.rates[number]), stopped > 0,
+        ])
+answers["same"] = [[bool(one) for one in row] for row in same]
+one = C.ModelCheckpoint("/never/{epoch}/of-{val_loss:.2f}.keras", save_best_only=True)
+found = callbacks.answer_callbacks(reference([one]))
+answers["files"] = [found.kept[0, 0].all().item(), found.kept[0, 1].sum().item(), one.filepath, one.best]
+schedules = {
+    "piecewise": S.PiecewiseConstantDecay([5, 20], [1.0, 0.1, 0.01]),
+    "cosine": S.CosineDecay(0.1, 10, warmup_target=1.0, warmup_steps=3),
+}
+answers["schedules"] = {}
+for name, one in schedules.items():
+    rates = callbacks.answer_callbacks(reference(rate=one)).step_rates
+    answers["schedules"][name] = [len(rates), float(np.abs(rates - [float(one(step)) for step in range(30)]).max())]
+
+
+class Own(S.LearningRateSchedule):
+    def __call__(self, step):
+        return 1.0 / (int(step) + 1)
+
+    def get_config(self):
+        return {}
+
+
+answers["own"] = callbacks.rates_of(Own(), 4).tolist()
+answers["none"] = callbacks.answer_callbacks(reference(None)).callbacks
+answers["updates"] = callbacks.updates_of(3, 10).nonzero()[0].tolist()
+answers["plans"] = []
+for every in (None, 2, 4, 5):
+    one = reference()
+    one.first = SimpleNamespace(optimizer=keras.optimizers.SGD(gradient_accumulation_steps=every))
+    answers["plans"].append(callbacks.whole_updates(Plan(2, 50), one).samples)
+begun = reference([C.LearningRateScheduler(lambda epoch, rate: rate * 0.5)], 0.5)
+for _ in range(2):
+    callbacks.begin(model, begun)
+answers["begun"] = [callbacks.rate_of(model.optimizer), callbacks.answer_callbacks(begun).step_rates[::10].tolist()]
+answers["begun"].append(callbacks.rate_of(model.optimizer))
+answers["left"] = os.listdir()
+print(json.dumps(answers))
+"""
+
+
+def test_callbacks_decide_as_in_fit_and_leave_nothing(tmp_path):
+    ended = run_python("-c", SCRIPT, tmp_path)
+    assert ended.status == 0, ended.err
+    found = json.loads(ended.out.splitlines()[-1])
+    assert "callbacks holds int, which is no keras.callbacks.Callback" in found["refused"][0]
+    assert found["refused"][1].startswith(
+        "keras_fit(): EarlyStopping callback received monitor=val_own, but Keras isn't"
+    )
+    assert found["ways"] == ["max", "min", "max"]
+    assert all(all(row[:3]) for row in found["same"]), found["same"]
+    assert {row[3] for row in found["same"]} == {True, False} and round(found["rate"], 8) == 0.01
+    assert found["files"] == [True, 1, "/never/{epoch}/of-{val_loss:.2f}.keras", None] and found["left"] == []
+    assert {name: count for name, (count, _) in found["schedules"].items()} == {"piecewise": 30, "cosine": 30}
+    assert all(gap < 1e-6 for _, gap in found["schedules"].values())
+    assert found["own"] == [1, 0.5, 1 / 3, 0.25] and found["none"] == []
+    assert found["updates"] == [
+        2,
+        5,
+        8,
+        11,
+        14,
+    ]  # two epochs of 8: the second one goes on with the gradients of the first
+    assert found["begun"] == [
+        0.25,
+        [0.25, 0.125, 0.0625],
+        0.25,
+    ]  # the first epoch's rate, though the optimizer's is 0.5
+    # of 10 batches an epoch, 7 planned: to the last update, unless the training's epochs end elsewhere
+    assert found["plans"] == [50, 44, 50, 36]
