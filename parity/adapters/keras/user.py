@@ -204,7 +204,7 @@ class UserReference(Reference):
             "accept": list(self.file.constant("ACCEPT") or []),
             "random_layers": self.random_layers,
             "silent": self.silent,
-            "kinds": [type(layer).__name__ for layer in chance.random_layers(self.first)],
+            "kinds": [chance.kind_of(layer) for layer in chance.random_layers(self.first)],
             "unsilenced": why_unsilenced(self),
             "outputs": self.outputs.names,
             "clipped": self.outputs.clipped(self.task.backend),
