@@ -24,7 +24,7 @@ from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
-from parity.protocol.user_data import SPLITS, WEIGHT, describe_arrays
+from parity.protocol.user_data import SPLITS, describe_arrays
 
 # Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
 MORE_RUNS, SHORT_STEPS = 3, 2_000
@@ -231,8 +231,8 @@ class UserReference(Reference):
 
     def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
         """Returns what `fit` is given of some rows: inputs, targets, and what they weigh."""
-        weight = labels[WEIGHT] if WEIGHT in (labels.dtype.names or ()) else None
-        given = {"x": self.packed(images), "y": self.rows.pack_targets(labels), "sample_weight": weight}
+        given = {"x": self.packed(images), "y": self.rows.pack_targets(labels)}
+        given["sample_weight"] = self.rows.pack_weights(labels)
         return given | {"class_weight": self.fit_options.get("class_weight")}
 
     def rows_of_epoch(self, arrays, order: np.ndarray) -> dict:
