@@ -27,7 +27,7 @@ def keras_model():
     there, back = layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode=None, name="both")(x)
     found = layers.Attention(use_scale=True, name="attention")([back, there])
     y = layers.LSTM(4, name="decoder")(found, initial_state=[h, c])
-    model = keras.Model(x, layers.Dense(2, name="out")(y))
+    model = keras.Model(x, layers.Dense(2, name="out")(layers.Concatenate()([y, h])))
     model.compile("adam", "squared_hinge")
     return model
 
@@ -46,7 +46,7 @@ def lightning_module():
             super().__init__()
             self.encoder, self.decoder = KerasLSTM(5, 4, batch_first=True), KerasLSTM(3, 4, batch_first=True)
             self.both = KerasGRU(5, 3, batch_first=True, bidirectional=True)
-            self.scale, self.out = nn.Parameter(torch.ones(())), nn.Linear(4, 2)
+            self.scale, self.out = nn.Parameter(torch.ones(())), nn.Linear(8, 2)
             glorot_uniform_(self.out.weight)
             nn.init.zeros_(self.out.bias)
 
@@ -55,7 +55,7 @@ def lightning_module():
             _, states = self.encoder(kept * x)
             there, back = self.both(x)[0].chunk(2, dim=2)
             found = (self.scale * back @ there.mT).softmax(dim=-1) @ there
-            return self.out(self.decoder(found, states)[1][0][0])
+            return self.out(torch.cat([self.decoder(found, states)[1][0][0], states[0][0]], dim=1))
 
         def training_step(self, batch, batch_idx):
             x, y = batch
