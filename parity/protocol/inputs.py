@@ -92,8 +92,8 @@ def nudge(array: np.ndarray, generator: np.random.Generator, units: int = 1) -> 
     upwards = generator.random(array.shape) < 0.5
     away = np.where(upwards, np.array(np.inf, array.dtype), np.array(-np.inf, array.dtype))
     if units == 1:
-        return np.nextafter(array, away)
-    return array + np.where(upwards, units, -units).astype(array.dtype) * np.spacing(array)
+        return np.asarray(np.nextafter(array, away))
+    return np.asarray(array + np.where(upwards, units, -units).astype(array.dtype) * np.spacing(array))
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,10 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
         path: generator.uniform(*DRAWN[roles[path]], array.shape).astype(array.dtype) if roles[path] in DRAWN else array
         for path, array in start.items()
     }
-    wide = {path: array * (8 if path in kernels else 1) for path, array in biased.items()}
+    # of one value alone, numpy makes a number: it must stay an array
+    wide = {path: np.asarray(array * (8 if path in kernels else 1)) for path, array in biased.items()}
     # logits up to some 60: -log p beyond 30, where a clipped probability would show
-    sharp = {path: array * (60 if path in kernels[-1:] else 1) for path, array in biased.items()}
+    sharp = {path: np.asarray(array * (60 if path in kernels[-1:] else 1)) for path, array in biased.items()}
 
     def large(array: np.ndarray) -> np.ndarray:
         """Returns a ramp with noise in place of fractions; what is looked up must be there."""

@@ -193,6 +193,7 @@ class RandomCall:
     does_more: bool = False  # whether the candidate's part changes its input in evaluation mode, too
     # whether the candidate's input lies channels first, where its shape leaves that open; None where it does not
     channels_first: bool | None = None
+    is_inside: bool = False  # whether the reference drops inside of a layer, where a port may draw more than once
     why_not: str = ""  # why one of them is missing
 
 

@@ -29,7 +29,7 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "flattened": INPUTS["flattened"],
     "channels first, flattened": INPUTS["channels first, flattened"],
 }
-# Of an array that holds several: what the targets' fields begin with, or are where there is one; and the rows' weights.
+# Of an array that holds several: what the fields of targets and of rows' weights begin with, or are where there is one.
 TARGET, WEIGHT = "target", "weight"
 CLOSE = 4 * np.finfo(np.float32).eps  # of the largest value: rounding of another order of operations
 
@@ -126,7 +126,17 @@ def columns_of(rows: np.ndarray) -> dict[str, np.ndarray]:
 
 def targets_of(y: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the targets among rows of targets, with weights or without, by the names of their fields."""
-    return {name: array for name, array in columns_of(y).items() if name != WEIGHT}
+    return {name: array for name, array in columns_of(y).items() if not is_weight(name)}
+
+
+def weights_of(y: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the weights among rows of targets: none, one for all targets, or one for each, by their fields' names."""
+    return {name: array for name, array in columns_of(y).items() if is_weight(name)}
+
+
+def is_weight(name: str) -> bool:
+    """Says whether a field of rows of targets holds rows' weights: `weight`, or `weight kind` of the target `kind`."""
+    return name.partition(" ")[0] == WEIGHT
 
 
 def only_target(y: np.ndarray) -> np.ndarray | None:

@@ -52,6 +52,13 @@ def compare_parameters(reference: Facts, candidate: Facts) -> Check:
         names = ", ".join(tensor.torch_name for tensor in added)
         detail += f"; {sum(math.prod(t.shape) for t in added):,} in second biases, where Keras has one ({names}): "
         detail += "a sum of two steps twice as far"
+        if grus := ", ".join(tensor.path.rpartition("/")[0] for tensor in added if tensor.kind == "GRU"):
+            detail += f"; {grus} resets before the product (reset_after=False), which nn.GRU cannot do and "
+            detail += "keras_like.recurrent.KerasGRU can"
+    if lacking := [t for t in candidate.tensors if t.is_split and t.trained and BESIDE not in (t.torch_name or BESIDE)]:
+        names, count = ", ".join(t.torch_name for t in lacking), sum(math.prod(t.shape) // 2 for t in lacking)
+        detail += f"; {count:,} in second biases that only Keras trains (beside {names}): its GRU resets behind the "
+        detail += "product (reset_after=True), as nn.GRU does"
     return Check("parameters", RUNG, judged(ours == theirs > 0), abs(ours - theirs), 0, detail)
 
 

@@ -6,6 +6,7 @@ from parity.protocol.records import Facts
 from parity.rungs.check import Check, Context, judged
 
 ADDING = ("GaussianNoise", "GaussianDropout")  # kinds of Keras's that do not drop, but add or multiply
+INSIDE = (" dropout", " recurrent_dropout")  # what the kinds end with that drop inside of a layer, `LSTM dropout`
 
 
 def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
@@ -41,13 +42,14 @@ def compare_rates(reference: Facts, candidate: Facts) -> Check:
     """Checks the rates of what drops by chance; and says whether both drop the same in the training.
 
     What adds or multiplies by chance has no rate in torch, nor has what a module drops by functions of its own: the
-    rung random layers compares them.
+    rung random layers compares them. What Keras drops inside of a recurrent layer, a port may drop in more calls.
     """
     kinds = reference.kinds or ["Dropout"] * len(reference.rates)
     dropping = [rate for rate, kind in zip(reference.rates, kinds, strict=True) if kind not in ADDING]
     ours, theirs = (" ".join(f"{rate:g}" for rate in rates) or "none" for rates in (dropping, candidate.rates))
     detail = f"Keras {ours}, candidate {theirs}"
-    if others := [f"{kind} {rate:g}" for rate, kind in zip(reference.rates, kinds, strict=True) if kind in ADDING]:
+    shown = [(kind, f"{kind} {rate:g}") for rate, kind in zip(reference.rates, kinds, strict=True)]
+    if others := [words for kind, words in shown if kind in ADDING or kind.endswith(INSIDE)]:
         detail += f"; Keras's {', '.join(others)} is compared at random layers"
     if candidate.draws:
         functions = ", ".join(dict.fromkeys(candidate.draws))
@@ -56,7 +58,8 @@ def compare_rates(reference: Facts, candidate: Facts) -> Check:
         detail += "; nothing is drawn while single batches are compared"
         detail += f"; in the training, {how_drawn(reference, candidate)}" if not candidate.untrained else ""
     may_drop = any(not name.startswith(("randn", "normal")) for name in candidate.draws)
-    status = "info" if ours != theirs and may_drop else judged(ours == theirs)
+    has_all = any(kind.endswith(INSIDE) for kind in kinds) and set(dropping) == set(candidate.rates)
+    status = "info" if ours != theirs and (may_drop or has_all) else judged(ours == theirs)
     return Check("rates-of-dropout", "experiment", status, theirs, ours, detail)
 
 

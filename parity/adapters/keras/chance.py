@@ -13,6 +13,7 @@ from keras import ops
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import tensors
+from parity.adapters.keras.inner_dropout import InnerRate, inner_rates, leaves_with_hosts
 from parity.protocol.records import RandomLayer
 
 REPLAYED = (
@@ -23,9 +24,22 @@ MOST_BYTES = 2 * 2**30  # of masks on disk
 
 
 def random_layers(model) -> list:
-    """Returns the layers that drop or add by chance, in the order of the model; those of rate 0 do not."""
-    layers = [layer for layer in tensors.leaves_of(model) if isinstance(layer, tensors.CHANCE)]
-    return [layer for layer in layers if hasattr(layer, "seed_generator")]
+    """Returns the layers that drop or add by chance, in the order of the model; those of rate 0 do not.
+
+    Of a layer that drops inside of what it computes, its rates stand for it.
+    """
+    layers = []
+    for layer, hosts in leaves_with_hosts(model):
+        if isinstance(layer, tensors.CHANCE):
+            layers += [layer] if hasattr(layer, "seed_generator") else []
+        else:
+            layers += inner_rates(layer, hosts)
+    return layers
+
+
+def kind_of(layer) -> str:
+    """Returns the kind of a random layer: its class, or the class of what drops inside, and its rate's name."""
+    return layer.kind if isinstance(layer, InnerRate) else type(layer).__name__
 
 
 def silence(model) -> list[float]:
@@ -85,7 +99,7 @@ def why_silent(model, layers: list) -> str:
     backend = keras.backend.backend()
     if backend == "tensorflow" and model.jit_compile:
         return "TensorFlow with jit_compile draws otherwise than one by one"
-    if other := sorted({type(layer).__name__ for layer in layers if not isinstance(layer, REPLAYED)}):
+    if other := sorted({kind_of(layer) for layer in layers if not isinstance(layer, REPLAYED)}):
         return f"{', '.join(other)} cannot be handed over"
     if backend == "torch" and any(layer.seed is None for layer in layers):
         return "Keras on torch draws by torch's own generator where a layer has no seed"

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from parity.adapters.keras import augment, chance, tensors
+from parity.adapters.keras.inner_dropout import WHY_NOT, InnerRate
 from parity.adapters.keras.layers import call_eagerly, replaced_attributes, to_numpy
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs, law
@@ -86,11 +87,21 @@ def training_output(reference: Reference, model, weights: Arrays, images: np.nda
 def recorded_inputs(layers: list) -> Iterator[list[tuple]]:
     """Gives the calls of some layers as they come in while the context lasts: the layer, and its input if it has one.
 
-    A model that runs the layer inside of compiled code has no values to give.
+    A model that runs the layer inside of compiled code has no values to give, nor has what drops inside of a layer.
     """
     calls: list[tuple] = []
     with replaced_attributes() as replace:
-        for layer in layers:
+        inside: dict[int, list[InnerRate]] = {}
+        for layer in (layer for layer in layers if isinstance(layer, InnerRate)):
+            inside.setdefault(id(layer.host), []).append(layer)
+        for rates in inside.values():
+
+            def noted(*arguments, rates=rates, call=rates[0].host.call, **options):
+                calls.extend((one, None) for one in rates)
+                return call(*arguments, **options)
+
+            replace(rates[0].host, "call", noted)
+        for layer in (layer for layer in layers if not isinstance(layer, InnerRate)):
 
             def recorded(values, *arguments, layer=layer, call=layer.call, **options):
                 calls.append((layer, to_numpy(values)))
@@ -108,6 +119,8 @@ def describe_call(layer, given: np.ndarray | None, rate: float) -> RandomCall:
         given: what it is called with in the model, (rows, ...); None where that is not known.
         rate: the layer's, or its standard deviation.
     """
+    if isinstance(layer, InnerRate):
+        return RandomCall(layer.name, rate, why_not=WHY_NOT, is_inside=True)
     if given is None:
         return RandomCall(layer.name, rate, why_not="Keras calls this layer inside compiled code")
     probe = ops.convert_to_tensor(law.probe(given.shape[1:], str(given.dtype)))

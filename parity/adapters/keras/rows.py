@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_reference import data
 from mlp_spec.support.errors import UserError
-from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, joined, targets_of
+from parity.protocol.user_data import SPLITS, TARGET, WEIGHT, columns_of, is_weight, joined, targets_of, weights_of
 
 # A data set that does not say its length, and gives more, is not read to its end: it may have none.
 MOST_BATCHES, MOST_BYTES = 200_000, 4 * 2**30
@@ -25,6 +25,7 @@ class Rows:
     arrays: data.Arrays  # several inputs in one array, and so targets and their weights: `user_data.joined`
     pack: Callable[[np.ndarray], object]  # makes of some rows' inputs what the model takes
     pack_targets: Callable[[np.ndarray], object]  # makes of some rows' targets what `fit` takes
+    pack_weights: Callable[[np.ndarray], object]  # and of their weights; None where they have none
     batch_size: int | None = None  # of a data set's first batch; None of arrays
     random: bool = False  # whether another pass gives other values
 
@@ -59,8 +60,10 @@ def read(given: object, fit: dict, what: str) -> Rows:
     except (TypeError, ValueError) as error:
         raise UserError(f"{what} must return {FORMS}; or {WHOLE}") from error
     random = any(part.is_random() for part in passes)
-    columns = [part.columns(fit.get("sample_weight") if not index else None) for index, part in enumerate(passes)]
+    weight = fit.get("sample_weight")
+    columns = [part.columns(weight if not index else None) for index, part in enumerate(passes)]
     check_same_targets([part.columns()[1] for part in passes], what)
+    check_weights([targets for _, targets in columns], what)
     if is_whole:
         columns = split_last(columns[0], fit["validation_split"])
     checked = {}
@@ -75,7 +78,8 @@ def read(given: object, fit: dict, what: str) -> Rows:
             raise UserError(f"{what}: {x} has {ours} rows and {y} has {theirs}")
         checked[x], checked[y] = map(joined_or_alone, sides)
     first = passes[0]
-    return Rows(data.Arrays(**checked), first.pack, first.pack_targets, first.batch_size, random)
+    packs = first.pack, first.pack_targets, packer_of_weights(passes[0].weight if weight is None else weight)
+    return Rows(data.Arrays(**checked), *packs, first.batch_size, random)
 
 
 def check_same_targets(targets: list[dict], what: str) -> None:
@@ -88,6 +92,25 @@ def check_same_targets(targets: list[dict], what: str) -> None:
     if len(set(names)) > 1:
         train, test = (name or "one array" for name in names)
         raise UserError(f"{what}: y_train holds {train}, y_test holds {test}")
+
+
+def check_weights(targets: list[dict], what: str) -> None:
+    """Checks that weights are one array, or one for each target, as `fit` takes them.
+
+    Args:
+        targets: of each split, with weights.
+        what: how the function is called in a message.
+
+    Raises:
+        UserError: they are not.
+    """
+    for columns in targets:
+        weights = sorted(name.removeprefix(f"{WEIGHT} ") for name in columns if is_weight(name))
+        names = sorted(name.removeprefix(f"{TARGET} ") for name in columns if not is_weight(name))
+        if weights not in ([], [WEIGHT], names):
+            of_each = "" if names == [TARGET] else f", or one for each target ({', '.join(names)})"
+            must = f"give one array{of_each}, as Keras takes them"
+            raise UserError(f"{what}: the rows' weights are those of {', '.join(weights)}; {must}")
 
 
 def elements_of(given: object) -> list:
@@ -122,7 +145,7 @@ class Part:
             targets = {f"{TARGET} {name}": array for name, array in named}
         else:
             targets = {"" if weight is None else TARGET: self.y}
-        return inputs, targets if weight is None else {**targets, WEIGHT: weight}
+        return inputs, targets | named_weights(weight)
 
     @property
     def pack(self) -> Callable[[np.ndarray], object]:
@@ -151,6 +174,34 @@ class Part:
         ours, theirs = (one.columns()[0] for one in (self, self.again()))
         sums = [[np.asarray(part[name], np.float64).sum() for name in ours] for part in (ours, theirs)]
         return not np.allclose(*sums, rtol=1e-9, atol=0)
+
+
+def named_weights(weight: object) -> dict:
+    """Returns rows' weights by the names of their fields: one array, or one for each target."""
+    if not isinstance(weight, dict | tuple | list):
+        return {} if weight is None else {WEIGHT: weight}
+    named = weight.items() if isinstance(weight, dict) else enumerate(weight, 1)
+    return {f"{WEIGHT} {name}": array for name, array in named}
+
+
+def packer_of_weights(given: object) -> Callable[[np.ndarray], object]:
+    """Returns what makes of some rows' weights what `fit` takes; None where they have none.
+
+    Args:
+        given: weights as they were given; they are not kept.
+    """
+    names, kind = list(given) if isinstance(given, dict) else [], type(given)
+
+    def packed(rows: np.ndarray) -> object:
+        """Makes of some rows' weights what `fit` takes."""
+        weights = [np.ascontiguousarray(array) for array in weights_of(rows).values()]
+        if issubclass(kind, dict):
+            return dict(zip(names, weights, strict=True)) if weights else None
+        if issubclass(kind, tuple | list):
+            return kind(weights) if weights else None
+        return weights[0] if weights else None
+
+    return packed
 
 
 def packer(like: object, names: list[str]) -> Callable[[np.ndarray], object]:
@@ -226,7 +277,8 @@ def read_batches(batches: Callable[[], Iterator], what: str, ends: bool) -> Part
         {name: np.concatenate([np.asarray(c[side][name]) for c in columns]) for name in columns[0][side]}
         for side in (0, 1)
     )
-    weight = targets.pop(WEIGHT, None)
+    weights = {name: targets.pop(name) for name in list(targets) if is_weight(name)}
+    weight = like(first.weight, weights) if weights else None
     x, y = like(first.x, inputs), like(first.y, targets)
     rows = len(np.asarray(next(iter(first.columns()[1].values()))))
     return Part(x, y, weight, rows, lambda: read_batches(batches, what, ends))
@@ -258,7 +310,7 @@ def check_array(value: object, name: str, what: str) -> np.ndarray:
     """
     if isinstance(value, dict | tuple | list) or not hasattr(value, "__array__"):
         kind = type(value).__name__
-        must = "arrays of inputs and of targets, one, or several in a dictionary or tuple; and one array of weights"
+        must = "arrays of inputs and of targets, one, or several in a dictionary or tuple"
         raise UserError(f"{what}: {name} is or holds a {kind}; {must} can be compared")
     array = np.asarray(value)
     if not array.ndim or not len(array):

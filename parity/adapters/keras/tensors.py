@@ -121,11 +121,6 @@ def flattened_before(layer) -> tuple[int, ...]:
     return ()
 
 
-def leaves_of(model) -> list:
-    """Returns all layers, those of models inside it in their places."""
-    return [leaf for layer in parts_of(model) for leaf in (leaves_of(layer) if parts_of(layer) else [layer])]
-
-
 def describe_layers(model) -> list[Layer]:
     """Describes the layers from the model itself."""
     layers = []

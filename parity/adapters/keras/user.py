@@ -25,7 +25,7 @@ from parity.protocol.answer import Session
 from parity.protocol.pair_file import PairFile, check_again
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
-from parity.protocol.user_data import SPLITS, WEIGHT, describe_arrays
+from parity.protocol.user_data import SPLITS, describe_arrays
 
 # Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
 MORE_RUNS, SHORT_STEPS = 3, 2_000
@@ -210,7 +210,7 @@ class UserReference(Reference):
             "accept": list(self.file.constant("ACCEPT") or []),
             "random_layers": self.random_layers,
             "silent": self.silent,
-            "kinds": [type(layer).__name__ for layer in chance.random_layers(self.first)],
+            "kinds": [chance.kind_of(layer) for layer in chance.random_layers(self.first)],
             "unsilenced": why_unsilenced(self),
             "outputs": self.outputs.names,
             "clipped": self.outputs.clipped(self.task.backend),
@@ -237,8 +237,8 @@ class UserReference(Reference):
 
     def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
         """Returns what `fit` is given of some rows: inputs, targets, and what they weigh."""
-        weight = labels[WEIGHT] if WEIGHT in (labels.dtype.names or ()) else None
-        given = {"x": self.packed(images), "y": self.rows.pack_targets(labels), "sample_weight": weight}
+        given = {"x": self.packed(images), "y": self.rows.pack_targets(labels)}
+        given["sample_weight"] = self.rows.pack_weights(labels)
         return given | {"class_weight": self.fit_options.get("class_weight")}
 
     def rows_of_epoch(self, arrays, order: np.ndarray) -> dict:

@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.attention import attend, entered_once
 from parity.adapters.torch.record import BatchRecorder
+from parity.adapters.torch.stacked import dropping_rate, is_packed, run_apart
 from parity.protocol.law import is_random
 from parity.protocol.records import RandomLayer
 
@@ -63,15 +64,29 @@ class Chance(TorchFunctionMode):
             with entered_once(), self:
                 return func(*args, **kwargs)
         if func is functional.scaled_dot_product_attention and dropped_weights(*args, **kwargs):
-            return attend(lambda weights, rate: self.pass_on(functional.dropout, weights, rate), *args, **kwargs)
-        if func not in FUNCTIONS:
-            return func(*args, **kwargs)
+            return attend(self.pass_on_dropped, *args, **kwargs)
+        if dropping_rate(func, args):
+            return self.call_stacked(func, args)
+        return self.call_dropping(func, args, kwargs) if func in FUNCTIONS else func(*args, **kwargs)
+
+    def call_dropping(self, func: Callable, args: tuple, kwargs: dict) -> torch.Tensor:
+        """Calls one of the functions that drop."""
         values = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
         is_alpha = "alpha" in func.__name__
         rate, training = values.get("p", 0.5), values.get("training", not is_alpha)
         if not training or rate == 0:
             return values["input"]
         return self.pass_on(func, values["input"], float(rate))
+
+    def call_stacked(self, func: Callable, args: tuple) -> tuple:
+        """Calls a recurrent function that drops between its layers; where the rows are packed, it draws as it does."""
+        if is_packed(args):
+            return self.draw(func, f"dropout between the layers of a packed {func.__name__}", args, {})
+        return run_apart(func, self.pass_on_dropped, *args)
+
+    def pass_on_dropped(self, values: torch.Tensor, rate: float) -> torch.Tensor:
+        """Returns what is given in place of values that a larger function would drop with its own dropout."""
+        return self.pass_on(functional.dropout, values, rate)
 
     def pass_on(self, func: Callable, values: torch.Tensor, rate: float) -> torch.Tensor:
         """Returns what a function that would drop gives in its place."""

@@ -23,12 +23,12 @@ from parity.protocol.user_data import (
     INPUTS,
     SPLITS,
     TARGETS,
-    WEIGHT,
     Form,
     columns_of,
     find_form,
     find_form_of_any,
     input_as_target,
+    is_weight,
 )
 
 MOST_ROWS = 2_000  # of a split that are compared at the quick level
@@ -54,7 +54,7 @@ class Place:
         return np.ascontiguousarray(array.astype(kind))
 
     def __str__(self):
-        kind = self.name if self.name == WEIGHT else f"{('input', 'target')[self.part]} {self.name}".strip()
+        kind = self.name if is_weight(self.name) else f"{('input', 'target')[self.part]} {self.name}".strip()
         return f"{kind.removeprefix('target ') if self.part else kind.replace('input input', 'input')} {self.form.name}"
 
 
@@ -160,7 +160,7 @@ class UserRows:
         taken = {(place.part, place.name) for place in self.places.values()}
         shapes = " and ".join(str(array.shape[1:]) for array in tensors.values())
         for part, name, array in self.columns(1):
-            if (part, name) not in taken and name != WEIGHT and not (part and self.is_autoencoder):
+            if (part, name) not in taken and not (part and (self.is_autoencoder or is_weight(name))):
                 key = f"{SPLITS['train'][part]}{f' ({name})' if name else ''}"
                 raise UserError(
                     f"{self.what}: {key} has rows of {array.shape[1:]} in Keras's data, a batch here has rows of "
@@ -218,8 +218,8 @@ class UserRows:
         inputs = [leaves[index] for index, place in self.places.items() if place.part == 0]
         targets = [leaves[index] for index, place in self.places.items() if place.part]
         if len(targets) != 1:
-            weights = any(place.name == WEIGHT for place in self.places.values())
-            holds = "weights of rows" if weights else "several targets"
+            has_weights = any(is_weight(place.name) for place in self.places.values())
+            holds = "weights of rows" if has_weights else "several targets"
             raise UserError(
                 f"{self.what}: a batch holds {holds}, which the loss of (module, loss, optimizer) is not "
                 "given; write a LightningModule whose training_step takes them"
@@ -322,7 +322,13 @@ class UserRows:
         for place, array in zip(self.places.values(), theirs, strict=True):
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise UserError(f"{what} serves what is not a number (NaN or infinite), in the {place}")
-            if place.part and place.name != WEIGHT and array.ndim == 1 and array.dtype.kind in "iu" and self.classes:
+            if (
+                place.part
+                and not is_weight(place.name)
+                and array.ndim == 1
+                and array.dtype.kind in "iu"
+                and self.classes
+            ):
                 low, high = array.min(), array.max()
                 if low < 0 or high >= self.classes:
                     labels = f"labels from {low} to {high}; the model has the classes 0 to {self.classes - 1}"

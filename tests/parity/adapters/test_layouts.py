@@ -27,6 +27,10 @@ from parity.adapters.keras import tensors
 from parity.protocol.recording import to_document
 
 draw = np.random.default_rng(0)
+given = Input((6, 5))
+q, k, v = (layers.Dense(4, name=name)(given) for name in "qkv")
+steps = layers.MultiHeadAttention(2, 2, name="att")(q, v, key=k, use_causal_mask=True)
+back = layers.LSTM(3, go_backwards=True, name="back")(layers.GRU(4, return_sequences=True, name="there")(steps))
 inner = Sequential([Input((6, 5, 4)), layers.Conv2D(3, (2, 3), name="deep")], name="inner")
 models = {
     "cnn": Sequential([
@@ -53,6 +57,7 @@ models = {
     ]),
     "attention": Model(
         attended := Input((5, 4)), layers.MultiHeadAttention(2, 2, name="att")(attended, attended)),
+    "steps": Model(given, back),
     "volume": Sequential([Input((4, 5, 3, 2)), layers.Conv3D(3, 2), layers.GroupNormalization(3),
                           layers.Conv3DTranspose(2, 2)]),
 }
@@ -136,6 +141,29 @@ class Attended(nn.Module):
         return self.att(x, x, x)[0].movedim(-1, 1)
 
 
+class Steps(nn.Module):
+    """An attention that sees the steps before, a GRU, and an LSTM that begins with the last step; or another one.
+
+    Args:
+        fault: what is written otherwise.
+    """
+
+    def __init__(self, fault=""):
+        super().__init__()
+        self.fault, reset = fault, fault != "reset"
+        self.q, self.k, self.v = (nn.Linear(5, 4) for _ in range(3))
+        self.att, self.lstm = nn.MultiheadAttention(4, 2, batch_first=True), nn.LSTM(4, 3, batch_first=True)
+        self.gru = nn.GRU(4, 4, batch_first=True) if reset else KerasGRU(4, 4, batch_first=True, reset_after=False)
+
+    def forward(self, x):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        k, v = (v, k) if self.fault == "key and value" else (k, v)
+        steps = torch.ones(6, 6, dtype=torch.bool)
+        hidden = steps.tril(-1) if self.fault == "mask" else steps.triu(1)
+        x = self.gru(self.att(q, k, v, attn_mask=hidden)[0])[0]
+        return self.lstm(x if self.fault == "forwards" else x.flip(1))[1][0][0]
+
+
 PORTS = {
     "cnn": lambda: nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 3, (2, 3))),
@@ -157,6 +185,7 @@ PORTS = {
     # a separable convolution as a module of its own, registered before the others
     "line": lambda: Line(KerasSeparableConv1d(8, 5, 2, bias=False)),
     "attention": Attended,
+    "steps": Steps,
     "volume": lambda: nn.Sequential(
         nn.Conv3d(2, 3, 2), nn.GroupNorm(3, 3, eps=1e-3), nn.ConvTranspose3d(3, 2, 2)
     ),
@@ -173,14 +202,14 @@ def keras(tmp_path_factory):
         return {**json.loads(ended.out.splitlines()[-1]), "arrays": dict(file)}
 
 
-def answers(keras, name, change=lambda table: table):
+def answers(keras, name, change=lambda table: table, port=None):
     """Returns Keras's output and the port's, channels last, and the bound table."""
     table = change(from_document(list[Tensor], keras["tables"][name], {}))
     arrays = {tensor.path: keras["arrays"][f"{name}/{tensor.path}"] for tensor in table}
-    binding = Binding(PORTS[name]().eval(), table, arrays)
+    binding = Binding((port or PORTS[name])().eval(), table, arrays)
     x = torch.from_numpy(keras["arrays"][f"{name}/x"])
     with torch.no_grad():
-        y = binding.module(x.movedim(-1, 1) if x.ndim > 2 and name != "recurrent" else x)
+        y = binding.module(x.movedim(-1, 1) if x.ndim > 2 and name not in ("recurrent", "steps") else x)
     return keras["arrays"][f"{name}/y"], (y.movedim(1, -1) if y.ndim > 2 else y).numpy(), binding.table
 
 
@@ -197,6 +226,12 @@ def test_rows_behind_flatten_left_in_keras_order_give_another_output(keras):
     for name in ("cnn", "signal"):
         ours, theirs, _ = answers(keras, name, unaware)
         assert np.abs(theirs - ours).max() > 0.01 * np.abs(ours).max()
+
+
+@pytest.mark.parametrize("fault", ["mask", "key and value", "forwards", "reset"])
+def test_steps_that_are_taken_otherwise_give_another_output(fault, keras):
+    ours, theirs, _ = answers(keras, "steps", port=lambda: Steps(fault))
+    assert theirs.shape == ours.shape and np.abs(theirs - ours).max() > 0.01 * np.abs(ours).max()
 
 
 def test_tables_have_paths_of_models_inside_statistics_and_what_was_flattened(keras):

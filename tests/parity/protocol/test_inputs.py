@@ -10,7 +10,7 @@ from mlp_spec.experiment import PRESETS
 from parity.protocol import inputs
 from parity.protocol.inputs import Plan, Variant
 from parity.protocol.start import initial_weights
-from parity.protocol.tensors import dense_table
+from parity.protocol.tensors import Tensor, dense_table
 
 TABLE = dense_table([(784, 25), (25, 10)])
 START = initial_weights(TABLE, seed=0)
@@ -123,6 +123,17 @@ def test_cases_have_what_their_names_say():
 
 
 # ---- the replay
+
+
+@pytest.mark.parametrize("units", [1, 64])
+def test_a_weight_that_is_one_value_stays_an_array(units):
+    table = [*dense_table([(3, 2)]), Tensor("attention/scale", "Attention", "scale", (), True, "scale")]
+    start = {tensor.path: np.ones(tensor.shape, np.float32) for tensor in table}
+    images = np.ones((inputs.CASE_BATCH, 3), np.float32)
+    weights = [case.weights for case in inputs.cases(table, start, images, np.zeros(inputs.CASE_BATCH)).values()]
+    weights += [Variant("nudged", 0).weights(table, start, 0, units), inputs.replay_start(table, start)]
+    for arrays in weights:  # numpy's numbers cannot be recorded
+        assert {(type(array), array.dtype.name) for array in arrays.values()} == {(np.ndarray, "float32")}
 
 
 def test_cases_of_images_and_of_whole_numbers():

@@ -92,3 +92,17 @@ def test_second_biases_that_are_trained_are_named():
     assert check.status == "fail"
     assert "8 in second biases, where Keras has one (lstm.bias_ih_l0 + bias_hh_l0): a sum of two" in check.detail
     assert "second" not in judge_with(tensors=[*KERAS.tensors, gru])["parameters"].detail
+    assert "reset_after" not in check.detail
+    before = Tensor("gru/bias", "GRU", "bias", (6,), torch_name="gru.bias_ih_l0 + bias_hh_l0")
+    check = judge_with(parameters=KERAS.parameters + 6, tensors=[*KERAS.tensors, before])["parameters"]
+    assert "; gru resets before the product (reset_after=False), which nn.GRU cannot do and keras_like" in check.detail
+
+
+def test_second_biases_that_are_not_trained_are_named():
+    gru = Tensor("gru/bias", "GRU", "bias", (2, 6), torch_name="gru.bias_ih_l0")
+    check = judge_with(parameters=KERAS.parameters - 6, tensors=[*KERAS.tensors, gru])["parameters"]
+    assert (
+        check.status == "fail" and "; 6 in second biases that only Keras trains (beside gru.bias_ih_l0)" in check.detail
+    )
+    for same in (replace(gru, trained=False), replace(gru, torch_name=None)):
+        assert "second" not in judge_with(tensors=[*KERAS.tensors, same])["parameters"].detail

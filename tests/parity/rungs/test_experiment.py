@@ -85,3 +85,14 @@ def test_noise_has_no_rate_in_torch_and_own_functions_have_none():
     assert check.status == "info" and check.detail.endswith("in the training, steps are random and not compared")
     for draws in ([], ["randn_like"]):  # noise is no mask
         assert judge_pair(rates=[0.1], draws=draws)["rates-of-dropout"].status == "fail"
+
+
+def test_what_keras_drops_inside_of_a_layer_a_port_may_drop_in_more_calls():
+    kinds = ("GRU recurrent_dropout", "Dropout")
+    assert judge_pair(kinds=kinds)["rates-of-dropout"].status == "pass"
+    check = judge_pair(rates=[0.5, 0.5, 0.5, 0.1], kinds=kinds)["rates-of-dropout"]
+    assert check.status == "info" and "GRU recurrent_dropout 0.5 is compared at random layers" in check.detail
+    for rates in ([0.1], [], [0.5], [0.5, 0.2, 0.1]):
+        assert judge_pair(rates=rates, kinds=kinds)["rates-of-dropout"].status == "fail"
+    assert judge_pair(rates=[0.1], kinds=kinds, draws=["rand"])["rates-of-dropout"].status == "info"
+    assert judge_pair(rates=[0.5, 0.5, 0.1])["rates-of-dropout"].status == "fail"  # where nothing is inside

@@ -180,3 +180,18 @@ def test_where_the_data_set_augments_keras_is_compared_without_its_augmentation(
     assert checks["augmentation"].detail.startswith("not compared: Keras's model augments its rows (RandomFlip)")
     assert "law-of-the-output" in failed(judged(augmented, outputs(drop(0.25), 2)))
     assert "law-of-the-output" in failed(judged(augmented, outputs(drop(0.5), 2), context))
+
+
+def test_what_keras_drops_inside_of_a_layer_is_judged_by_the_law_of_the_output():
+    inside = RandomCall("lstm, dropout", 0.25, why_not="Keras drops inside", is_inside=True)
+    ours = replace(KERAS, calls=[inside, *KERAS.calls])
+    # a port that draws in two calls in its place, so that Keras's second one is paired with another
+    shifted = outputs(drop(0.25), 2, calls=[RandomCall("a", 0.3), *outputs(drop(0.3), 3).calls, *KERAS.calls])
+    checks = judged(ours, shifted)
+    assert not failed(checks) and checks["law-of-each-layer"].status == checks["places"].status == "info"
+    assert "Keras drops inside" in checks["places"].detail
+    forgotten = outputs(drop(0.2), 2, calls=outputs(drop(0.25), 3).calls)
+    assert failed(judged(ours, forgotten)) == ["law-of-the-output"]
+    ours = replace(ours, calls=[replace(inside, is_inside=False), *KERAS.calls])
+    assert failed(judged(ours, shifted)) == ["law-of-each-layer"]  # where nothing is inside, places fit
+    assert failed(judged(ours, outputs(nothing, 2)))[0] == "randomness"

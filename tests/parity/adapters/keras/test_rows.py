@@ -17,6 +17,7 @@ w = np.linspace(0, 1, 20)
 two = {"a": x, "b": y}
 pairs = tf.data.Dataset.from_tensor_slices((two, y, w)).batch(8)
 several = tf.data.Dataset.from_tensor_slices((x, {"kind": y, "size": x})).batch(8)
+weighed = tf.data.Dataset.from_tensor_slices((x, {"kind": y, "size": x}, {"size": w, "kind": 2 * w})).batch(8)
 noise = tf.data.Dataset.from_tensor_slices((x, y)).map(lambda a, b: (a + tf.random.uniform([4], dtype="float64"), b))
 
 
@@ -70,6 +71,15 @@ def targets_of(given, **fit):
     return [list(array.shape) for array in packed] if isinstance(packed, tuple) else list(packed.shape)
 
 
+def weights_of(train, test=None, **fit):
+    test = test or (train if hasattr(train, "element_spec") else train[:2])
+    found = rows.read((train, test), fit, "own.py: keras_data()")
+    packed = found.pack_weights(found.arrays.y_train[:2])
+    if isinstance(packed, dict):
+        return {name: array.tolist() for name, array in packed.items()}
+    return packed if packed is None else np.asarray(packed).tolist()
+
+
 def limited(batches, size, given):
     rows.MOST_BATCHES, rows.MOST_BYTES = batches, size
     return described(given)
@@ -102,6 +112,13 @@ print(json.dumps({
     "number": described(3),
     "other targets": described(((x, {"kind": y, "size": x}), (x, {"kind": y}))),
     "weights by name": described(((x, y, {"kind": w}), (x, y))),
+    "weights of one": described(((x, {"kind": y, "size": x}, {"kind": w}), (x, {"kind": y, "size": x}))),
+    "weights of each": {
+        "by name": weights_of((x, {"kind": y, "size": x}, {"size": w, "kind": 2 * w})),
+        "in order": weights_of((x, [y, x], (w, 2 * w))), "of a data set": weights_of(weighed),
+        "of fit": weights_of((x, [y, x]), sample_weight=[w, 2 * w]), "one": weights_of((x, [y, x], w)),
+        "none": weights_of((x, [y, x])), "without": weights_of((x, y, w), (x, y)),
+    },
     "named": described(((x, {"kind": y, "size": x}), (x, {"kind": y, "size": x}))),
     "targets": {
         "one": targets_of(((x, y), (x, y))), "weighed": targets_of(((x, y, w), (x, y))),
@@ -150,6 +167,14 @@ def test_weights_of_rows_stand_beside_the_target(name, answers):
     assert answers[name]["y"] == {"target": 19.0, "weight": pytest.approx(10.0)}
 
 
+def test_weights_of_each_target_are_given_to_fit_as_they_were(answers):
+    found, (first, second) = answers["weights of each"], answers["weights of each"]["one"]
+    both = [[first, second], [2 * first, 2 * second]]
+    assert found["by name"] == {"size": both[0], "kind": both[1]} and found["in order"] == found["of fit"] == both
+    assert found["of a data set"] == {"kind": both[1], "size": both[0]}
+    assert found["none"] is None and found["without"] == both[0] and first != second
+
+
 def test_several_targets_stay_what_they_were(answers):
     by_name, in_order = {"kind": [2], "size": [2, 4]}, [[2], [2, 4]]
     assert answers["targets"] == {
@@ -189,7 +214,8 @@ def test_data_sets_are_read_whole(answers):
         ("nothing", "a data set is empty"),
         ("uneven", "x_train has 19 or 20 rows and y_train has 20"),
         ("other targets", "y_train holds target kind and target size, y_test holds target kind"),
-        ("weights by name", "y_train is or holds a dict; arrays of inputs and of targets, one, or several"),
+        ("weights by name", "keras_data(): the rows' weights are those of kind; give one array, as Keras takes them"),
+        ("weights of one", "those of kind; give one array, or one for each target (kind, size), as Keras takes them"),
         ("number", "own.py: keras_data() must return (x_train, y_train), (x_val, y_val), a third element being"),
         ("four", "must return (x_train, y_train), (x_val, y_val)"),
     ],

@@ -14,6 +14,7 @@ from parity.protocol import law
 from parity.protocol.inputs import Case
 from parity.protocol.records import Cases, RandomCall, RandomOutputs
 from parity.protocol.tensors import Tensor
+from parity.rungs.random_layers import Samples, compare_samples
 
 TABLE = [
     Tensor("dense/kernel", "Dense", "kernel", (48, 3), True, None, (4, 4, 3)),
@@ -165,3 +166,28 @@ def test_where_shapes_leave_it_open_the_values_say_how_they_lie():
         assert call.channels_first is expected and np.array_equal(call.input, values)
     site = Site("drop", 0.5, torch.from_numpy(values[:, :3]), nn.Dropout(0.5))
     assert describe_site(site, site, RandomCall("drop", 0.5, values[..., :3])).channels_first is None
+
+
+@pytest.mark.parametrize("drops", ["weights", "heads", "too few"])
+def test_rows_and_heads_in_one_axis_are_described_as_in_keras(drops):
+    # as many steps as rows: (rows heads, T, S) is (16, 8, 8), in Keras (8, 2, 8, 8)
+    module = nn.MultiheadAttention(4, 2, dropout=0.25, batch_first=True)
+    x = torch.randn(8, 8, 4, generator=torch.Generator().manual_seed(0))
+    with watched(module) as watch:
+        module(x, x, x)
+    (site,) = watch.sites
+    assert site.given.shape == (16, 8, 8) and site.rate == 0.25
+    own = {
+        "weights": site.draw,
+        "heads": lambda given: F.dropout(torch.ones(len(given), 1, 1), 0.25) * given,
+        "too few": lambda given: F.dropout(given, 0.2),
+    }
+    site = Site(site.name, site.rate, site.given, own[drops])
+    weights = site.given.numpy().reshape(8, 2, 8, 8)
+    call = describe_site(site, site, RandomCall("drop", 0.25, weights))
+    assert np.array_equal(call.input, weights) and call.why_not == "" and call.channels_first is None
+    probe = torch.from_numpy(law.probe((2, 8, 8), "float32"))
+    keras = law.describe_draws(lambda: F.dropout(probe, 0.25).numpy())
+    assert call.law.keys() == keras.keys()  # levels go by Keras's rows, or the largest value at 1 would be that at -2
+    samples = [Samples(name, numbers, call.law[name], 1e-5) for name, numbers in keras.items()]
+    assert (compare_samples("law", samples).status == "pass") == (drops == "weights")

@@ -84,6 +84,20 @@ def test_several_inputs_and_weights_are_told_by_their_values():
     assert places(rows_of(IMAGES, LABELS, y=y)) == ["input channels first", "target as in Keras"]  # in the loss, then
 
 
+def test_weights_of_each_target_are_told_by_their_values():
+    y = joined({"target kind": Y, "target size": W, "weight kind": 1 - W, "weight size": W**2 + 1})
+    batch = [torch.from_numpy(array).float() for array in (W**2 + 1, W, 1 - W)]
+    rows = rows_of(IMAGES, *batch, LABELS, y=y)
+    names = ["weight size", "target size", "weight kind", "target kind"]
+    assert places(rows) == ["input channels first", *(f"{name} as in Keras" for name in names)]
+    parts = rows.batch_of(X[:4], y[:4])
+    assert all(np.allclose(part, one[:4]) for part, one in zip(parts[1:], [*batch, LABELS], strict=True))
+    with pytest.raises(UserError, match="a batch holds weights of rows, which the loss of"):
+        rows.split_batch(parts)
+    rows = rows_of(IMAGES, batch[1], LABELS, y=y)  # in the loss, then
+    assert places(rows)[1:] == ["target size as in Keras", "target kind as in Keras"]
+
+
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_what_is_not_a_number_in_the_loader_is_told(value):
     images = IMAGES.clone()
