@@ -94,12 +94,13 @@ def initialize_(weight, name, **config):
 
     Args:
         weight: is filled.
-        name: the class in `keras.initializers`.
+        name: the class in `keras.initializers`, or as Keras's layers take it: `he_normal`.
         config: of its `get_config()`, without the seed; and `depthwise`, as for `variance_scaling_`.
 
     Raises:
         ValueError: the initialiser is unknown here.
     """
+    name = "".join(word.capitalize() for word in name.split("_")) if name.islower() else name
     if name in VARIANCE_SCALING:
         return variance_scaling_(weight, *VARIANCE_SCALING[name], config.get("depthwise", 0))
     if name not in KNOWN:

@@ -28,6 +28,33 @@ class Reshaped:
         return self.in_torch if tuple(shape) == self.in_keras else tuple(shape)
 
 
+@dataclass(frozen=True)
+class WithOnes:
+    """How an array lies whose shapes in the two frameworks differ by axes of length one, beside another layout."""
+
+    inner: object  # the layout without regard to them
+    in_keras: tuple[int, ...]  # the shape in Keras
+    in_torch: tuple[int, ...]  # and in torch
+
+    def to_torch(self, array: np.ndarray) -> np.ndarray:
+        """Turns an array as Keras holds it into torch's layout; a copy."""
+        return self.inner.to_torch(array).reshape(self.in_torch)
+
+    def to_keras(self, array: np.ndarray) -> np.ndarray:
+        """Turns an array as torch holds it into Keras's layout; a copy."""
+        return self.inner.to_keras(array.reshape(self.inner.shape_in_torch(self.in_keras)))
+
+    def shape_in_torch(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the shape that an array of this shape in Keras has in torch."""
+        return self.in_torch if tuple(shape) == self.in_keras else self.inner.shape_in_torch(shape)
+
+
+def differ_by_ones(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Says whether two shapes are not the same, but for axes of length one are."""
+    kept = [[length for length in shape if length != 1] for shape in (first, second)]
+    return tuple(first) != tuple(second) and kept[0] == kept[1]
+
+
 def depthwise(shape: tuple[int, ...]) -> Reshaped:
     """Returns the layout of a depthwise kernel.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlp_spec.support.errors import UserError
 from parity.protocol.folded import Folded
-from parity.protocol.reshaped import Reshaped, depthwise, slopes
+from parity.protocol.reshaped import Reshaped, WithOnes, depthwise, slopes
 
 Arrays = dict[str, np.ndarray]
 KERNEL, BIAS = "kernel", "bias"
@@ -135,10 +135,15 @@ class Tensor:
     flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
     inputs: int = 0  # of an EinsumDense's kernel, how many of its first axes are summed over
+    with_ones: tuple[int, ...] = ()  # its shape in torch, where it has other axes of length one there
 
     @property
-    def layout(self) -> Layout | Reshaped | Folded:
+    def layout(self) -> Layout | Reshaped | Folded | WithOnes:
         """How it lies in the two frameworks."""
+        return WithOnes(self._layout, self.shape, self.with_ones) if self.with_ones else self._layout
+
+    @property
+    def _layout(self) -> Layout | Reshaped | Folded:
         if self.flattened:  # (C, H, W) in torch
             axes = len(self.flattened)
             return Layout((axes, axes - 1, *range(axes - 1)), self.flattened)

@@ -78,6 +78,12 @@ def test_what_is_not_drawn():
     assert np.allclose(rows @ rows.T, 4 * np.eye(20), atol=1e-5)
 
 
+def test_names_as_layers_take_them():
+    for short, name in (("he_uniform", "HeUniform"), ("lecun_normal", "LecunNormal"), ("orthogonal", "Orthogonal")):
+        assert np.array_equal(draw(short), draw(name))
+    assert not draw("zeros").any()
+
+
 @pytest.mark.parametrize(
     ("name", "config", "words"),
     [

@@ -31,6 +31,8 @@ def answer_random_layers(reference: Reference) -> RandomOutputs:
         variants.append(SilentPass([given for _, given in same], output))
     chance.restore(model, reference.rates)
     layers, repeated = chance.random_layers(model), law.repeated(images, times)
+    # Keras numbers layers through the whole process: a user knows the names of the first model
+    names = [layer.name for layer in chance.random_layers(reference.first)]
 
     def draws() -> np.ndarray:
         """Returns many draws of the output."""
@@ -39,7 +41,11 @@ def answer_random_layers(reference: Reference) -> RandomOutputs:
     without = draws() if augment.augmenting_layers(model) else None
     augment.restore(model)
     return RandomOutputs(
-        calls=[describe_call(layer, given, reference.rates[layers.index(layer)]) for layer, given in calls],
+        calls=[
+            describe_call(layer, given, reference.rates[number], names[number])
+            for layer, given in calls
+            for number in [layers.index(layer)]
+        ],
         silent=silent,
         draws=draws(),
         draws_without_augmentation=without,
@@ -111,23 +117,24 @@ def recorded_inputs(layers: list) -> Iterator[list[tuple]]:
         yield calls
 
 
-def describe_call(layer, given: np.ndarray | None, rate: float) -> RandomCall:
+def describe_call(layer, given: np.ndarray | None, rate: float, name: str) -> RandomCall:
     """Draws from a layer many times; describes each draw.
 
     Args:
         layer: has its rate.
         given: what it is called with in the model, (rows, ...); None where that is not known.
         rate: the layer's, or its standard deviation.
+        name: as the layer is shown.
     """
     if isinstance(layer, InnerRate):
         return RandomCall(layer.name, rate, why_not=WHY_NOT, is_inside=True)
     if given is None:
-        return RandomCall(layer.name, rate, why_not="Keras calls this layer inside compiled code")
+        return RandomCall(name, rate, why_not="Keras calls this layer inside compiled code")
     probe = ops.convert_to_tensor(law.probe(given.shape[1:], str(given.dtype)))
     try:
         numbers = law.describe_draws(lambda: ops.convert_to_numpy(layer(probe, training=True)))
     except Exception as error:  # a layer of a fixed number of rows, say
         why_not = f"it cannot be called alone ({type(error).__name__}: {error})"[:200]
-        return RandomCall(layer.name, rate, given, why_not=why_not)
+        return RandomCall(name, rate, given, why_not=why_not)
     flattened = tensors.flattened_before(layer) if given.ndim == 2 else ()  # it may be called before Flatten, too
-    return RandomCall(layer.name, rate, given, numbers, flattened=flattened)
+    return RandomCall(name, rate, given, numbers, flattened=flattened)

@@ -24,6 +24,7 @@ from parity.adapters.torch.record import BatchRecorder
 from parity.adapters.torch.stacked import dropping_rate, is_packed, run_apart
 from parity.protocol.law import is_random
 from parity.protocol.records import RandomLayer
+from parity.protocol.reshaped import differ_by_ones
 
 NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 FUNCTIONS = {getattr(functional, name) for name in NAMES}
@@ -224,14 +225,15 @@ class Replay(lightning.Callback):
         if number >= len(self.layers):
             raise UserError(f"the module drops {number + 1} times in a step, the reference {len(self.layers)} times")
         layer, shape = self.layers[number], tuple(values.shape)
-        is_merged = len(shape) == len(layer.shape)  # an attention's heads stand among its rows: (N heads, T, S)
+        is_merged = shape[1:] == layer.shape[1:]  # an attention's heads stand among its rows: (N heads, T, S)
         rows = len(values) // layer.shape[0] if is_merged else len(values)
         count = rows * int(np.prod(layer.shape))
         mask = np.unpackbits(self.masks[number][self.step], count=count).reshape(rows, *layer.shape)
         mask = mask.reshape(-1, *layer.shape[1:]) if is_merged else mask
-        fitting = [
-            form for form in forms_of(mask, layer, self.turned, self.channels_first.get(number)) if form.shape == shape
-        ]
+        forms = forms_of(mask, layer, self.turned, self.channels_first.get(number))
+        fitting = [form for form in forms if form.shape == shape]
+        # a port may drop in a sequence of one step, where Keras drops in what it returns
+        fitting += [form.reshape(shape) for form in forms if differ_by_ones(form.shape[1:], shape[1:])]
         if not fitting:
             raise UserError(f"the module drops in {shape[1:]}, where the reference's {layer.name} has {layer.shape}")
         return torch.from_numpy(np.ascontiguousarray(fitting[0])).to(values.device).to(values.dtype)

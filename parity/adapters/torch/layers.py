@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils import _pytree as tree
 
 from parity.adapters.torch.attention import attention_modules
 from parity.adapters.torch.chance import Chance
@@ -31,6 +32,7 @@ class ModuleCall:
     outputs: list[torch.Tensor]  # any of which may be the layer's; none where it gave anything else
     training: bool  # the mode it was in
     is_last: bool = False  # whether it holds but the last of the layer's tensors: its output is the layer's
+    options: dict = field(default_factory=dict)  # what it was given beside its input: no tensors
 
 
 def answer_layers(candidate: UserCandidate) -> LayerOutputs:
@@ -91,14 +93,17 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
 
     def keep_calls(modules: list[nn.Module], path: str, outputs: Callable, is_last: bool = False) -> None:
         """Keeps what modules are given and give from now on."""
+        if not modules:
+            return
         kept = calls.setdefault(path, [])
 
         def keep(module, arguments, options, output) -> None:
-            is_one = not is_last and len(arguments) == 1 and not options and torch.is_tensor(arguments[0])
+            others = any(torch.is_tensor(leaf) for leaf in tree.tree_leaves(options))
+            is_one = not is_last and len(arguments) == 1 and not others and torch.is_tensor(arguments[0])
             # copies: what works in place may stand behind
             given = arguments[0].detach().clone() if is_one else None
             gave = [one.detach().clone() for one in outputs(module, output) if torch.is_tensor(one)]
-            kept.append(ModuleCall(module, given, gave, module.training, is_last))
+            kept.append(ModuleCall(module, given, gave, module.training, is_last, options))
 
         handles.extend(module.register_forward_hook(keep, with_kwargs=True) for module in modules)
 
@@ -120,8 +125,8 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
 def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
     """Returns the modules that hold all of a layer's tensors themselves: several, where they share them.
 
-    The whole module is none of them: it does more than a layer. Of a layer that is several in torch, it is the module
-    that holds these and nothing else.
+    The whole module is none of them: it does more than a layer. A layer that is several in torch, or one of one's own,
+    may be the module that holds these and nothing else.
     """
     binding.follow()
     wanted = {id(binding.parameters[tensor.path]) for tensor in tensors}
@@ -131,7 +136,7 @@ def holders(binding: Binding, tensors: list[Tensor]) -> list[nn.Module]:
         for module in modules
         if wanted <= {id(value) for value in (*module._parameters.values(), *module._buffers.values())}
     ]
-    if own or len(parts_in_torch(tensors)) == 1:
+    if own or (len(parts_in_torch(tensors)) == 1 and tensors[0].is_known):
         return own
     return [module for module in modules if wanted == {id(value) for value in module.parameters()}][-1:]
 
@@ -146,6 +151,8 @@ def pair_calls(
         own = calls.get(call.layer, [])
         if call.layer == OUTPUT:
             pairs.append((call, None, ""))
+        elif call.layer not in calls:
+            pairs.append((call, None, "the port has no module that holds its tensors and no others"))
         elif len(own) != count.get(call.layer, 0):
             times = f"{len(own)} times" if len(own) != 1 else "once"
             why_not = f"its module is called {times}, Keras's layer {count.get(call.layer, 0)} times"
@@ -201,7 +208,7 @@ def alone_of(
         for form in forms:
             binding.load(weights)
             with torch.no_grad(), Chance():
-                output = call.module(torch.from_numpy(np.ascontiguousarray(form)).to(call.input))
+                output = call.module(torch.from_numpy(np.ascontiguousarray(form)).to(call.input), **call.options)
             outputs += outputs_of(call.module, binding.parameters[kernel.path], output)
     except Exception as error:  # a user's own module may need more than its input
         why_not = f"its module cannot be called alone ({type(error).__name__}: {error})"[:200]

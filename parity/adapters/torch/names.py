@@ -1,6 +1,13 @@
 """Which part of a module is which of Keras's layers, as far as names tell it; the rest as it comes."""
 
 import re
+from dataclasses import replace
+
+import torch
+
+from parity.adapters.torch.pieces import find_named
+from parity.protocol.reshaped import differ_by_ones
+from parity.protocol.tensors import Table
 
 ROLES = {"q": "query", "query": "query", "k": "key", "key": "key", "v": "value", "value": "value"}
 
@@ -62,3 +69,16 @@ def by_names(layers: dict[str, str], parts: dict[str, object]) -> list:
 def is_default(name: str, kind: str) -> bool:
     """Says whether Keras has named a layer after its class, such as `dense_1`: such a name says nothing."""
     return re.sub(r"_\d+$", "", name).replace("_", "") == kind.lower()
+
+
+def with_ones(tensors: dict[str, torch.Tensor], table: Table) -> Table:
+    """Returns a table in which those that the user named have torch's axes of length one, if only these differ.
+
+    Args:
+        tensors: the module's, by name.
+        table: the reference's.
+    """
+    named = {tensor.path: find_named(tensors, tensor.torch_name) for tensor in table if tensor.torch_name}
+    shapes = {path: tuple(value.shape) for path, value in named.items() if value is not None}
+    others = {t.path for t in table if t.path in shapes and differ_by_ones(t.shape_in_torch, shapes[t.path])}
+    return [replace(t, with_ones=shapes[t.path]) if t.path in others and not t.is_split else t for t in table]

@@ -7,7 +7,6 @@ same values is checked on its own.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from torch.utils import _pytree as tree
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.places import Place, side_by_side
 from parity.adapters.torch.unused import repeated
 from parity.protocol import memory
 from parity.protocol.task import send
@@ -23,7 +23,6 @@ from parity.protocol.user_data import (
     INPUTS,
     SPLITS,
     TARGETS,
-    Form,
     columns_of,
     find_form,
     find_form_of_any,
@@ -36,26 +35,6 @@ FEW_ROWS = 32  # that show how a batch is made
 CHUNK = 1000  # rows that are compared at once
 ENOUGH = 3  # times as many rows as Keras has: a loader that serves more is left
 NAMES = {"train": "training", "test": "validation"}  # of the splits, for people
-
-
-@dataclass(frozen=True)
-class Place:
-    """What stands in one tensor of a batch."""
-
-    part: int  # 0: an input, 1: the target or the rows' weights; as in `SPLITS`
-    name: str  # of the array among Keras's; empty where there is one only
-    form: Form  # in which Keras's rows lie there
-    dtype: np.dtype  # that the user's loader serves
-
-    def turned(self, rows: np.ndarray, precision: str) -> np.ndarray:
-        """Turns Keras's rows into what stands here."""
-        array = self.form.turn(np.asarray(columns_of(rows)[self.name]))
-        kind = np.dtype(precision) if np.issubdtype(self.dtype, np.floating) else self.dtype
-        return np.ascontiguousarray(array.astype(kind))
-
-    def __str__(self):
-        kind = self.name if is_weight(self.name) else f"{('input', 'target')[self.part]} {self.name}".strip()
-        return f"{kind.removeprefix('target ') if self.part else kind.replace('input input', 'input')} {self.form.name}"
 
 
 class UserRows:
@@ -127,6 +106,8 @@ class UserRows:
         self.is_autoencoder = input_as_target(np.asarray(x), np.asarray(y)) is not None
         if self.is_autoencoder:  # what only has a shape like its target is none
             self.places = {i: p for i, p in self.places.items() if not p.part or p.form.gap <= CLOSE}
+        self.places |= self.beside_each_other(tensors, rows if ordered else None)
+        self.places = dict(sorted(self.places.items()))
         self.check_places(tensors)
         self.unused = {index: leaves[index] for index in tensors if index not in self.places}
         others = [f"one with rows of {tuple(rows.shape[1:])} that Keras is not given" for rows in self.unused.values()]
@@ -151,13 +132,25 @@ class UserRows:
                 places[index] = Place(part, name, form, tensors[index].dtype)
         return dict(sorted(places.items()))
 
+    def beside_each_other(self, tensors: dict[int, np.ndarray], rows: int | None) -> dict[int, Place]:
+        """Returns where the inputs that stand nowhere by themselves stand side by side; empty if nowhere.
+
+        Args:
+            tensors: of the batch, by number.
+            rows: how many of Keras's rows the batch holds; None where it may hold any.
+        """
+        taken = {name for place in self.places.values() for name in place.names}
+        missing = {name: array for part, name, array in self.columns(rows) if not part and name not in taken}
+        free = {index: tensor for index, tensor in tensors.items() if index not in self.places}
+        return side_by_side(missing, free, is_ordered=rows is not None)
+
     def check_places(self, tensors: dict[int, np.ndarray]) -> None:
         """Checks that every input and the target stand somewhere; a target that is an input need not stand there twice.
 
         Raises:
             UserError: not so.
         """
-        taken = {(place.part, place.name) for place in self.places.values()}
+        taken = {(place.part, name) for place in self.places.values() for name in place.names}
         shapes = " and ".join(str(array.shape[1:]) for array in tensors.values())
         for part, name, array in self.columns(1):
             if (part, name) not in taken and not (part and (self.is_autoencoder or is_weight(name))):

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of
-from parity.adapters.torch.names import by_names, by_roles
+from parity.adapters.torch.names import by_names, by_roles, with_ones
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
 from parity.protocol.moments import KERAS_KINDS, KINDS, TORCH_KINDS
@@ -41,6 +41,7 @@ class Binding:
     """
 
     def __init__(self, module: nn.Module, table: Table, arrays: Arrays | None = None):
+        table = with_ones(tensors_in(module), table)
         self.module, self.table, self.second, self.moving = module, table, {}, {}
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not hasattr(module, "load_canonical"):

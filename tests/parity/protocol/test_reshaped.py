@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from parity.protocol.reshaped import depthwise, slopes
+from parity.protocol.reshaped import WithOnes, depthwise, differ_by_ones, slopes
+from parity.protocol.tensors import Layout
 
 DRAW = np.random.default_rng(0)
 
@@ -27,6 +28,23 @@ def test_an_array_goes_there_and_back(layout, shape, in_torch):
     layout(shape).to_keras(there)[:] = 0
     layout(shape).to_torch(array)[:] = 0
     assert there.any() and array.any()  # copies
+
+
+@pytest.mark.parametrize(("shape", "in_torch"), [((3, 2), (2, 1, 3)), ((1, 3, 2), (2, 3)), ((3, 2), (1, 2, 3, 1))])
+def test_axes_of_length_one_come_and_go(shape, in_torch):
+    array = DRAW.random(shape).astype(np.float32)
+    turned = Layout((1, 0)) if len(shape) == 2 else Layout((2, 0, 1))
+    layout = WithOnes(turned, shape, in_torch)
+    there = layout.to_torch(array)
+    assert there.shape == layout.shape_in_torch(shape) == in_torch
+    assert np.array_equal(there.squeeze(), array.squeeze().T)
+    assert layout.to_keras(there).tobytes() == array.tobytes() and layout.to_keras(there).shape == shape
+
+
+def test_only_axes_of_length_one_may_differ():
+    assert differ_by_ones((256,), (1, 1, 256)) and differ_by_ones((1, 2), (2,)) and differ_by_ones((), (1,))
+    for other in ((256,), (2, 128), (1, 255), (256, 2)):
+        assert not differ_by_ones((256,), other)
 
 
 def test_the_channels_of_a_multiplier_stand_side_by_side():

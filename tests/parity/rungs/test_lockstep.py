@@ -131,7 +131,8 @@ def test_a_last_accuracy_beyond_that_of_two_independent_runs_fails():
 def test_a_horizon_too_near_informs_and_does_not_pass():
     checks = judge_run(beyond(50))
     assert checks["batch-loss-free-run"].status == "info" and "after 50 steps" in checks["batch-loss-free-run"].detail
-    assert judge_run(beyond(50), losses=change_step(3, 0.5))["batch-loss-free-run"].status == "fail"
+    check = judge_run(beyond(50), losses=change_step(3, 0.5))["batch-loss-free-run"]
+    assert check.status == "fail" and "first failing step 4" in check.detail and "too few" not in check.detail
     nothing = of_steps("x", "lockstep", np.zeros(3), np.full(3, HORIZON), 0, "why")
     assert nothing.status == "error"
 

@@ -54,6 +54,7 @@ def recorded(make):
     kept = tensors.read_weights(first, table)
     return {
         "calls": [(call.rate, list(call.input.shape), list(call.flattened)) for call in answer.calls],
+        "named": {call.layer for call in answer.calls} == {layer.name for layer in chance.random_layers(first)},
         "law": [{name: float(numbers.mean()) for name, numbers in call.law.items()} for call in answer.calls],
         "shapes": [list(answer.silent.shape), list(answer.draws.shape)],
         "rows": [answer.rows, answer.times], "unsilenced": answer.unsilenced, "why": why,
@@ -93,5 +94,6 @@ def test_random_layers_are_recorded(backend):
     assert answers["own"]["unsilenced"] and answers["own"]["why"].startswith("Keras's model draws by chance")
     assert answers["own"]["calls"] == [] and answers["own"]["shapes"][1] == [32, 512, 2]
     assert answers["fixed"]["rows"] == [4, 1] and answers["fixed"]["shapes"] == [[4, 2], [32, 4, 2]]
+    assert all(answers[name]["named"] for name in ("kinds", "twice", "fixed"))  # as in the model that the user knows
     assert not any(answers[name]["why"] for name in ("kinds", "twice", "none", "fixed"))
     assert all(answer["kept"] for answer in answers.values())

@@ -87,6 +87,13 @@ def test_where_as_many_channels_as_places_leave_two_forms_values_have_decided(tm
         assert np.array_equal(functional.dropout(torch.ones(4, 3, 3)), 2 * np.moveaxis(masks[0], -1, 1))
 
 
+@pytest.mark.parametrize(("shape", "where"), [((8,), (4, 1, 8)), ((5, 1, 3), (4, 5, 3)), ((1, 3), (4, 3, 1))])
+def test_axes_of_length_one_are_no_other_place(tmp_path, shape, where):
+    masks = np.random.default_rng(0).integers(0, 2, (1, 4, *shape))
+    with replay(tmp_path, masks, shape=shape).mode:
+        assert np.array_equal(functional.dropout(torch.ones(where)), 2 * masks[0].reshape(where))
+
+
 def test_what_drops_elsewhere_or_more_often_is_an_error(tmp_path):
     one = replay(tmp_path, np.ones((1, 4, 2, 2, 3), int))
     with (

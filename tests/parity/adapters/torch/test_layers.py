@@ -193,6 +193,58 @@ def test_calls_of_a_shared_layer_are_paired_in_their_order():
     assert [why_not for *_, why_not in pairs] == ["", "its module is called 0 times, Keras's layer once", ""]
 
 
+def test_what_a_module_is_given_beside_its_input_it_is_given_alone_too():
+    class Scaled(nn.Linear):
+        def forward(self, x, *, times, offset=None):
+            return times * super().forward(x) + (0 if offset is None else offset)
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = Scaled(3, 3), Scaled(3, 3)
+
+        def forward(self, x):
+            return self.second(self.first(x, times=2), times=3, offset=torch.ones(3))
+
+    roles = {"kernel": (3, 3), "bias": (3,)}
+    table = [Tensor(f"dense{n}/{role}", "Dense", role, shape) for n in ("", "_1") for role, shape in roles.items()]
+    weights = {tensor.path: DRAW.standard_normal(tensor.shape).astype(np.float32) for tensor in table}
+    binding, x = Binding(Whole(), table, weights), DRAW.standard_normal((4, 3)).astype(np.float32)
+    with torch.no_grad(), recorded_calls(binding) as calls:
+        binding.module(torch.from_numpy(x))
+    expected = 2 * (x @ weights["dense/kernel"] + weights["dense/bias"])
+    alone = alone_of(binding, weights, LayerCall("dense", expected, x), calls["dense"][0], "")
+    assert np.allclose(alone.output, expected, atol=1e-6)
+    alone = alone_of(binding, weights, LayerCall("dense_1", expected, x), calls["dense_1"][0], "")
+    assert alone.why_not == "the layer is given more than one tensor"
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_a_layer_of_ones_own_is_the_module_that_holds_its_tensors_and_no_others(is_one):
+    class Block(nn.Sequential):
+        pass
+
+    module = nn.Sequential(nn.ReLU(), Block(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)))
+    names = ("1.0.weight", "1.0.bias", "1.2.weight", "1.2.bias")
+    if not is_one:
+        module = nn.Sequential(nn.ReLU(), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        names = tuple(name.replace("1.0", "1").replace("1.2", "3") for name in names)
+    shapes = {"kernel0": (3, 4), "bias0": (4,), "kernel1": (4, 2), "bias1": (2,)}
+    table = [
+        Tensor(f"own/{role}", "Own", role, shape, torch_name=name, axes=(1, 0)[: len(shape) * 2 - 2])
+        for (role, shape), name in zip(shapes.items(), names, strict=True)
+    ]
+    weights = {tensor.path: DRAW.standard_normal(tensor.shape).astype(np.float32) for tensor in table}
+    binding, x = Binding(module, table, weights), torch.randn(5, 3)
+    with torch.no_grad(), recorded_calls(binding) as calls:
+        output = module(x)
+    (_, call, why_not), _ = pair_calls([LayerCall("own", output.numpy()), LayerCall(OUTPUT, output.numpy())], calls)
+    if is_one:
+        assert call.module is module[1] and torch.equal(call.outputs[0], output)
+    else:
+        assert call is None and why_not == "the port has no module that holds its tensors and no others"
+
+
 ROLES = {"depthwise_kernel": (3, 2, 2), "pointwise_kernel": (1, 4, 5), "bias": (5,)}
 SEPARABLE = [Tensor(f"separable_conv1d/{role}", "SeparableConv1D", role, shape) for role, shape in ROLES.items()]
 

@@ -1,6 +1,14 @@
 """Names say which part of a module is which layer; what they do not say is taken as it comes."""
 
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mlp_spec.support.errors import UserError
 from parity.adapters.torch.names import by_names, by_roles, is_default, role_of
+from parity.adapters.torch.tensors import Binding
+from parity.protocol.tensors import Tensor
 
 DENSE = "Dense"
 
@@ -32,3 +40,17 @@ def test_names_that_keras_gives_say_nothing():
     assert is_default("dense", DENSE) and is_default("dense_12", DENSE) and is_default("conv2d_1", "Conv2D")
     assert not is_default("head", DENSE) and not is_default("dense_out", DENSE)
     assert by_names(dict.fromkeys(("dense", "dense_1"), DENSE), {"fc": 1, "dense": 2}) == []
+
+
+def test_a_named_tensor_may_have_axes_of_length_one_that_keras_has_not():
+    module, values = nn.Module(), np.arange(4, dtype=np.float32)
+    module.gamma = nn.Parameter(torch.ones(1, 1, 4))
+    tensor = Tensor("norm/gamma", "OwnNorm", "gamma", (4,), torch_name="gamma")
+    binding = Binding(module, [tensor], {"norm/gamma": values})
+    assert module.gamma.shape == (1, 1, 4) and torch.equal(module.gamma.detach().ravel(), torch.from_numpy(values))
+    (2 * module.gamma).sum().backward()
+    assert binding.weights()["norm/gamma"].tolist() == [*values]
+    assert binding.gradients()["norm/gamma"].tolist() == [2] * 4
+    module.gamma = nn.Parameter(torch.ones(2, 2))
+    with pytest.raises(UserError, match=r"gamma is gamma, of the shape \(2, 2\); Keras's has \(4,\)"):
+        Binding(module, [tensor])
