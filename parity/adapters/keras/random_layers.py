@@ -127,7 +127,7 @@ def describe_call(layer, given: np.ndarray | None, rate: float, name: str) -> Ra
         name: as the layer is shown.
     """
     if isinstance(layer, InnerRate):
-        return RandomCall(layer.name, rate, why_not=WHY_NOT, is_inside=True)
+        return RandomCall(name, rate, why_not=WHY_NOT, is_inside=True)
     if given is None:
         return RandomCall(name, rate, why_not="Keras calls this layer inside compiled code")
     probe = ops.convert_to_tensor(law.probe(given.shape[1:], str(given.dtype)))

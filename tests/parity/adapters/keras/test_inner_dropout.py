@@ -41,7 +41,7 @@ with recorded_inputs(found) as calls:
     output()
 answers["calls"] = [one.name for one, _ in calls]
 answers["given"] = [given is not None for _, given in calls]
-described = describe_call(*calls[0], 0.25)
+described = describe_call(*calls[0], 0.25, "lstm")
 answers["inside"] = described.is_inside, described.rate, described.law
 chance.restore(model, rates)
 answers["restored"] = bool((output() != output()).any()), chance.silence(model) == rates
