@@ -23,8 +23,9 @@ import numpy as np
 from parity.ladder.climb import Climb, judge
 from parity.pair import Pair
 from parity.process import Follow, ask
-from parity.protocol.records import Floor, Predictions, Restarts, Run, Steps
+from parity.protocol.records import Answer, Cases, Floor, Predictions, Restarts, Run, Steps
 from parity.protocol.task import KERAS, write_record
+from parity.protocol.user_data import columns_of
 from parity.rungs.check import MULTIPLE, Check, distance, floor_of, running_floor
 
 # Parts that a departed training can fail; where another one fails, the port is not the same in any case.
@@ -83,9 +84,13 @@ def look_further(
             judged(part, climb.judgements[part])
 
     parts = climb.reference.parts
-    if is_like_rounding(climb) and (further := ask_again(parts=("exact",), pair=in_float64(climb.task.pair))):
+    if is_like_rounding(climb) and (further := ask_again(parts=("in_float64",), pair=in_float64(climb.task.pair))):
         cases = parts["cases"]
-        exact = replace(cases, variants=[*cases.variants, further["exact"].answers])
+        exact = {
+            name: answer if is_rounding(answer, cases, name) else cases.answers[name]
+            for name, answer in further["in_float64"].answers.items()
+        }
+        exact = replace(cases, variants=[*cases.variants, exact])
         beside = "; beside what Keras itself answers in float64, which is"
         take({"cases": exact}, ("cases",), f"{beside} as far away", f"{beside} nearer")
     if is_training_alone(climb) and (further := ask_again(parts=("lockstep", "floor", "restarts"), away=AWAY)):
@@ -110,6 +115,28 @@ def is_like_rounding(climb: Climb) -> bool:
         isinstance(gap, float) and isinstance(floor, float) and gap <= LIKE_ROUNDING * floor for gap, floor in gaps
     )
     return by_little and climb.task.pair.experiment.training.precision == "float32"
+
+
+def is_rounding(exact: Answer, cases: Cases, name: str) -> bool:
+    """Says whether what a case gives in float64 may differ by rounding alone: by little, in everything.
+
+    Args:
+        exact: the answer in float64.
+        cases: the reference's, and its runs.
+        name: of the case.
+    """
+    arrays, ours, *runs = map(arrays_of, (exact, cases.answers[name], *(run[name] for run in cases.variants)))
+    return all(
+        distance(ours[key], array).max(initial=0.0) <= LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs])
+        for key, array in arrays.items()
+    )
+
+
+def arrays_of(answer: Answer) -> dict[tuple[str, str], np.ndarray]:
+    """Returns all arrays of an answer, by what they are."""
+    outputs = {("output", name): array for name, array in columns_of(answer.probabilities).items()}
+    gradients = {("gradient", path): array for path, array in answer.gradients.items()}
+    return outputs | gradients | {("loss", ""): answer.loss}
 
 
 def is_training_alone(climb: Climb) -> bool:
@@ -138,34 +165,40 @@ def with_further_runs(parts: dict, further: dict) -> Floor:
         parts: the reference's records.
         further: those of the process that made the further runs: its own free run is what they depart from.
     """
-    floor, trained, runs = parts["floor"], further["lockstep"], further["floor"].variants
+    floor, trained = parts["floor"], further["lockstep"]
     losses = running_floor(trained.losses, [run.losses for run in floor.variants])
-    finals = {path: floor_of(ours, [run.final[path] for run in floor.variants]) for path, ours in trained.final.items()}
-    found = []
-    for run in runs:
-        count = len(run.losses)
-        steps = distance(trained.losses[:count], run.losses) / losses[:count]
-        tensors = [
-            distance(ours, run.final[path]).max(initial=0.0) / finals[path]
-            for path, ours in trained.final.items()
-            if finals[path]
-        ]
-        if max(*steps, *tensors) > CROSSED:
-            found.append(counted_run(run, trained, parts["interchange"]))
-    reached = floor.horizon_reached or further["floor"].horizon_reached
-    return replace(floor, variants=[*floor.variants, *found], horizon_reached=reached)
+    whole = [run.final for run in floor.variants if is_whole(run, trained)]
+    finals = {path: floor_of(ours, [final[path] for final in whole]) for path, ours in trained.final.items()}
+
+    def crossed(run: Run) -> bool:
+        """Says whether a run departs by more than a start so far away explains."""
+        gaps = [distance(trained.losses[: len(run.losses)], run.losses) / losses[: len(run.losses)]]
+        if is_whole(run, trained):  # one that ended early has the weights of another step
+            pairs = [(distance(ours, run.final[path]), finals[path]) for path, ours in trained.final.items()]
+            gaps += [gap.ravel() / least for gap, least in pairs if least]
+        return any(gap.max(initial=0.0) > CROSSED for gap in gaps)
+
+    crossing = [run for run in further["floor"].variants if crossed(run)]
+    reached = floor.horizon_reached or not all(is_whole(run, trained) for run in crossing)
+    counting = [counted_run(run, trained, parts["interchange"]) for run in crossing]
+    return replace(floor, variants=[*floor.variants, *counting], horizon_reached=reached)
+
+
+def is_whole(run: Run, trained: Steps) -> bool:
+    """Says whether a run went on to the end: it did not pass the horizon."""
+    return len(run.losses) == len(trained.losses)
 
 
 def with_further_restarts(parts: dict, further: dict) -> Restarts:
     """Returns the restarted epochs with the floor of those that crossed a kink; see `with_further_runs`."""
     restarts, ours = parts["restarts"], further["restarts"].losses
     losses = running_floor(ours, restarts.variants)
-    found = [
+    counting = [
         counted(run, ours)
         for run in further["restarts"].variants
         if (distance(ours[: len(run)], run) / losses[: len(run)]).max() > CROSSED
     ]
-    return replace(restarts, variants=[*restarts.variants, *found])
+    return replace(restarts, variants=[*restarts.variants, *counting])
 
 
 def counted_run(run: Run, trained: Steps, predicted: Predictions) -> Run:

@@ -19,6 +19,9 @@ JUMP = np.float32(3e-5)  # of a batch loss of about 1, at a kink
 STEP = 70
 
 
+LOSSES = sample_records.make_sides()[0].parts["lockstep"].losses
+
+
 def shifted(array: np.ndarray, by: float) -> np.ndarray:
     """Moves all values, those of batch losses from the kink on."""
     return array + np.where(np.arange(len(array)) < STEP, 0, by).astype(array.dtype)
@@ -74,9 +77,10 @@ def asked(monkeypatch):
     def ask(name, task, path, stall, follow):
         said["tasks"].append((name, task, Task.read(path) == task))
         parts = said["climb"].reference.parts
-        if task.parts == ("exact",):
-            return Side(parts={"exact": said["exact"]} if said["exact"] else {})
+        if task.parts == ("in_float64",):
+            return Side(parts={"in_float64": said["exact"]} if said["exact"] else {})
         runs = [moved(whole(parts), by) for by in said["departures"]]
+        runs = said.get("cut", {}).get("variants", runs)
         restarts = replace(parts["restarts"], variants=[shifted(parts["restarts"].losses, said.get("again", 0.0))])
         answers = {"lockstep": parts["lockstep"], "restarts": restarts}
         return Side(parts=answers | {"floor": replace(parts["floor"], variants=runs)} if runs else answers)
@@ -119,6 +123,16 @@ def test_runs_that_depart_with_the_distance_of_their_start_change_no_limit(tmp_p
     assert {check.id: check.limit for check in climb.checks} == limits
     details = [check.detail for check in climb.checks if check.status == "fail"]
     assert all(detail.endswith("away, which do not depart as far") for detail in details)
+
+
+@pytest.mark.parametrize(("by", "is_left"), [(1e-6, True), (JUMP, False)])
+def test_a_run_that_passes_the_horizon_counts_where_it_crossed_a_kink_alone(by, is_left, tmp_path, asked):
+    climb = make_climb(tmp_path, JUMP)
+    cut = {"variants": [replace(moved(whole(climb.reference.parts), by), losses=shifted(LOSSES, by)[: STEP + 20])]}
+    asked(climb, by, cut=cut)  # its weights are those of another step, and say nothing
+    floor = climb.reference.parts["floor"]
+    assert floor.horizon_reached is not is_left and len(floor.variants) == 3 - is_left
+    assert ("tensors-after-training" in ids_of(climb, "fail")) is is_left
 
 
 def test_a_difference_that_is_larger_than_a_kink_still_fails(tmp_path, asked):
@@ -168,7 +182,7 @@ def test_rounding_that_all_runs_share_shows_beside_float64(tmp_path, asked):
     assert ids_of(climb, "fail") == {"batch-loss"}
     told, judged = asked(climb, exact=exact)
     ((name, task, _),) = told
-    assert (name, task.parts, judged) == (KERAS, ("exact",), ["cases"])
+    assert (name, task.parts, judged) == (KERAS, ("in_float64",), ["cases"])
     assert task.pair.experiment.training.precision == "float64" and task.reference_dir == str(tmp_path / KERAS)
     (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
     assert check.status == "pass" and check.detail.endswith("in float64, which is as far away")
@@ -179,6 +193,16 @@ def test_a_difference_that_float64_does_not_have_still_fails(tmp_path, asked):
     climb = make_climb(tmp_path, 0.0)
     with_rounding(climb, 2e-5)
     asked(climb, exact=climb.reference.parts["cases"])  # Keras answers the same in float64
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
+
+
+def test_what_is_another_function_in_float64_counts_nothing(tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    exact = with_rounding(climb, 2e-5)
+    one = exact.answers[LOSS]
+    other = replace(exact, answers={**exact.answers, LOSS: replace(one, probabilities=one.probabilities + 0.01)})
+    asked(climb, exact=other)
     (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
     assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
 
@@ -197,7 +221,7 @@ def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
 def test_a_kink_is_looked_for_behind_rounding(tmp_path, asked):
     climb = make_climb(tmp_path, JUMP)
     told, judged = asked(climb, JUMP, exact=with_rounding(climb, 2e-5))
-    assert [task.parts for _, task, _ in told] == [("exact",), ("lockstep", "floor", "restarts")]
+    assert [task.parts for _, task, _ in told] == [("in_float64",), ("lockstep", "floor", "restarts")]
     assert judged == ["cases", *further.TRAINED] and not ids_of(climb, "fail")
 
 
