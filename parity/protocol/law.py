@@ -6,6 +6,7 @@ of one need not be.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +17,30 @@ VALUES, MOST_VALUES, FEWEST_ROWS = 2**13, 2**20, 64  # in one draw of a layer
 LEVELS = (1.0, -2.0)  # a layer's input, row by row in turns: what is added and what is multiplied differ by them
 UNITS = 16  # of the output, at most
 TOLERANCE = 1e-5  # relative; numbers that are nearer differ by rounding: a hundred units in the last place of float32
+
+
+@dataclass(frozen=True)
+class RandomCall:
+    """One call of a random layer in training mode."""
+
+    layer: str  # its name, of the candidate the place in its module
+    rate: float | None = None  # of the candidate None, where it draws by functions of another kind
+    input: np.ndarray | None = None  # (rows, ...) in Keras's layout, while nothing is drawn; None where `why_not`
+    law: dict[str, np.ndarray] = field(default_factory=dict)  # of draws of its own, (draws,) each; see `describe_draws`
+    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened; the reference's
+    does_more: bool = False  # whether the candidate's part changes its input in evaluation mode, too
+    # whether the candidate's input lies channels first, where its shape leaves that open; None where it does not
+    channels_first: bool | None = None
+    is_inside: bool = False  # whether the reference drops inside of a layer, where a port may draw more than once
+    why_not: str = ""  # why one of them is missing
+
+
+@dataclass(frozen=True)
+class SilentPass:
+    """A pass in training mode while nothing is drawn: what each random call is given, and units of the output."""
+
+    inputs: list[np.ndarray | None]
+    output: np.ndarray
 
 
 def probe(shape: tuple[int, ...], dtype: str) -> np.ndarray:

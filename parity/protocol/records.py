@@ -12,6 +12,7 @@ import numpy as np
 from mlp_spec.experiment import Experiment
 from parity.protocol.callbacks import Callback
 from parity.protocol.inputs import Case, Plan
+from parity.protocol.law import RandomCall, SilentPass
 from parity.protocol.layers import Layer
 from parity.protocol.recording import BadRecordingError, Recording, from_document, to_document
 from parity.protocol.tensors import Arrays, Tensor
@@ -179,30 +180,6 @@ class LayerOutputs(Record):
     # the candidate's: each layer alone, given the reference's input; call by call as in place
     alone: LayerPasses | None = None
     variants: list[LayerPasses] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class RandomCall:
-    """One call of a random layer in training mode."""
-
-    layer: str  # its name, of the candidate the place in its module
-    rate: float | None = None  # of the candidate None, where it draws by functions of another kind
-    input: np.ndarray | None = None  # (rows, ...) in Keras's layout, while nothing is drawn; None where `why_not`
-    law: dict[str, np.ndarray] = field(default_factory=dict)  # of draws of its own, (draws,) each; see `protocol.law`
-    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened; the reference's
-    does_more: bool = False  # whether the candidate's part changes its input in evaluation mode, too
-    # whether the candidate's input lies channels first, where its shape leaves that open; None where it does not
-    channels_first: bool | None = None
-    is_inside: bool = False  # whether the reference drops inside of a layer, where a port may draw more than once
-    why_not: str = ""  # why one of them is missing
-
-
-@dataclass(frozen=True)
-class SilentPass:
-    """A pass in training mode while nothing is drawn: what each random call is given, and units of the output."""
-
-    inputs: list[np.ndarray | None]
-    output: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,7 +362,7 @@ PARTS: dict[str, type[Record]] = {
     "callbacks": Decisions,
     "optimizer": Replay,
     "metrics": Means,
-    "exact": Cases,
+    "in_float64": Cases,
     "lockstep": Steps,
     "interchange": Predictions,
     "floor": Floor,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.protocol.law import TOLERANCE
-from parity.protocol.records import RandomCall, RandomOutputs
+from parity.protocol.law import TOLERANCE, RandomCall
+from parity.protocol.records import RandomOutputs
 from parity.rungs.check import MULTIPLE, Check, Context, compare, floor_of, judged, worst
 from parity.rungs.forward import limit_text
 

@@ -11,7 +11,8 @@ from parity.adapters.keras.inner_dropout import WHY_NOT, InnerRate
 from parity.adapters.keras.layers import call_eagerly, replaced_attributes, to_numpy
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs, law
-from parity.protocol.records import RandomCall, RandomOutputs, SilentPass
+from parity.protocol.law import RandomCall, SilentPass
+from parity.protocol.records import RandomOutputs
 from parity.protocol.tensors import Arrays
 
 

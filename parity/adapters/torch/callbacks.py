@@ -19,6 +19,7 @@ import torch
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch import schedules
 from parity.adapters.torch.candidate import load_as_they_are
+from parity.adapters.torch.surroundings import quiet_trainer
 from parity.protocol import callbacks as protocol
 from parity.protocol.callbacks import FILES, OTHER, SILENT, STOP, WEIGHTS, Callback
 from parity.protocol.records import Decisions
@@ -87,7 +88,7 @@ def given_callbacks(candidate, module) -> list:
     return [one for one in given if type(one) not in set(map(type, own))] + own
 
 
-def package_of(callbacks: list):
+def package_of_callbacks(callbacks: list):
     """Returns the package that callbacks are of: `lightning.pytorch`, or `pytorch_lightning`."""
     bases = [kind.__module__.split(".")[0] for one in callbacks for kind in type(one).__mro__]
     return import_module("pytorch_lightning" if "pytorch_lightning" in bases else "lightning.pytorch")
@@ -156,21 +157,6 @@ class Files:
         """Leaves everything."""
 
 
-def small_trainer(package, callbacks: list, **options):
-    """Builds a Trainer that prints and writes nothing."""
-    return package.Trainer(
-        accelerator="cpu",
-        devices=1,
-        callbacks=callbacks,
-        logger=import_module(f"{package.__name__}.loggers.logger").DummyLogger(),
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **options,
-    )
-
-
 class Lists:
     """What callbacks decide over every list, in a `fit` that pauses.
 
@@ -197,9 +183,11 @@ class Lists:
         """Fills the attributes; returns itself."""
         if not self.stopping and not self.saving:
             return self
-        package = package_of(self.stopping + self.saving)
+        package = package_of_callbacks(self.stopping + self.saving)
         loader = load_as_they_are([torch.zeros(1)])
-        trainer = small_trainer(package, [Pause(self.look)], max_epochs=len(next(iter(self.lists.values()))))
+        trainer = quiet_trainer(
+            package, accelerator="cpu", callbacks=[Pause(self.look)], max_epochs=len(next(iter(self.lists.values())))
+        )
         paused = contextlib.suppress(schedules.Paused)
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as self.folder, paused:
             warnings.simplefilter("ignore")
@@ -301,8 +289,9 @@ def updates_of(every: int, steps: int) -> np.ndarray:
         return np.empty(0, bool)
     updates, package = Updates(), import_module("lightning.pytorch")
     options = {"max_epochs": protocol.ACCUMULATED_EPOCHS, "accumulate_grad_batches": every, "log_every_n_steps": 1}
+    trainer = quiet_trainer(package, accelerator="cpu", callbacks=[updates], limit_val_batches=0, **options)
     loader = load_as_they_are([torch.zeros(1)] * steps)
-    small_trainer(package, [updates], limit_val_batches=0, **options).fit(carrier_of(package), loader, loader)
+    trainer.fit(carrier_of(package), loader, loader)
     return np.array(updates.batches)
 
 

@@ -98,6 +98,7 @@ def recorded_calls(binding: Binding) -> Iterator[dict[str, list[ModuleCall]]]:
         kept = calls.setdefault(path, [])
 
         def keep(module, arguments, options, output) -> None:
+            """Keeps one call."""
             others = any(torch.is_tensor(leaf) for leaf in tree.tree_leaves(options))
             is_one = not is_last and len(arguments) == 1 and not others and torch.is_tensor(arguments[0])
             # copies: what works in place may stand behind

@@ -13,8 +13,9 @@ from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.user import UserCandidate
 from parity.protocol import law
 from parity.protocol.inputs import LAYERS_CASE
+from parity.protocol.law import RandomCall
 from parity.protocol.layer_forms import to_keras_by_shape
-from parity.protocol.records import RandomCall, RandomOutputs
+from parity.protocol.records import RandomOutputs
 from parity.protocol.user_data import difference
 
 

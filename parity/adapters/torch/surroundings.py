@@ -1,6 +1,26 @@
 """What a module expects of its Trainer: its data module, and validated metrics for its schedulers and callbacks."""
 
+from importlib import import_module
+
 import lightning
+
+
+def quiet_trainer(package, **options):
+    """Builds a Trainer of a package, `lightning.pytorch` or the older one, that prints and writes nothing.
+
+    Args:
+        package: that the module derives from.
+        options: further arguments of its Trainer.
+    """
+    return package.Trainer(
+        devices=1,
+        logger=import_module(f"{package.__name__}.loggers.logger").DummyLogger(),
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
 
 
 class WithoutValidation(lightning.Callback):

@@ -23,7 +23,7 @@ from parity.adapters.torch.outputs import describe_places, find_places, joined_o
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
@@ -186,16 +186,11 @@ class UserCandidate(Candidate):
         callbacks = [DataModule(self.rows.datamodule), *callbacks]
         if not options.get("limit_val_batches"):
             callbacks.append(WithoutValidation())
-        return package.Trainer(
+        return quiet_trainer(
+            package,
             accelerator=self.device,
-            devices=1,
             precision="64-true" if self.experiment.training.precision == "float64" else "32-true",
             callbacks=callbacks,
-            logger=import_module(f"{package.__name__}.loggers.logger").DummyLogger(),
-            enable_progress_bar=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
             use_distributed_sampler=False,
             **{"max_epochs": 1, "limit_val_batches": 0, **self.options, **options},
         )

@@ -7,7 +7,8 @@ import pytest
 from sample_records import make_context, make_facts
 
 from parity.protocol import law
-from parity.protocol.records import RandomCall, RandomOutputs, SilentPass
+from parity.protocol.law import RandomCall, SilentPass
+from parity.protocol.records import RandomOutputs
 from parity.rungs.check import Context
 from parity.rungs.random_layers import FALSE_ALARMS, Samples, compare_samples, judge
 

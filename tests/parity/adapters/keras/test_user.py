@@ -89,7 +89,7 @@ answers["raw"] = {
 write_record(folder, "cases", whole_cases)
 keras.backend.clear_session()
 last = opened("exact", whole["uncompiled network"], precision="float64", reference_dir=str(folder))
-exact = answer.answer_exact(last).answers
+exact = answer.answer_in_float64(last).answers
 gaps = [float(abs(exact[name].probabilities - one.probabilities).max() / abs(one.probabilities).max())
         for name, one in cases.items()]
 answers["exact"] = [exact.keys() == cases.keys(), str(exact["the start"].probabilities.dtype), min(gaps), max(gaps)]

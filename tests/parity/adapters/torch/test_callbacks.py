@@ -12,8 +12,9 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch import callbacks
-from parity.adapters.torch.callbacks import Lists, given_callbacks, role_of, small_trainer, updates_of
+from parity.adapters.torch.callbacks import Lists, given_callbacks, role_of, updates_of
 from parity.adapters.torch.candidate import load_as_they_are
+from parity.adapters.torch.surroundings import quiet_trainer
 from parity.protocol.callbacks import FILES, OTHER, SILENT, STOP, WEIGHTS, metric_lists
 
 LISTS = {name: values[:12] for name, values in metric_lists(24).items() if name in ("falling", "flat", "noisy")}
@@ -86,7 +87,7 @@ def test_a_callback_of_ones_own_may_restore_the_best_weights():
 def test_callbacks_of_the_older_package_are_called_by_its_own_trainer():
     found = Lists([pytorch_lightning.callbacks.EarlyStopping("val_loss", patience=2)], LISTS).run()
     assert found.stops.tolist()[:2] == [0, 3]
-    assert callbacks.package_of([]).__name__ == "lightning.pytorch"
+    assert callbacks.package_of_callbacks([]).__name__ == "lightning.pytorch"
 
 
 def test_updates_are_those_of_a_training():
@@ -122,7 +123,7 @@ def test_a_pause_trains_nothing():
     seen, loader = [], load_as_they_are([torch.zeros(1)])
     carrier = callbacks.carrier_of(lightning.pytorch)
     pause = callbacks.Pause(lambda trainer, _: seen.append(trainer.global_step))
-    trainer = small_trainer(lightning.pytorch, [pause], max_epochs=1, log_every_n_steps=1)
+    trainer = quiet_trainer(lightning.pytorch, accelerator="cpu", callbacks=[pause], max_epochs=1, log_every_n_steps=1)
     with pytest.raises(callbacks.schedules.Paused):
         trainer.fit(carrier, loader, loader)
     assert seen == [0] and trainer.global_step == 0

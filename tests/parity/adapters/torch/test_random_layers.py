@@ -12,7 +12,8 @@ from parity.adapters.torch.random_layers import Site, answer_random_layers, desc
 from parity.adapters.torch.tensors import Binding
 from parity.protocol import law
 from parity.protocol.inputs import Case
-from parity.protocol.records import Cases, RandomCall, RandomOutputs
+from parity.protocol.law import RandomCall
+from parity.protocol.records import Cases, RandomOutputs
 from parity.protocol.tensors import Tensor
 from parity.rungs.random_layers import Samples, compare_samples
 
