@@ -185,9 +185,7 @@ class Lists:
             return self
         package = package_of_callbacks(self.stopping + self.saving)
         loader = load_as_they_are([torch.zeros(1)])
-        trainer = quiet_trainer(
-            package, accelerator="cpu", callbacks=[Pause(self.look)], max_epochs=len(next(iter(self.lists.values())))
-        )
+        trainer = quiet_trainer(package, [Pause(self.look)], max_epochs=len(next(iter(self.lists.values()))))
         paused = contextlib.suppress(schedules.Paused)
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as self.folder, paused:
             warnings.simplefilter("ignore")
@@ -289,7 +287,7 @@ def updates_of(every: int, steps: int) -> np.ndarray:
         return np.empty(0, bool)
     updates, package = Updates(), import_module("lightning.pytorch")
     options = {"max_epochs": protocol.ACCUMULATED_EPOCHS, "accumulate_grad_batches": every, "log_every_n_steps": 1}
-    trainer = quiet_trainer(package, accelerator="cpu", callbacks=[updates], limit_val_batches=0, **options)
+    trainer = quiet_trainer(package, [updates], limit_val_batches=0, **options)
     loader = load_as_they_are([torch.zeros(1)] * steps)
     trainer.fit(carrier_of(package), loader, loader)
     return np.array(updates.batches)

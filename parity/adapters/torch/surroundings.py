@@ -5,15 +5,18 @@ from importlib import import_module
 import lightning
 
 
-def quiet_trainer(package, **options):
+def quiet_trainer(package, callbacks: list, accelerator: str = "cpu", **options):
     """Builds a Trainer of a package, `lightning.pytorch` or the older one, that prints and writes nothing.
 
     Args:
         package: that the module derives from.
-        options: further arguments of its Trainer.
-    """
+        callbacks, accelerator: the Trainer's.
+        options: further arguments of it.
+    """  # fmt: skip
     return package.Trainer(
+        accelerator=accelerator,
         devices=1,
+        callbacks=callbacks,
         logger=import_module(f"{package.__name__}.loggers.logger").DummyLogger(),
         enable_progress_bar=False,
         enable_checkpointing=False,

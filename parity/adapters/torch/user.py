@@ -188,9 +188,9 @@ class UserCandidate(Candidate):
             callbacks.append(WithoutValidation())
         return quiet_trainer(
             package,
-            accelerator=self.device,
+            callbacks,
+            self.device,
             precision="64-true" if self.experiment.training.precision == "float64" else "32-true",
-            callbacks=callbacks,
             use_distributed_sampler=False,
             **{"max_epochs": 1, "limit_val_batches": 0, **self.options, **options},
         )

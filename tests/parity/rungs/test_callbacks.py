@@ -14,7 +14,8 @@ from lightning.pytorch import LightningModule, callbacks
 from sample_records import make_facts
 from torch.optim import lr_scheduler
 
-from parity.adapters.torch.callbacks import answer_callbacks, small_trainer
+from parity.adapters.torch.callbacks import answer_callbacks
+from parity.adapters.torch.surroundings import quiet_trainer
 from parity.protocol.callbacks import BY_HAND
 from parity.protocol.recording import read
 from parity.protocol.records import PARTS
@@ -127,7 +128,7 @@ class Candidate:
         return rows
 
     def fit(self, binding, callbacks, loader, epochs, **options):
-        small_trainer(
+        quiet_trainer(
             __import__("lightning.pytorch").pytorch, callbacks, max_epochs=epochs, limit_val_batches=0, **options
         ).fit(binding.module, loader)
 

@@ -123,7 +123,7 @@ def test_a_pause_trains_nothing():
     seen, loader = [], load_as_they_are([torch.zeros(1)])
     carrier = callbacks.carrier_of(lightning.pytorch)
     pause = callbacks.Pause(lambda trainer, _: seen.append(trainer.global_step))
-    trainer = quiet_trainer(lightning.pytorch, accelerator="cpu", callbacks=[pause], max_epochs=1, log_every_n_steps=1)
+    trainer = quiet_trainer(lightning.pytorch, [pause], max_epochs=1, log_every_n_steps=1)
     with pytest.raises(callbacks.schedules.Paused):
         trainer.fit(carrier, loader, loader)
     assert seen == [0] and trainer.global_step == 0

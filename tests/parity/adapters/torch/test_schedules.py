@@ -9,8 +9,8 @@ import torch
 from torch.optim import lr_scheduler
 
 from parity.adapters.torch import schedules
-from parity.adapters.torch.callbacks import small_trainer
 from parity.adapters.torch.candidate import load_as_they_are
+from parity.adapters.torch.surroundings import quiet_trainer
 from parity.protocol.callbacks import BY_HAND, PLATEAU, RATE, Callback, metric_lists
 from parity.protocol.records import Decisions
 
@@ -66,14 +66,14 @@ class Candidate:
 
     def fit(self, binding, callbacks, loader, epochs, **options):
         options = {"max_epochs": epochs, "limit_val_batches": 0, **self.accumulation, **options}
-        small_trainer(lightning.pytorch, callbacks, **options).fit(binding.module, loader)
+        quiet_trainer(lightning.pytorch, callbacks, **options).fit(binding.module, loader)
 
 
 def rates_of(make, epochs, steps, values=None, callbacks=(), **options):
     """Trains; returns the rates of the batches."""
     module = Port(make, values)
     options |= {"max_epochs": epochs, "log_every_n_steps": 1}
-    small_trainer(lightning.pytorch, list(callbacks), **options).fit(
+    quiet_trainer(lightning.pytorch, list(callbacks), **options).fit(
         module, load_as_they_are([(torch.zeros(4, 2),) * 2] * steps)
     )
     return module.rates
