@@ -21,7 +21,7 @@ from parity.protocol import memory
 from parity.protocol.pair_file import FUNCTIONS, OPTIONAL
 from parity.protocol.recording import BadRecordingError
 from parity.protocol.records import Record
-from parity.protocol.task import ADAPTERS, NAMES, Task, read_record, received, recording_path
+from parity.protocol.task import ADAPTERS, NAMES, Task, missing_path, read_record, received, recording_path
 
 LAST_LINES = 15
 FRAME = re.compile(r'  File "(.+)", line (\d+) in (.+)$')  # as faulthandler writes it
@@ -98,6 +98,7 @@ def ask(
     Path(task.output_dir).mkdir(parents=True, exist_ok=True)
     for part in waiting:
         recording_path(task.output_dir, part).unlink(missing_ok=True)
+        missing_path(task.output_dir, part).unlink(missing_ok=True)
 
     def on_event(event: dict) -> None:
         """Takes an answer, or what prevented it; stops the process if there is enough."""
@@ -107,23 +108,30 @@ def ask(
         is_waited_for = part in waiting
         if is_waited_for and event["event"] in ANSWERED:
             waiting.remove(part)
+            if event["event"] != "part":
+                missing_path(task.output_dir, part).touch()
         if (is_waited_for or part is None) and side.take(event, task.output_dir):
             arrived(part)
         follow(event)
 
     options = {"env": memory.surroundings()} if task.pair and not task.pair.is_lab else {}
-    while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
-        before = len(waiting)
-        ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
-        path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
-        if not waiting or "facts" in side.errors:
-            break
-        message = ended.explain(NAMES[name], stall, task.pair.files if task.pair else ())
-        message = message or f"{NAMES[name]} ended without an answer"
-        if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
-            side.errors |= dict.fromkeys(waiting, message)
-            break
-        side.errors[waiting.pop(0)] = message
+    try:
+        while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
+            before = len(waiting)
+            ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
+            path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
+            if not waiting or "facts" in side.errors:
+                break
+            message = ended.explain(NAMES[name], stall, task.pair.files if task.pair else ())
+            message = message or f"{NAMES[name]} ended without an answer"
+            if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
+                side.errors |= dict.fromkeys(waiting, message)
+                break
+            missing_path(task.output_dir, waiting[0]).touch()
+            side.errors[waiting.pop(0)] = message
+    finally:
+        for part in waiting:
+            missing_path(task.output_dir, part).touch()
     return side
 
 

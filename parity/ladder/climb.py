@@ -66,8 +66,12 @@ class Climb:
         return on_event
 
     def spare_reference(self, part: str) -> None:
-        """Has the reference stop where the candidate's facts have just arrived and say that nothing is trained."""
-        if part == "facts" and why_untrained(self.candidate):
+        """Has the reference stop where the candidate says that nothing is trained, once all that it reads is there.
+
+        Args:
+            part: of either side, that has just arrived.
+        """
+        if part in ("facts", "interchange") and why_untrained(self.candidate) and "interchange" in self.reference.parts:
             self.reference.enough.set()
 
     def is_answered(self, part: str) -> bool:
@@ -213,9 +217,10 @@ def climb_both(
     follow: Callable[[str], Follow],
     judged: Callable[[str, list[Check]], None] = lambda part, checks: None,
 ) -> Climb:
-    """Climbs with both sides; Lightning starts as soon as Keras has recorded what Lightning reads.
+    """Climbs with both sides; Lightning starts as soon as it is known what Keras trains, and waits where it must.
 
-    Keras's noise floor is measured meanwhile, if both run on the CPU: it takes as long as everything else.
+    So a module that cannot be loaded or bound is told before anything is trained, and Keras's noise floor, which takes
+    as long as everything else, is measured meanwhile. Where both do not run on the CPU, one comes after the other.
 
     Args:
         task: the reference's; the candidate is asked the same, on the data set that the reference found.
@@ -232,8 +237,9 @@ def climb_both(
     with ThreadPoolExecutor(1) as pool:
 
         def arrived(part: str) -> None:
-            if part == "interchange" and "facts" in reference.parts and can_run_together(reference):
+            if part == "facts" and can_run_together(reference):
                 ready.set()
+            climb.spare_reference(part)
 
         first = replace(task, parts=parts_of(task.pair, REFERENCE_PARTS), pair=task.pair.for_reference())
         path, climb.task = first.write(folder / "keras.json"), first
@@ -246,7 +252,7 @@ def climb_both(
                 climb.judge("facts")
                 return climb
             second = candidates_task(task, reference)
-            second = replace(second, accelerator=accelerator, output_dir=str(folder / LIGHTNING))
+            second = replace(second, accelerator=accelerator, output_dir=str(folder / LIGHTNING), together=True)
             climb.asked = second.pair.experiment
             path = second.write(folder / "lightning.json")
             follower = climb.then_judge(follow(LIGHTNING))

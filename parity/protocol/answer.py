@@ -23,6 +23,7 @@ from parity.protocol import inputs
 from parity.protocol.records import stamped
 from parity.protocol.task import (
     CANDIDATE_PARTS,
+    FOLLOWING_PARTS,
     FURTHER_PARTS,
     REFERENCE_PARTS,
     TRAINING_PARTS,
@@ -131,6 +132,8 @@ def answer_parts(task: Task, parts: dict[str, Callable], subject: object, experi
             send("skipped", part=part)
             continue
         send("begin", part=part)
+        if part in FOLLOWING_PARTS:
+            task.wait_for_reference(part)
         started = time.monotonic()
         try:
             record = parts[part](subject)

@@ -7,6 +7,7 @@ and says so in an event line.
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,14 @@ REFERENCE_PARTS = (
     "facts", "initial_weights", "cases", "layers", "random_layers", "callbacks", "optimizer", "metrics", "lockstep",
     "interchange", "floor", "restarts",
 )  # fmt: skip
+# What a candidate answers from what the reference recorded for the same part: it waits for that.
+FOLLOWING_PARTS = tuple(part for part in CANDIDATE_PARTS if part not in ("facts", "restarts"))
 
 # What the reference is asked where checks failed by little, see `parity.ladder.further`.
 FURTHER_PARTS = ("in_float64",)
+
+# How often a candidate looks whether the reference has answered, and says that it waits; seconds.
+LOOK, SAY = 0.02, 1.0
 
 # What is left out where one side cannot be trained.
 TRAINING_PARTS = ("callbacks", "optimizer", "metrics", "lockstep", "floor", "restarts")
@@ -90,6 +96,7 @@ class Task:
     level: str = "full"  # `quick` or `full`
     backend: str = "tensorflow"  # Keras's backend; empty where Keras has no part
     reference_dir: str | None = None  # folder of the reference's recordings, for the process that answers second
+    together: bool = False  # whether the reference is still at work, so that its recordings are waited for
     away: int = 1  # how many times as far as rounding the reference's runs start from it; of further runs alone
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None
@@ -106,13 +113,33 @@ class Task:
         return from_document(cls, json.loads(Path(path).read_text(encoding="utf-8")), {})
 
     def reference(self, part: str) -> Record:
-        """Reads what the reference recorded for a part."""
+        """Reads what the reference recorded for a part; waits for it."""
+        self.wait_for_reference(part)
         return read_record(self.reference_dir, part)
+
+    def wait_for_reference(self, part: str) -> None:
+        """Waits until the reference has answered a part, or it is known that it will not."""
+        if not self.together:
+            return
+        said, found = (
+            time.monotonic(),
+            (recording_path(self.reference_dir, part), missing_path(self.reference_dir, part)),
+        )
+        while not any(path.exists() for path in found):
+            time.sleep(LOOK)
+            if time.monotonic() > said + SAY:
+                said = time.monotonic()
+                send("alive", what=f"waiting for Keras: {part.replace('_', ' ')}")
 
 
 def recording_path(folder: str | Path, part: str) -> Path:
     """Returns where a part's recording lies."""
     return Path(folder) / f"{part}.npz"
+
+
+def missing_path(folder: str | Path, part: str) -> Path:
+    """Returns where an empty file says that a part will not be answered."""
+    return Path(folder) / f"{part}.missing"
 
 
 def read_record(folder: str | Path, part: str) -> Record:

@@ -275,14 +275,19 @@ def test_a_part_that_is_skipped_is_not_waited_for(ask_script):
     folder = made.folder
     process.watch = script
     side = ask("keras", Task(PARTS, str(folder)), folder / "keras.json", 10.0)
-    assert list(side.parts) == ["facts"] and side.errors == {}
+    assert list(side.parts) == ["facts"] and side.errors == {} and missing(folder) == sorted(PARTS[1:])
 
 
 def test_a_process_that_ends_goes_on_behind_the_part_it_ended_in(ask_script):
     side, script = ask_script(({"facts": "part"}, KILLED), ({"restarts": "part", "interchange": "part"}, WELL))
     assert script.asked == [PARTS, PARTS[2:]]
     assert side.errors == {"cases": "Keras was killed by signal 9; its last lines:\n  last words"}
-    assert list(side.parts) == ["facts", *PARTS[2:]]
+    assert list(side.parts) == ["facts", *PARTS[2:]] and missing(script.folder) == ["cases"]
+
+
+def missing(folder) -> list[str]:
+    """The parts of which it stands written that they will not be answered."""
+    return sorted(path.stem for path in folder.glob("*.missing"))
 
 
 def test_a_process_that_never_got_going_is_not_started_again(ask_script):
@@ -294,14 +299,15 @@ def test_a_process_that_never_got_going_is_not_started_again(ask_script):
 def test_a_process_without_facts_is_not_started_again(done, ask_script):
     side, script = ask_script((done, WELL))
     assert script.asked == [PARTS] and list(side.errors) == ["facts"] and side.parts == {}
+    assert {*PARTS[1:]} <= {*missing(script.folder)}  # whoever waits for them is told
 
 
 def test_a_part_that_failed_and_a_damaged_recording_are_errors_of_that_part(ask_script):
     arrived = []
     done = {"facts": "part", "cases": "failed", "restarts": "damaged", "interchange": "part"}
-    side, _ = ask_script((done, WELL), arrived=arrived.append)
+    side, script = ask_script((done, WELL), arrived=arrived.append)
     assert side.errors["cases"] == "no weights" and "is not a recording" in side.errors["restarts"]
-    assert arrived == list(side.parts) == ["facts", "interchange"]
+    assert arrived == list(side.parts) == ["facts", "interchange"] and missing(script.folder) == ["cases"]
 
 
 @pytest.mark.parametrize("arrays", [{}, {"losses": np.ones(2), "more": np.ones(2)}])

@@ -170,14 +170,24 @@ def climb_both(folder, **options) -> Climb:
     return climb.climb_both(make_task(folder), "cpu", folder, 10.0, lambda side: lambda event: None, **options)
 
 
-def test_lightning_starts_while_keras_measures_its_noise_floor(processes, tmp_path):
-    stands, judged = processes(sample_records.make_sides(), hold=("floor", "restarts")), []
+def test_lightning_starts_as_soon_as_it_is_known_what_keras_trains(processes, tmp_path):
+    stands, judged = processes(sample_records.make_sides(), hold=LAB_REFERENCE_PARTS[1:]), []
     one = climb_both(tmp_path, judged=lambda part, checks: judged.append(part))
     assert not bad(one.checks) and sorted(judged) == sorted(LAB_PARTS)
-    assert stands.answered.index((LIGHTNING, "interchange")) < stands.answered.index((KERAS, "floor"))
+    assert stands.answered.index((LIGHTNING, "interchange")) < stands.answered.index((KERAS, LAB_REFERENCE_PARTS[1]))
     asked = stands.tasks[LIGHTNING]
-    assert asked.parts == LAB_PARTS and asked.pair.dataset == "mnist-sample"
+    assert asked.parts == LAB_PARTS and asked.pair.dataset == "mnist-sample" and asked.together
     assert asked.reference_dir == str(tmp_path / KERAS) and asked.output_dir == str(tmp_path / LIGHTNING)
+
+
+def test_a_reference_whose_candidate_is_not_trained_goes_on_until_all_that_it_reads_is_there():
+    reference, candidate = make_untrained_sides()
+    one = Climb(Side(), candidate)
+    one.spare_reference("facts")
+    assert not one.reference.enough.is_set()
+    one.reference.parts |= reference.parts
+    one.spare_reference("interchange")
+    assert one.reference.enough.is_set()
 
 
 @pytest.mark.parametrize("facts", [{"device": "gpu"}, {"backend": "torch"}])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -144,3 +145,23 @@ def test_a_value_that_is_no_json_is_not_sent(capsys):
     with pytest.raises(TypeError):
         task.send("epoch", metrics=np.zeros(3))
     assert sent(capsys) == []
+
+
+def test_a_candidate_waits_for_what_the_reference_has_not_answered_yet(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(task, "SAY", 0.05)
+    asked = Task((), "elsewhere", reference_dir=str(tmp_path), together=True)
+    record = stamped(Restarts(losses=np.ones(2)), PRESETS["small"], 1.5)
+    late = threading.Timer(0.3, task.write_record, (tmp_path, "restarts", record))
+    late.start()
+    assert asked.reference("restarts").losses.tolist() == [1, 1]
+    late.join()
+    said = [event for line in sent(capsys) if (event := task.received(line))]
+    assert said and said[0] == {"event": "alive", "what": "waiting for Keras: restarts"}
+
+
+def test_a_candidate_does_not_wait_for_what_will_not_come(tmp_path):
+    task.missing_path(tmp_path, "cases").touch()
+    with pytest.raises(BadRecordingError):
+        Task((), "elsewhere", reference_dir=str(tmp_path), together=True).reference("cases")
+    with pytest.raises(BadRecordingError):  # the reference has ended
+        Task((), "elsewhere", reference_dir=str(tmp_path)).reference("layers")
