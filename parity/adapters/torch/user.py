@@ -19,6 +19,7 @@ from parity.adapters.torch.epochs import Epochs, Validation
 from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.modes import keep_modes, set_mode
+from parity.adapters.torch.norms import ExactNorms
 from parity.adapters.torch.outputs import describe_places, find_places, joined_outputs
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
@@ -177,7 +178,7 @@ class UserCandidate(Candidate):
             loader.module = module
         options = {"limit_val_batches": 0 if validation is None else 1.0, "max_epochs": epochs, **options}
         trainer = self.trainer(package, callbacks, **options)
-        with next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
+        with ExactNorms(), next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
             trainer.fit(module, train_dataloaders=loader, val_dataloaders=validation)
         binding.module.to("cpu")
 

@@ -270,6 +270,15 @@ def test_the_rates_of_what_drops_are_those_of_the_calls_of_a_step(candidate):
     assert candidate(MODULE + LOADERS).rates == [0.4]  # it cannot be trained: those of its layers
 
 
+def test_gradients_are_clipped_by_a_norm_that_is_rounded_once(candidate):
+    one = candidate(TRAINED + LOADERS)
+    module, norms = one.build(), []
+    module.on_before_optimizer_step = lambda optimizer: norms.append(float(torch.full((700, 900), 0.1).norm()))
+    batches = load_as_they_are([one.batch_of(X[:8], Y[:8])])
+    one.fit(SimpleNamespace(module=module), [], loader=batches, log_every_n_steps=1)
+    assert norms == [float(torch.full((700, 900), 0.1).double().norm().float())]
+
+
 # ---- a plain module
 
 
