@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 from mlp_spec import flags
@@ -147,6 +148,7 @@ def compare(options) -> int:
                 task, options.accelerator, run.path, options.stall_timeout, progress.follow_side, progress.show_result
             )
             look_further(climb, options.stall_timeout, progress.follow_side, progress.show_result)
+            undone = undo(climb, run.path, options, progress)
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     finally:
@@ -154,9 +156,27 @@ def compare(options) -> int:
             path.unlink()
     facts = climb.reference.parts.get("facts")
     checks = accept(explain(climb), [*(options.accept or ()), *(facts.accept if facts else ())])
-    report = build.build(climb, checks, options.level, datetime.now())
+    report = build.build(climb, checks, options.level, datetime.now(), undone)
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     return build.EXIT_STATUS[report["verdict"]]
+
+
+def undo(climb, folder: Path, options, progress):
+    """Searches for the differences of a pair file's candidate, unless flags say otherwise; None where none is searched.
+
+    Args:
+        climb: both sides.
+        folder: of the run.
+        options: of the command.
+        progress: shows what is tried.
+    """
+    from parity.causes import undoing
+    from parity.protocol.task import LIGHTNING
+
+    how = getattr(options, "explain", "none")
+    if how == "none":
+        return None
+    return undoing.search(climb, folder, options.stall_timeout, progress.follow_side(LIGHTNING), how == "first")
 
 
 def check_gpu() -> None:

@@ -32,6 +32,8 @@ class CheckFlags:
     """What Keras, the reference, runs on."""
     compile: bool = False
     """Compile the LightningModule's steps, by torch.compile as Lightning takes it."""
+    explain: Literal["all", "first", "none"] = "all"
+    """Search for the differences that fail the port, by undoing each in it: 'all', or those of the 'first' failure."""
     accept: tuple[str, ...] = ()
     """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
     output_dir: str | None = None

@@ -27,6 +27,7 @@ from parity.protocol.task import (
     FURTHER_PARTS,
     REFERENCE_PARTS,
     TRAINING_PARTS,
+    TRIALS,
     SeedsTask,
     Task,
     send,
@@ -91,11 +92,12 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
             take_share(task.seeds)
         is_of_pair = task.checkpoint and task.pair and not task.pair.is_lab
         if is_of_pair or (
-            not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS, *FURTHER_PARTS}
+            not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS, *FURTHER_PARTS, *TRIALS}
         ):
             sys.argv[1:] = []  # a user's code may read its own flags; our task's path is none of them
             session = open_pair(task, open_session)
-            parts = import_module(f"{package}.{'convert_pair' if is_of_pair else 'answer'}").PARTS
+            room = "convert_pair" if is_of_pair else "undo.trials" if task.explained else "answer"
+            parts = import_module(f"{package}.{room}").PARTS
             return answer_parts(task, parts, session, session.experiment)
         module = "parity.traps.evaluate" if task.snippets else f"{package}.{'seeds' if task.seeds else 'convert'}"
         return answer_parts(task, import_module(module).PARTS, task, None)

@@ -117,6 +117,9 @@ class Facts(Record):
     outputs: list[str] = field(default_factory=list)
     clipped: list[str] = field(default_factory=list)
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
+    # of a pair file's reference, by layer its class (`class_name`) and its numbers; and its optimizer's
+    settings: dict[str, dict] = field(default_factory=dict)
+    optimizer: dict = field(default_factory=dict)
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)
@@ -352,6 +355,23 @@ class Numbers(Record):
     numbers: dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A part that a candidate answered once more with some differences undone, beside those undone throughout."""
+
+    part: str
+    undone: tuple[str, ...]  # by their ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials(Record):
+    """What was tried on a candidate; the record of each trial lies in a folder of its number."""
+
+    trials: list[Trial]
+    changes: dict[str, list[str]]  # by difference, where it is in the candidate and what to write there
+    refused: dict[str, str]  # by difference, why it could not be undone
+
+
 # The parts a framework's process can be asked for, and what it answers.
 PARTS: dict[str, type[Record]] = {
     "facts": Facts,
@@ -370,6 +390,7 @@ PARTS: dict[str, type[Record]] = {
     "read": Contents,
     "write": Contents,
     "snippets": Numbers,
+    "trials": Trials,
 }
 
 

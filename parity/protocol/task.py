@@ -39,6 +39,8 @@ FOLLOWING_PARTS = tuple(part for part in CANDIDATE_PARTS if part not in ("facts"
 # What the reference is asked where checks failed by little, see `parity.ladder.further`.
 FURTHER_PARTS = ("in_float64",)
 
+TRIALS = ("trials",)  # what a candidate is asked whose `explained` parts fail
+
 # How often a candidate looks whether the reference has answered, and says that it waits; seconds.
 LOOK, SAY = 0.02, 1.0
 
@@ -97,6 +99,10 @@ class Task:
     backend: str = "tensorflow"  # Keras's backend; empty where Keras has no part
     reference_dir: str | None = None  # folder of the reference's recordings, for the process that answers second
     together: bool = False  # whether the reference is still at work, so that its recordings are waited for
+    # of a candidate: differences that are undone throughout, by their ids; and parts that fail, of which it is tried
+    # which differences fail them (`adapters.torch.undo`)
+    undone: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
     away: int = 1  # how many times as far as rounding the reference's runs start from it; of further runs alone
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None

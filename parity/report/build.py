@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from mlp_spec.runs import environment
+from parity.causes import undoing
 from parity.ladder.climb import Climb
 from parity.process import Side
 from parity.report import findings
@@ -21,7 +22,9 @@ def verdict_of(checks: list[Check]) -> str:
     return "pass" if "pass" in statuses and "error" not in statuses else "could-not-run"
 
 
-def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> dict:
+def build(
+    climb: Climb, checks: list[Check], level: str, created: datetime, undone: undoing.Undone | None = None
+) -> dict:
     """Builds the report.
 
     Args:
@@ -29,6 +32,7 @@ def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> d
         checks: from cause to effect, the first failed one with its cause.
         level: `quick` or `full`.
         created: when.
+        undone: which differences were found by undoing them; None where none was searched.
     """
     sides = {"keras": climb.reference, "lightning": climb.candidate}
     facts = {name: side.parts.get("facts") for name, side in sides.items()}
@@ -52,6 +56,7 @@ def build(climb: Climb, checks: list[Check], level: str, created: datetime) -> d
         "findings": findings.collect(climb, checks),
         "sides": {name: describe_side(side) for name, side in sides.items()},
         "checks": [check.to_dict() for check in checks],
+        **({"differences": undone.to_dict()} if undone else {}),
     }
 
 

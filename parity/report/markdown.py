@@ -5,6 +5,7 @@ from jinja2 import Environment, StrictUndefined
 from mlp_spec.runs.folder import CURVES
 from parity.report import findings
 from parity.report.build import is_of_lab, paired_histories, sentence, shown
+from parity.report.differences import heading, paragraphs
 from parity.report.terminal import describe_cause
 
 ENVIRONMENT = """\
@@ -41,6 +42,12 @@ TEMPLATE = (
 {% for check in report.checks if check.cause -%}
 - **Cause of {{ check.rung|cell }} / {{ check.name|cell }}**: {{ check.cause|describe_cause|cell }}
 {% endfor %}
+{% if differences %}## {{ heading }}
+
+{% for text in differences -%}
+- {{ text|cell }}
+{% endfor %}
+{% endif -%}
 {% for check in report.checks if check.get("layers") %}## {{ check.name|capitalize|cell }}
 
 In the order of execution; alone, a layer is given Keras's own input of it.
@@ -85,6 +92,8 @@ def render(report: dict) -> str:
         report=report,
         is_lab=is_lab,
         findings=findings.describe(report),
+        heading=heading(report["differences"]) if report.get("differences") else "",
+        differences=paragraphs(report),
         sentence=sentence(report),
         curves=names,
         histories=histories if complete else None,

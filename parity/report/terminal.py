@@ -9,6 +9,7 @@ from rich.text import Text
 
 from parity.report import findings
 from parity.report.build import sentence, shown
+from parity.report.differences import heading, paragraphs
 from parity.rungs import QUESTIONS
 
 COLOURS = {"fail": "bold red", "error": "bold yellow", "pass": "green", "info": "dim"}  # the worst status first
@@ -37,6 +38,10 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
         console.print(Text(f"\n{full_name(check)}: {check['detail']}"))
         if check["cause"]:
             console.print(Text(describe_cause(check["cause"]), style="bold"))
+    if differences := report.get("differences"):
+        console.print(Text(f"\n{heading(differences)}:", style="bold"))
+        for text in paragraphs(report):
+            console.print(Text(text))
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
     console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)
     console.print(Text(sentence(report), style=VERDICT_COLOURS[report["verdict"]]))

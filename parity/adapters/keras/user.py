@@ -13,7 +13,7 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import augment, chance, quirks, rows, tensors, trained
+from parity.adapters.keras import augment, chance, quirks, rows, settings, tensors, trained
 from parity.adapters.keras.callbacks import begin, whole_updates
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
@@ -216,6 +216,8 @@ class UserReference(Reference):
             "clipped": self.outputs.clipped(self.task.backend),
             "quirks": quirks.find(self.first, self.task.backend, self.experiment.training.precision),
             "classes": self.classes,
+            "settings": settings.of_layers(self.first),
+            "optimizer": settings.of_optimizer(self.first),
         }
 
     def describe_layers(self) -> list:

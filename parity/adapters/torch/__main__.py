@@ -20,6 +20,10 @@ def open_session(task: Task) -> Candidate:
     from parity.adapters.torch.user import UserCandidate
 
     memory.leave_out_imports()
+    if task.undone or task.explained:
+        from parity.adapters.torch.undo.candidate import ChangedCandidate, ChangedTarget
+
+        return (ChangedCandidate if task.pair.file else ChangedTarget)(task)
     return (UserCandidate if task.pair.file else TargetCandidate)(task)
 
 

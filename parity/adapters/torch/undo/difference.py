@@ -1,0 +1,53 @@
+"""What undoes a difference, and what it is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import nn
+
+from parity.adapters.torch.tensors import Binding
+from parity.protocol.records import Facts
+
+MODULE, OPTIMIZERS, TRAINER = "module", "optimizers", "trainer"
+
+
+@dataclass
+class Built:
+    """A module that has just been built, and what of Keras's model it is held against."""
+
+    module: nn.Module
+    facts: Facts  # the reference's
+    draw: int  # which one of the reference's draws of initial weights stands for the module's
+    weights_of_draw: Callable[[int], dict]  # these, by path, in Keras's layout
+    optimizers: list = field(default_factory=list)  # what `configure_optimizers` gave
+    options: dict = field(default_factory=dict)  # of the Trainer, which change steps
+
+    @cached_property
+    def binding(self) -> Binding:
+        """Which parameter of the module holds which tensor; its weights stay as they are."""
+        before = [value.detach().clone() for value in self.module.parameters()]
+        binding = Binding(self.module, self.facts.tensors, self.facts.start)
+        for value, own in zip(self.module.parameters(), before, strict=True):
+            value.data.copy_(own)
+        return binding
+
+    def owners(self, kinds: tuple[str, ...]) -> dict[str, tuple[str, nn.Module]]:
+        """Returns by Keras's path the name and the module that holds a layer of some kinds."""
+        found = {}
+        for tensor in self.binding.table:
+            if tensor.kind in kinds and tensor.torch_name:
+                name = tensor.torch_name.split(" ")[0].rpartition(".")[0]
+                found[tensor.path.rpartition("/")[0]] = name, self.module.get_submodule(name)
+        return found
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What undoes a difference."""
+
+    id: str  # in a catalogue: `traps.catalogue.TRAPS` or `traps.layers.catalogue.DIFFERENCES`
+    parts: tuple[str, ...]  # of the ladder, that it can fail
+    # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference
+    change: Callable[[Built], list[str]]
+    stage: str = MODULE  # what it changes

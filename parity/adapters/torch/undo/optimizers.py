@@ -1,0 +1,136 @@
+"""Undoes other optimizers, their numbers, and clipping."""
+
+from functools import partial
+
+import torch
+
+from keras_like import adaptive, more_optimizers
+from keras_like import optimizers as keras_like
+from parity.adapters.torch.undo.difference import OPTIMIZERS, TRAINER, Built, Undo
+
+PARTS = ("optimizer", "lockstep", "restarts", "interchange")
+# By difference: the optimizers of PyTorch that have it, their number, and how Keras calls it.
+NUMBERS = {
+    "learning-rate": ((torch.optim.Optimizer,), "lr", "learning_rate"),
+    "adam-epsilon": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "eps", "epsilon"),
+    "adam-beta-1": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.0", "beta_1"),
+    "adam-beta-2": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.1", "beta_2"),
+    "rmsprop-rho": ((torch.optim.RMSprop,), "alpha", "rho"),
+    "momentum": ((torch.optim.SGD, torch.optim.RMSprop, keras_like.KerasSGD), "momentum", "momentum"),
+    "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
+    "weight-decay-decoupled": ((torch.optim.AdamW,), "weight_decay", "weight_decay"),
+    "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
+}
+# By difference: what computes as Keras does in place of PyTorch's own, and what it calls the numbers of PyTorch's.
+RIGHT = {
+    "adam-epsilon-place": (
+        {torch.optim.Adam: keras_like.KerasAdam, torch.optim.AdamW: keras_like.KerasAdam},
+        {"lr": "lr", "betas": "betas", "eps": "eps", "weight_decay": "weight_decay"},
+    ),
+    "rmsprop-epsilon-place": (
+        {torch.optim.RMSprop: keras_like.KerasRMSprop},
+        {"lr": "lr", "alpha": "rho", "momentum": "momentum", "eps": "eps"},
+    ),
+}
+KERAS = {
+    **{name: getattr(keras_like, f"Keras{name}") for name in ("SGD", "RMSprop", "Adam")},
+    **{name: getattr(adaptive, f"Keras{name}") for name in ("Adagrad", "Nadam")},
+    **{name: getattr(more_optimizers, f"Keras{name}") for name in ("Adamax", "Adadelta", "Lion")},
+    "AdamW": keras_like.KerasAdam,
+}
+SAME = {"Adam": {"Adam", "AdamW", "KerasAdam"}, "AdamW": {"Adam", "AdamW", "KerasAdam"}}
+
+
+def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) -> list[str]:
+    """Sets a number of the optimizers to Keras's, in every group of parameters."""
+    value, lines = built.facts.optimizer.get(theirs), {}
+    name, _, index = ours.partition(".")
+    value = 0.0 if value is None and theirs == "weight_decay" else value
+    if not isinstance(value, int | float):
+        return []
+    for optimizer in (one for one in built.optimizers if isinstance(one, classes)):
+        for group in optimizer.param_groups:
+            if name not in group:
+                continue
+            own = group[name][int(index)] if index else group[name]
+            if own == value or (abs(own - value) <= 1e-6 * abs(value) and own is not value and value):
+                continue
+            new = value if not index else tuple(value if i == int(index) else b for i, b in enumerate(group[name]))
+            group[name] = type(own)(new) if not index else new
+            if name == "lr" and "initial_lr" in group:
+                group["initial_lr"] = new
+            lines[f"{type(optimizer).__name__}({name}={shown(own, group, name, index)}): write {value:g}"] = None
+    return list(lines)
+
+
+def shown(own: float, group: dict, name: str, index: str) -> str:
+    """Returns a number as the optimizer was given it."""
+    return f"{own:g}" if not index else f"{'β'}{int(index) + 1} {own:g}"
+
+
+def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) -> list[str]:
+    """Puts optimizers that compute as Keras's in the place of PyTorch's own, with the same numbers."""
+    lines = {}
+    for index, optimizer in enumerate(built.optimizers):
+        if type(optimizer) not in right:
+            continue
+        made = right[type(optimizer)]
+        groups = [
+            {"params": group["params"], **{new: group[old] for old, new in names.items() if old in group}}
+            for group in optimizer.param_groups
+        ]
+        built.optimizers[index] = made(groups)
+        lines[f"torch.optim.{type(optimizer).__name__}: write {made.__module__}.{made.__name__}"] = None
+    return list(lines)
+
+
+def replace_kind(built: Built) -> list[str]:
+    """Puts Keras's optimizer in the place of one of another kind."""
+    asked, lines = built.facts.optimizer, []
+    kind = asked.get("class_name", "")
+    if kind not in KERAS or not isinstance(asked.get("learning_rate"), float) or len(built.optimizers) != 1:
+        return []
+    (optimizer,) = built.optimizers
+    if type(optimizer).__name__ in SAME.get(kind, {kind, f"Keras{kind}", kind.replace("Nadam", "NAdam")}):
+        return []
+    made = KERAS[kind]
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    built.optimizers[0] = made(parameters, **keras_numbers(made, asked))
+    lines.append(f"{type(optimizer).__name__}: write {made.__module__}.{made.__name__}, Keras's {kind}")
+    return lines
+
+
+def keras_numbers(made: type, asked: dict) -> dict:
+    """Returns the numbers of Keras's optimizer as one of `keras_like` takes them."""
+    from inspect import signature
+
+    known = {"lr": asked.get("learning_rate"), "eps": asked.get("epsilon"), "weight_decay": asked.get("weight_decay")}
+    known |= {name: asked.get(name) for name in ("momentum", "nesterov", "rho", "initial_accumulator_value")}
+    if "beta_1" in asked and "beta_2" in asked:
+        known["betas"] = asked["beta_1"], asked["beta_2"]
+    taken = signature(made.__init__).parameters
+    return {name: value for name, value in known.items() if name in taken and value is not None}
+
+
+def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
+    """Has the Trainer clip no gradients, where Keras clips none."""
+    limit = built.options.get("gradient_clip_val")
+    given = built.options.get("gradient_clip_algorithm") or "norm"
+    if limit is None or given != algorithm or any(built.facts.optimizer.get(name) for name in names):
+        return []
+    built.options.pop("gradient_clip_val")
+    built.options.pop("gradient_clip_algorithm", None)
+    return [f"Trainer(gradient_clip_val={limit:g}): leave it out"]
+
+
+UNDOS = [
+    *(
+        Undo(id, PARTS, partial(set_number, classes=classes, ours=ours, theirs=theirs), OPTIMIZERS)
+        for id, (classes, ours, theirs) in NUMBERS.items()
+    ),
+    *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
+      for id, (right, names) in RIGHT.items()),
+    Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
+    Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
+    Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),
+]  # fmt: skip

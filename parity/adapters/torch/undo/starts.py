@@ -1,0 +1,57 @@
+"""Undoes other initial weights: Keras's own draws are put in."""
+
+from functools import partial
+
+import torch
+
+from parity.adapters.torch.recurrent import shares
+from parity.adapters.torch.tensors import to_torch
+from parity.adapters.torch.undo.difference import Built, Undo
+from parity.protocol.tensors import Tensor
+from parity.traps.layers.catalogue import DIFFERENCES
+
+GATED = ("LSTM", "GRU", "SimpleRNN")
+CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D")
+# By difference: kinds of layers, and roles of their tensors, all others where none are named.
+STARTS = {
+    "dense-start": (("Dense", "EinsumDense"), ("kernel",)),
+    "dense-bias-start": (("Dense", "EinsumDense", *CONVOLUTIONS), ("bias",)),
+    "convolution-start": (CONVOLUTIONS, ("kernel",)),
+    "transposed-start": (("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), ("kernel", "bias")),
+    "depthwise-start": (("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), ()),
+    "embedding-start": (("Embedding",), ()),
+    "recurrent-start": (GATED, ("recurrent_kernel",)),
+    "recurrent-kernel-start": (GATED, ("kernel",)),
+    "forget-gate": (GATED, ("bias",)),
+    "attention-start": (("MultiHeadAttention",), ()),
+    "prelu-start": (("PReLU",), ()),
+}
+
+
+def start(built: Built, kinds: tuple[str, ...], roles: tuple[str, ...]) -> list[str]:
+    """Fills the tensors of some kinds and roles with one of the reference's draws."""
+    tensors = [t for t in built.facts.tensors if t.kind in kinds and (not roles or t.role in roles)]
+    if not tensors:
+        return []
+    weights, lines = built.weights_of_draw(built.draw), {}
+    for tensor in built.binding.table:
+        if tensor.path in {one.path for one in tensors}:
+            fill(built, tensor, weights[tensor.path])
+            initializer = built.facts.initializers.get(tensor.path, {}).get("name", "its initialiser")
+            lines[f"{tensor.torch_name}: start as Keras's {tensor.kind} does, by {initializer}"] = None
+    return list(lines)
+
+
+def fill(built: Built, tensor: Tensor, array) -> None:
+    """Puts an array in Keras's layout into what holds a tensor."""
+    holders, value = built.binding.holders(tensor), to_torch(array, tensor.layout)
+    with torch.no_grad():
+        for holder, share in zip(holders, shares(tensor, value, len(holders), True), strict=True):
+            holder.copy_(share)
+
+
+UNDOS = [
+    Undo(id, ("initial_weights",), partial(start, kinds=kinds, roles=roles))
+    for id, (kinds, roles) in STARTS.items()
+    if id in DIFFERENCES
+]

@@ -1,0 +1,67 @@
+"""Tries which differences fail a part: it is answered with one undone, with all, and with all but one."""
+
+import time
+from pathlib import Path
+
+from parity.adapters.torch import answer
+from parity.adapters.torch.undo.candidate import UNDOS, Changed
+from parity.adapters.torch.user import package_of
+from parity.protocol.answer import explain_error
+from parity.protocol.records import Trial, Trials, stamped
+from parity.protocol.task import send, write_record
+
+
+def answer_trials(candidate: Changed) -> Trials:
+    """Answers the parts that fail again and again, each with other differences undone."""
+    trials, changes, refused = [], {}, {}
+    for part in candidate.task.explained:
+        found = []
+        for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone):
+            if try_part(candidate, part, (id,), trials, refused):
+                found.append(id)
+            changes |= {key: lines for key, lines in candidate.changes.items() if key == id}
+        together = [tuple(one for one in found if one != left_out) for left_out in (None, *found)]
+        for undone in dict.fromkeys(ids for ids in together if len(ids) > 1):
+            try_part(candidate, part, undone, trials, refused)
+    candidate.undo(())
+    return Trials(trials=trials, changes=changes, refused=refused)
+
+
+def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: list[Trial], refused: dict) -> bool:
+    """Answers a part with differences undone; says whether any was there to be undone.
+
+    Args:
+        candidate: whose part.
+        part, undone: of the trial.
+        trials: it is added to them.
+        refused: what could not be undone is added, and why.
+    """  # fmt: skip
+    send("alive", what=f"{part.replace('_', ' ')} without {', '.join(undone)}")
+    candidate.undo(undone)
+    started = time.monotonic()
+    try:
+        if not is_changed(candidate, part):
+            return False
+        record = answer.PARTS[part](candidate)
+    except Exception as error:  # a user's own code may refuse a change in any way
+        refused.update(dict.fromkeys(undone, explain_error(error)) if len(undone) == 1 else {})
+        return False
+    folder = Path(candidate.task.output_dir) / str(len(trials))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_record(folder, part, stamped(record, candidate.experiment, time.monotonic() - started))
+    trials.append(Trial(part, undone))
+    return True
+
+
+def is_changed(candidate: Changed, part: str) -> bool:
+    """Says whether something is changed in what a step is made of, before a whole part is answered."""
+    stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
+    module = candidate.build()
+    if "optimizers" in stages and hasattr(module, "configure_optimizers"):
+        module.configure_optimizers()
+    if "trainer" in stages:
+        candidate.trainer(package_of(module), [])
+    return bool(set(candidate.changes) - set(candidate.task.undone))
+
+
+PARTS = {"trials": answer_trials}
