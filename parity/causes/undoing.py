@@ -1,9 +1,9 @@
 """Which differences fail a pair file's candidate: each is proved by undoing it, in the candidate's own process.
 
-A failed part is answered again with each known difference undone alone, with all, and with all but one
-(`adapters.torch.undo`). A difference is named where undoing it takes nine tenths of a failed check's gap away, or, where
-several are undone, where leaving it alone brings a failure back. The ladder is then climbed with all that were named
-undone, and what fails still is searched again.
+A failed part is answered again with each known difference undone, with all, and with all but one
+(`adapters.torch.undo`). A difference is named where undoing it takes nine tenths of a failed check's gap away, or, of
+several, where leaving it alone brings a failure back. The ladder is then climbed with all that were named undone, and
+what fails still is searched again.
 """
 
 import math

@@ -111,6 +111,9 @@ def sentence(report: dict) -> str:
         failures = f"{len(failed)} {'check' if len(failed) == 1 else 'checks'} failed, the first: {first}"
         if undecided := len(bad) - len(failed):
             failures += f"; {undecided} could not be decided"
+        if found := report.get("differences", {}).get("found"):
+            found = f"{len(found)} differences were" if len(found) > 1 else "1 difference was"
+            cause = f" {found} found. {undoing.describe(report['differences'])}"
         return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{cause}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
 

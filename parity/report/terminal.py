@@ -40,7 +40,7 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
             console.print(Text(describe_cause(check["cause"]), style="bold"))
     if differences := report.get("differences"):
         console.print(Text(f"\n{heading(differences)}:", style="bold"))
-        for text in paragraphs(report):
+        for text in paragraphs(report)[: len(differences["found"]) or None]:  # the verdict says the rest
             console.print(Text(text))
     devices = ", ".join(f"{name} on {device or 'nothing'}" for name, device in report["environment"]["devices"].items())
     console.print(Text(f"\nDevices: {devices}\nReport: {folder}/report.html"), soft_wrap=True)

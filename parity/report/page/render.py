@@ -8,8 +8,9 @@ from statistics import median
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlp_spec.runs import fitting
+from parity.causes import undoing
 from parity.protocol.records import Record
-from parity.report import findings
+from parity.report import differences, findings
 from parity.report.build import is_of_lab, sentence, shown
 from parity.report.page import confusion, curves, idioms, models
 from parity.report.page import layers as layer_by_layer
@@ -26,8 +27,8 @@ SECTIONS_OF_LAB = {
     "draw": "Draw a digit", "idioms": "Idioms", "fitting": "Under- or overfit?", "environment": "Speed and environment",
 }  # fmt: skip
 SECTIONS_OF_PAIR = {
-    "found": "What was found", "layers": "Layer by layer", "ladder": "The ladder", "curves": "Curves",
-    "environment": "Speed and environment",
+    "differences": "Differences of the port", "found": "What was found", "layers": "Layer by layer",
+    "ladder": "The ladder", "curves": "Curves", "environment": "Speed and environment",
 }  # fmt: skip
 MEANING = {
     "pass": "Whatever is trained in one framework can be expected from the other, to rounding.",
@@ -48,7 +49,7 @@ def render(report: dict, keras: dict[str, Record], lightning: dict[str, Record])
     return jinja_environment().get_template("page.html").render(
         **own,
         is_lab=is_lab,
-        sections=SECTIONS_OF_LAB if is_lab else SECTIONS_OF_PAIR,
+        sections=sections_of(report),
         report=report,
         sentence=sentence(report),
         meaning=MEANING[report["verdict"]],
@@ -57,6 +58,13 @@ def render(report: dict, keras: dict[str, Record], lightning: dict[str, Record])
         divergence=curves.build_divergence_chart(keras, lightning),
         speed=compare_speed(report["sides"]),
     )  # fmt: skip
+
+
+def sections_of(report: dict) -> dict[str, str]:
+    """Returns the titles of a report's sections by their ids."""
+    if is_of_lab(report):
+        return SECTIONS_OF_LAB
+    return {id: title for id, title in SECTIONS_OF_PAIR.items() if id != "differences" or report.get("differences")}
 
 
 def describe_lab(report: dict, keras: dict[str, Record], lightning: dict[str, Record]) -> dict:
@@ -85,6 +93,9 @@ def describe_pair(report: dict, keras: dict[str, Record], lightning: dict[str, R
         "experiment": describe_settings(report),
         "findings": findings.describe(report),
         "tensors": found["tensors"],
+        "differences": report.get("differences"),
+        "heading": differences.heading(report["differences"]) if report.get("differences") else "",
+        "stands": undoing.describe(report["differences"]) if report.get("differences") else "",
         "modes": layer_by_layer.describe_modes(report["checks"]),
         "steps": curves.build_step_chart(keras, lightning),
     }

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
-
 from parity.adapters.torch.targets import TargetCandidate
 from parity.adapters.torch.undo import numbers, optimizers, starts
 from parity.adapters.torch.undo.difference import MODULE, OPTIMIZERS, TRAINER, Built, Undo
@@ -37,7 +35,7 @@ class Changed:
         if not self.undone:
             return module
         draw = 0 if seed is None else seed - self.seed
-        built = Built(module, self.facts, draw, lambda number: self.draws_of_reference(number))
+        built = Built(module, self.facts, draw, self.draws_of_reference)
         self.apply(MODULE, built)
         if configure := getattr(module, "configure_optimizers", None):
             module.configure_optimizers = lambda: self.configured(configure, built)
@@ -51,13 +49,11 @@ class Changed:
     def configured(self, configure: Callable, built: Built):
         """Returns what `configure_optimizers` does, with differences undone."""
         given = configure()
-        found, put_back = optimizers_in(given)
-        before = list(found)
-        built.optimizers = found
+        built.optimizers, built.schedules, put_back = optimizers_in(given)
+        before, count = list(built.optimizers), len(built.schedules)
         self.apply(OPTIMIZERS, built)
-        if any(new is not old for new, old in zip(built.optimizers, before, strict=True)):
-            return put_back(built.optimizers)
-        return given
+        hold(built.schedules, before, built.optimizers)
+        return put_back(built.optimizers, len(built.schedules) == count)
 
     def trainer(self, package, callbacks: list, **options):
         """Returns the Trainer, with differences undone."""
@@ -85,33 +81,37 @@ class ChangedTarget(Changed, TargetCandidate):
     """The candidate of targets, changed."""
 
 
-def optimizers_in(given) -> tuple[list, Callable[[list], object]]:
-    """Returns the optimizers in what `configure_optimizers` gave, and what puts others in their places.
+def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:
+    """Returns the optimizers in what `configure_optimizers` gave, its schedules, and what puts others in their places.
 
     Args:
-        given: in any of the forms that Lightning takes.
+        given: in any of the forms that Lightning takes; each schedule is a dictionary of Lightning's.
     """
-    if isinstance(given, torch.optim.Optimizer):
-        return [given], lambda new: new[0]
-    if isinstance(given, dict):
-        return [given["optimizer"]], lambda new: {**given, "optimizer": held(given, new[0])}
     if isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], tuple | list):
-        return list(given[0]), lambda new: refuse_schedules(new, given[1])
-    return list(given or ()), lambda new: new
+        schedules = [one if isinstance(one, dict) else {"scheduler": one} for one in given[1]]
+        return list(given[0]), schedules, lambda new, keeps: (new, given[1]) if keeps else new
+    several = list(given) if isinstance(given, tuple | list) else [given] if given is not None else []
+    optimizers = [one["optimizer"] if isinstance(one, dict) else one for one in several]
+    schedules = [one["lr_scheduler"] for one in several if isinstance(one, dict) and one.get("lr_scheduler")]
+    schedules = [one if isinstance(one, dict) else {"scheduler": one} for one in schedules]
+
+    def put_back(new: list, keeps: bool) -> object:
+        """Returns it with other optimizers, with or without its schedules."""
+        made = [
+            {**old, "optimizer": one} if isinstance(old, dict) and keeps else one
+            for old, one in zip(several, new, strict=True)
+        ]
+        return made if isinstance(given, tuple | list) else made[0]
+
+    return optimizers, schedules, put_back
 
 
-def held(given: dict, optimizer):
-    """Returns an optimizer for a dictionary of Lightning's, if it has no schedule, which holds the one before."""
-    refuse_schedules([optimizer], [given["lr_scheduler"]] if given.get("lr_scheduler") else [])
-    return optimizer
-
-
-def refuse_schedules(optimizers: list, schedules: list) -> list:
-    """Returns optimizers that have no schedule.
-
-    Raises:
-        ValueError: there is one: it is made for the optimizer before.
-    """
-    if schedules:
-        raise ValueError("a schedule holds the optimizer: another one cannot be put in its place")
-    return optimizers
+def hold(schedules: list[dict], before: list, after: list) -> None:
+    """Has schedules set the rates of the optimizers that were put in the places of others."""
+    for schedule in schedules:
+        held = schedule["scheduler"]
+        new = next((new for old, new in zip(before, after, strict=True) if held.optimizer is old), held.optimizer)
+        if new is not held.optimizer:
+            for group, old in zip(new.param_groups, held.optimizer.param_groups, strict=True):
+                group.setdefault("initial_lr", old.get("initial_lr", old["lr"]))
+            held.optimizer = new

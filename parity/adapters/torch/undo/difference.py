@@ -21,6 +21,7 @@ class Built:
     draw: int  # which one of the reference's draws of initial weights stands for the module's
     weights_of_draw: Callable[[int], dict]  # these, by path, in Keras's layout
     optimizers: list = field(default_factory=list)  # what `configure_optimizers` gave
+    schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
 
     @cached_property

@@ -112,6 +112,26 @@ def keras_numbers(made: type, asked: dict) -> dict:
     return {name: value for name, value in known.items() if name in taken and value is not None}
 
 
+def unschedule(built: Built, interval: str) -> list[str]:
+    """Leaves schedules of the learning rate out, where Keras's optimizer has a constant one.
+
+    Args:
+        built: is changed.
+        interval: after what they change it, `step` or `epoch`.
+    """
+    if not isinstance(built.facts.optimizer.get("learning_rate"), float):
+        return []
+    found = [one for one in built.schedules if one.get("interval", "epoch") == interval]
+    for schedule in found:
+        scheduler = schedule["scheduler"]
+        rates = getattr(scheduler, "base_lrs", [group["lr"] for group in scheduler.optimizer.param_groups])
+        for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+    if found:
+        built.schedules = []
+    return [f"{type(one['scheduler']).__name__}, after every {interval}: leave it out" for one in found]
+
+
 def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     """Has the Trainer clip no gradients, where Keras clips none."""
     limit = built.options.get("gradient_clip_val")
@@ -131,6 +151,8 @@ UNDOS = [
     *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
       for id, (right, names) in RIGHT.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
+    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
+    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
     Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
     Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),
 ]  # fmt: skip
