@@ -202,12 +202,15 @@ def explained(worse: Checks, better: Checks) -> tuple[Check, float] | None:
     Args:
         worse, better: the checks before and after.
     """
-    after = {check.id: check for check in better}
+    after = {check.id: gap_of(check) for check in better}
+    bad = {check.rung for check in better if check.status in ("fail", "error")}
     for check in worse:
-        if check.status == "fail" and check.id in after:
-            share = share_gone(gap_of(check), gap_of(after[check.id]))
-            if share >= ENOUGH:
-                return check, share
+        if check.status != "fail":
+            continue
+        # a check of something that only the difference brought in is gone with it
+        share = share_gone(gap_of(check), after.get(check.id, math.inf if check.rung in bad else 0.0))
+        if share >= ENOUGH:
+            return check, share
     return None
 
 

@@ -114,4 +114,19 @@ def hold(schedules: list[dict], before: list, after: list) -> None:
         if new is not held.optimizer:
             for group, old in zip(new.param_groups, held.optimizer.param_groups, strict=True):
                 group.setdefault("initial_lr", old.get("initial_lr", old["lr"]))
-            held.optimizer = new
+            held.optimizer = counted(new)
+
+
+def counted(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Has an optimizer note that it steps, which PyTorch's schedules ask for and see to when they are made."""
+    step = optimizer.step
+
+    @wraps(step)
+    def noted(*arguments, **options):
+        """Steps."""
+        optimizer._opt_called = True
+        return step(*arguments, **options)
+
+    noted._wrapped_by_lr_sched = True
+    optimizer.step = noted
+    return optimizer

@@ -44,8 +44,10 @@ def set_slope(built: Built) -> list[str]:
     """Sets the slopes of leaky ReLUs, which hold no tensors, in their order."""
     layers = [one for one in built.facts.settings.values() if one["class_name"] == "LeakyReLU"]
     modules = [(name, one) for name, one in built.module.named_modules() if isinstance(one, nn.LeakyReLU)]
+    if len(layers) != len(modules):
+        return []
     lines = []
-    for settings, (name, module) in zip(layers, modules, strict=len(layers) == len(modules)):
+    for settings, (name, module) in zip(layers, modules, strict=True):
         slope = settings.get("negative_slope")
         if slope is not None and module.negative_slope != slope:
             lines.append(f"{name}: nn.LeakyReLU({module.negative_slope:g}): write nn.LeakyReLU({slope:g})")

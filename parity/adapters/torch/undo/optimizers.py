@@ -56,16 +56,16 @@ def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) 
             if own == value or (abs(own - value) <= 1e-6 * abs(value) and own is not value and value):
                 continue
             new = value if not index else tuple(value if i == int(index) else b for i, b in enumerate(group[name]))
-            group[name] = type(own)(new) if not index else new
+            group[name] = bool(new) if isinstance(own, bool) else new
             if name == "lr" and "initial_lr" in group:
                 group["initial_lr"] = new
-            lines[f"{type(optimizer).__name__}({name}={shown(own, group, name, index)}): write {value:g}"] = None
+            lines[f"{type(optimizer).__name__}({name}={shown(own, index)}): write {shown(value, index)}"] = None
     return list(lines)
 
 
-def shown(own: float, group: dict, name: str, index: str) -> str:
-    """Returns a number as the optimizer was given it."""
-    return f"{own:g}" if not index else f"{'β'}{int(index) + 1} {own:g}"
+def shown(value: float, index: str) -> str:
+    """Returns a number as code has it; of the betas, which one it is."""
+    return str(value) if isinstance(value, bool) else f"{'beta_' + str(int(index) + 1) + '=' if index else ''}{value:g}"
 
 
 def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) -> list[str]:

@@ -19,7 +19,7 @@ def answer_trials(candidate: Changed) -> Trials:
         for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone):
             if try_part(candidate, part, (id,), trials, refused):
                 found.append(id)
-            changes |= {key: lines for key, lines in candidate.changes.items() if key == id}
+                changes[id] = candidate.changes[id]
         together = [tuple(one for one in found if one != left_out) for left_out in (None, *found)]
         for undone in dict.fromkeys(ids for ids in together if len(ids) > 1):
             try_part(candidate, part, undone, trials, refused)
@@ -40,7 +40,7 @@ def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: lis
     candidate.undo(undone)
     started = time.monotonic()
     try:
-        if not is_changed(candidate, part):
+        if not is_changed(candidate):
             return False
         record = answer.PARTS[part](candidate)
     except Exception as error:  # a user's own code may refuse a change in any way
@@ -53,7 +53,7 @@ def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: lis
     return True
 
 
-def is_changed(candidate: Changed, part: str) -> bool:
+def is_changed(candidate: Changed) -> bool:
     """Says whether something is changed in what a step is made of, before a whole part is answered."""
     stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
     module = candidate.build()

@@ -1,0 +1,41 @@
+"""What layers and the optimizer of a model are set to, those inside of other models too."""
+
+import json
+
+from conftest import run_python
+
+SCRIPT = """
+import json
+from keras_reference import backend
+backend.start("cpu", "float32", "tensorflow")
+import keras
+from keras import layers
+from parity.adapters.keras import settings
+
+inner = keras.Sequential([keras.Input((4,)), layers.BatchNormalization(momentum=0.5, name="norm")], name="inner")
+
+
+class Own(layers.Layer):
+    def get_config(self):
+        raise NotImplementedError
+
+    def call(self, x):
+        return x
+
+
+model = keras.Sequential([keras.Input((4,)), inner, Own(name="own"), layers.LeakyReLU(0.25, name="leaky")])
+none = settings.of_optimizer(model)
+model.compile(keras.optimizers.Adam(0.5, clipnorm=1.0), "mse")
+print(json.dumps([settings.of_layers(model), settings.of_optimizer(model), none]))
+"""
+
+
+def test_numbers_and_words_of_layers_and_of_the_optimizer_are_read():
+    ended = run_python("-c", SCRIPT)
+    assert ended.status == 0, ended.err
+    layers, optimizer, none = json.loads(ended.out.splitlines()[-1])
+    assert {"inner", "inner/norm", "own", "leaky"} <= set(layers) and none == {}
+    norm = layers["inner/norm"]
+    assert (norm["class_name"], norm["momentum"], norm["epsilon"]) == ("BatchNormalization", 0.5, 1e-3)
+    assert layers["leaky"]["negative_slope"] == 0.25 and layers["own"] == {"class_name": "Own"}
+    assert optimizer["class_name"] == "Adam" and (optimizer["learning_rate"], optimizer["clipnorm"]) == (0.5, 1.0)

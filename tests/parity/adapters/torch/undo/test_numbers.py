@@ -1,0 +1,45 @@
+"""Numbers of layers become Keras's, and each says what to write; where they are Keras's, nothing is changed."""
+
+import torch
+from sample_built import SETTINGS, make_built, make_module
+
+from keras_like.normalization import KerasBatchNorm2d
+from parity.adapters.torch.undo import numbers
+
+UNDOS = {undo.id: undo for undo in numbers.UNDOS}
+
+
+def test_batch_norms_epsilon_and_momentum_become_kerass():
+    built = make_built()
+    assert UNDOS["batch-norm-epsilon"].change(built) == ["1: nn.BatchNorm2d(eps=1e-05): write eps=0.001"]
+    assert UNDOS["batch-norm-momentum"].change(built) == ["1: nn.BatchNorm2d(momentum=0.1): write momentum=0.02"]
+    assert (built.module[1].eps, built.module[1].momentum) == (1e-3, 0.02)
+    assert UNDOS["batch-norm-epsilon"].change(built) == UNDOS["batch-norm-momentum"].change(built) == []
+
+
+def test_the_biased_variance_is_tracked_by_the_same_module():
+    built, x = make_built(), torch.randn(5, 4, 3, 3)
+    (line,) = UNDOS["batch-norm-variance"].change(built)
+    assert line.endswith("keras_like.normalization.KerasBatchNorm2d")
+    module = built.module[1]
+    module.momentum = 1.0
+    module(x)
+    assert isinstance(module, KerasBatchNorm2d)
+    torch.testing.assert_close(module.running_var, x.var((0, 2, 3), correction=0))
+    assert UNDOS["batch-norm-variance"].change(built) == []
+
+
+def test_leaky_slopes_are_set_in_their_order_where_there_are_as_many():
+    built = make_built()
+    assert UNDOS["leaky-relu-layer"].change(built) == ["2: nn.LeakyReLU(0.01): write nn.LeakyReLU(0.3)"]
+    assert built.module[2].negative_slope == 0.3
+    more = make_module()
+    more.append(torch.nn.LeakyReLU())
+    assert UNDOS["leaky-relu-layer"].change(make_built(more)) == []
+    assert more[2].negative_slope == 0.01
+
+
+def test_a_layer_whose_number_keras_does_not_say_is_left():
+    settings = {**SETTINGS, "norm": {"class_name": "BatchNormalization"}}
+    assert UNDOS["batch-norm-epsilon"].change(make_built(settings=settings)) == []
+    assert UNDOS["layer-norm-epsilon"].change(make_built()) == []

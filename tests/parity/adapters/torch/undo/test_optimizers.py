@@ -1,0 +1,96 @@
+"""Optimizers get Keras's numbers, arithmetic or kind, one difference at a time; schedules and clipping go."""
+
+import pytest
+import torch
+from sample_built import make_built
+
+from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
+from parity.adapters.torch.undo import optimizers
+
+UNDOS = {undo.id: undo for undo in optimizers.UNDOS}
+ADAM = {"class_name": "Adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+SGD = {"class_name": "SGD", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
+OPTIM = torch.optim
+
+
+def undone(id: str, make, asked: dict, **changes):
+    """Undoes a difference of an optimizer; returns what was built, and the lines."""
+    built = make_built(optimizer=asked)
+    built.optimizers = [make(built.module.parameters())]
+    for name, value in changes.items():
+        setattr(built, name, value(built) if callable(value) else value)
+    return built, UNDOS[id].change(built)
+
+
+@pytest.mark.parametrize(
+    ("id", "make", "asked", "line", "name", "value"),
+    [
+        ("learning-rate", lambda p: OPTIM.Adam(p, 0.002), ADAM, "Adam(lr=0.002): write 0.001", "lr", 0.001),
+        ("adam-epsilon", OPTIM.Adam, ADAM, "Adam(eps=1e-08): write 1e-07", "eps", 1e-7),
+        ("adam-beta-1", OPTIM.Adam, {**ADAM, "beta_1": 0.8}, "Adam(betas=beta_1=0.9): write beta_1=0.8", "betas", (0.8, 0.999)),
+        ("adam-beta-2", OPTIM.Adam, {**ADAM, "beta_2": 0.9}, "Adam(betas=beta_2=0.999): write beta_2=0.9", "betas", (0.9, 0.9)),
+        ("momentum", OPTIM.SGD, SGD, "SGD(momentum=0): write 0.9", "momentum", 0.9),
+        ("nesterov", OPTIM.SGD, SGD, "SGD(nesterov=False): write True", "nesterov", True),
+        ("weight-decay-decoupled", OPTIM.AdamW, ADAM, "AdamW(weight_decay=0.01): write 0", "weight_decay", 0.0),
+    ],
+)  # fmt: skip
+def test_a_number_becomes_kerass(id, make, asked, line, name, value):
+    built, lines = undone(id, make, asked)
+    assert lines == [line] and built.optimizers[0].param_groups[0][name] == value
+    assert UNDOS[id].change(built) == []
+
+
+def test_a_number_that_keras_does_not_have_or_schedules_is_left():
+    assert undone("adam-epsilon", OPTIM.Adam, SGD)[1] == []
+    assert (
+        undone("learning-rate", lambda p: OPTIM.Adam(p, 1.0), {**ADAM, "learning_rate": {"class_name": "X"}})[1] == []
+    )
+
+
+def test_another_arithmetic_keeps_the_ports_numbers():
+    built, (line,) = undone("adam-epsilon-place", lambda p: OPTIM.Adam(p, 0.5, betas=(0.5, 0.6), eps=1e-3), ADAM)
+    (optimizer,), group = built.optimizers, built.optimizers[0].param_groups[0]
+    assert line == "torch.optim.Adam: write keras_like.optimizers.KerasAdam" and type(optimizer) is KerasAdam
+    assert (group["lr"], group["betas"], group["eps"]) == (0.5, (0.5, 0.6), 1e-3)
+    assert group["params"] == [*built.module.parameters()]
+    built, _ = undone("rmsprop-epsilon-place", lambda p: OPTIM.RMSprop(p, alpha=0.8), {"class_name": "RMSprop"})
+    assert type(built.optimizers[0]) is KerasRMSprop and built.optimizers[0].param_groups[0]["rho"] == 0.8
+
+
+def test_another_kind_is_replaced_by_kerass_with_its_numbers():
+    built, lines = undone("adam-for-sgd", OPTIM.Adam, SGD)
+    assert lines == ["Adam: write keras_like.optimizers.KerasSGD, Keras's SGD"]
+    (optimizer,), group = built.optimizers, built.optimizers[0].param_groups[0]
+    assert type(optimizer) is KerasSGD and (group["lr"], group["momentum"], group["nesterov"]) == (0.01, 0.9, True)
+    assert undone("adam-for-sgd", OPTIM.AdamW, ADAM)[1] == undone("adam-for-sgd", OPTIM.SGD, SGD)[1] == []
+
+
+def schedules(built) -> list[dict]:
+    """A schedule of every form, that has halved the rate already."""
+    scheduler = OPTIM.lr_scheduler.StepLR(built.optimizers[0], 1, 0.5)
+    built.optimizers[0].step()
+    scheduler.step()
+    return [{"scheduler": scheduler}]
+
+
+def test_a_schedule_goes_and_the_rate_is_the_one_it_began_with():
+    built, lines = undone("schedule-epoch", lambda p: OPTIM.SGD(p, 0.4), SGD, schedules=schedules)
+    assert lines == ["StepLR, after every epoch: leave it out"] and built.schedules == []
+    assert built.optimizers[0].param_groups[0]["lr"] == 0.4
+    assert undone("schedule-step", lambda p: OPTIM.SGD(p, 0.4), SGD, schedules=schedules)[1] == []
+    kept = {**SGD, "learning_rate": {"class_name": "CosineDecay"}}
+    assert undone("schedule-epoch", lambda p: OPTIM.SGD(p, 0.4), kept, schedules=schedules)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "id"),
+    [
+        ({"gradient_clip_val": 0.5}, SGD, "clip-norm"),
+        ({"gradient_clip_val": 0.5, "gradient_clip_algorithm": "value"}, {**SGD, "clipnorm": 1.0}, "clip-value"),
+    ],
+)
+def test_clipping_goes_where_keras_does_not_clip(options, asked, id):
+    for one in ("clip-norm", "clip-value"):
+        built, lines = undone(one, lambda p: OPTIM.SGD(p, 0.4), asked, options=dict(options))
+        assert (lines == ["Trainer(gradient_clip_val=0.5): leave it out"]) == (one == id) == (built.options == {})
+    assert undone("clip-norm", OPTIM.SGD, {**SGD, "global_clipnorm": 1.0}, options={"gradient_clip_val": 2.0})[1] == []

@@ -1,0 +1,71 @@
+"""A failed part is answered with each difference undone, with all, and with all but one; what refuses is told."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from parity.adapters.torch.undo import trials
+from parity.adapters.torch.undo.difference import Undo
+from parity.pair import Settings
+from parity.protocol.records import Restarts, Trial
+from parity.protocol.task import Task, read_record
+
+
+class Candidate:
+    """Stands for a candidate of which any difference can be undone, but for `absent` ones."""
+
+    experiment = Settings("own", "0" * 64)
+
+    def __init__(self, folder, absent=()):
+        self.task, self.absent = Task((), str(folder), explained=("restarts",), undone=("known",)), absent
+        self.undone, self.changes = (), {}
+
+    def undo(self, ids):
+        self.undone, self.changes = (*self.task.undone, *ids), {}
+
+    def build(self):
+        self.changes = {id: [f"write {id}"] for id in self.undone if id not in self.absent}
+        return nn.Identity()
+
+
+@pytest.fixture
+def undos(monkeypatch):
+    """Puts other differences in the place of ours; the part is answered by what is undone."""
+
+    def answer_part(candidate):
+        if "refuses" in candidate.undone:
+            raise ValueError("a scripted layer cannot be changed")
+        return Restarts(losses=np.array([len(candidate.undone)], np.float32))
+
+    ids = ("known", "a", "b", "c", "refuses", "elsewhere")
+    made = {id: Undo(id, ("restarts",) if id != "elsewhere" else ("cases",), lambda built: []) for id in ids}
+    monkeypatch.setattr(trials, "UNDOS", made)
+    monkeypatch.setattr(trials.answer, "PARTS", {"restarts": answer_part})
+
+
+def test_each_all_and_all_but_one_are_tried(undos, tmp_path):
+    record = trials.answer_trials(Candidate(tmp_path, absent=("c",)))
+    together = [("a", "b")]  # all but one of two is the other alone, which was tried
+    assert record.trials == [Trial("restarts", ids) for ids in [("a",), ("b",), *together]]
+    assert record.changes == {"a": ["write a"], "b": ["write b"]}
+    assert record.refused == {"refuses": record.refused["refuses"]} and "a scripted layer" in record.refused["refuses"]
+    assert [float(read_record(tmp_path / str(n), "restarts").losses[0]) for n in range(3)] == [2, 2, 3]
+
+
+def test_of_three_each_is_left_out_once(undos, tmp_path):
+    record = trials.answer_trials(Candidate(tmp_path))
+    assert [trial.undone for trial in record.trials[3:]] == [("a", "b", "c"), ("b", "c"), ("a", "c"), ("a", "b")]
+
+
+def test_what_a_trainer_or_an_optimizer_is_changed_by_is_seen_before_a_part_is_answered(monkeypatch):
+    asked = []
+    candidate = SimpleNamespace(
+        undone=("clip-norm", "momentum"),
+        task=SimpleNamespace(undone=()),
+        changes={},
+        build=lambda: SimpleNamespace(configure_optimizers=lambda: asked.append("optimizers")),
+        trainer=lambda package, callbacks: asked.append("trainer"),
+    )
+    assert not trials.is_changed(candidate) and asked == ["optimizers", "trainer"]
