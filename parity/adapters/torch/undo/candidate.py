@@ -1,6 +1,9 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
 from collections.abc import Callable
+from functools import wraps
+
+import torch
 
 from parity.adapters.torch.targets import TargetCandidate
 from parity.adapters.torch.undo import numbers, optimizers, starts

@@ -59,13 +59,14 @@ def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) 
             group[name] = bool(new) if isinstance(own, bool) else new
             if name == "lr" and "initial_lr" in group:
                 group["initial_lr"] = new
-            lines[f"{type(optimizer).__name__}({name}={shown(own, index)}): write {shown(value, index)}"] = None
+            label = f"beta_{int(index) + 1}" if index else name
+            lines[f"{type(optimizer).__name__}({label}={shown(own)}): write {shown(value)}"] = None
     return list(lines)
 
 
-def shown(value: float, index: str) -> str:
-    """Returns a number as code has it; of the betas, which one it is."""
-    return str(value) if isinstance(value, bool) else f"{'beta_' + str(int(index) + 1) + '=' if index else ''}{value:g}"
+def shown(value: float) -> str:
+    """Returns a number as code has it."""
+    return str(value) if isinstance(value, bool) else f"{value:g}"
 
 
 def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) -> list[str]:

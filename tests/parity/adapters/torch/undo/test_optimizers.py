@@ -27,8 +27,8 @@ def undone(id: str, make, asked: dict, **changes):
     [
         ("learning-rate", lambda p: OPTIM.Adam(p, 0.002), ADAM, "Adam(lr=0.002): write 0.001", "lr", 0.001),
         ("adam-epsilon", OPTIM.Adam, ADAM, "Adam(eps=1e-08): write 1e-07", "eps", 1e-7),
-        ("adam-beta-1", OPTIM.Adam, {**ADAM, "beta_1": 0.8}, "Adam(betas=beta_1=0.9): write beta_1=0.8", "betas", (0.8, 0.999)),
-        ("adam-beta-2", OPTIM.Adam, {**ADAM, "beta_2": 0.9}, "Adam(betas=beta_2=0.999): write beta_2=0.9", "betas", (0.9, 0.9)),
+        ("adam-beta-1", OPTIM.Adam, {**ADAM, "beta_1": 0.8}, "Adam(beta_1=0.9): write 0.8", "betas", (0.8, 0.999)),
+        ("adam-beta-2", OPTIM.Adam, {**ADAM, "beta_2": 0.9}, "Adam(beta_2=0.999): write 0.9", "betas", (0.9, 0.9)),
         ("momentum", OPTIM.SGD, SGD, "SGD(momentum=0): write 0.9", "momentum", 0.9),
         ("nesterov", OPTIM.SGD, SGD, "SGD(nesterov=False): write True", "nesterov", True),
         ("weight-decay-decoupled", OPTIM.AdamW, ADAM, "AdamW(weight_decay=0.01): write 0", "weight_decay", 0.0),
