@@ -109,24 +109,37 @@ def test_a_port_as_people_first_write_it_fails_where_it_differs(tmp_path):
     for subject in ("layers", "layers-in-training-mode", "layers-after-training-passes"):
         assert checks[f"forward/{subject}"]["first"] == "batch_normalization"
     assert "the difference is inside batch_normalization, given" in checks["forward/layers-in-isolation"]["detail"]
+    found = {one["id"]: one["explained"] for one in report["differences"]["found"]}
+    assert set(found) >= {
+        "dense-start", "dense-bias-start", "convolution-start", "batch-norm-epsilon", "batch-norm-momentum",
+        "batch-norm-variance", "adam-epsilon", "adam-epsilon-place",
+    }  # fmt: skip
+    assert min(found.values()) > 0.9 and "experiment/rates-of-dropout" in {
+        one["id"] for one in report["differences"]["left"]
+    }
 
 
 @pytest.mark.parametrize(
-    ("name", "first", "others"),
+    ("name", "first", "others", "cause"),
     [
         (
             "bessel",
             "forward/layers-after-training-passes",
             {"forward/layers-in-isolation", "lockstep/tensors-after-training"},
+            "batch-norm-variance",
         ),
-        ("clipped", "optimizer/weights-after-every-step", {"lockstep/batch-loss-restarted-epochs"}),
+        ("clipped", "optimizer/weights-after-every-step", {"lockstep/batch-loss-restarted-epochs"}, "clip-norm"),
     ],
 )
-def test_one_difference_fails_on_its_rung(name, first, others, tmp_path):
+def test_one_difference_fails_on_its_rung_and_is_proved_by_undoing_it(name, first, others, cause, tmp_path):
     ended, report = check(tmp_path, name)
     failed = [one["id"] for one in report["checks"] if one["status"] == "fail"]
     assert ended.status == 1 and failed[0] == first and others <= set(failed), failed
-    assert bool(others) == (len(failed) > 1)
+    (found,) = report["differences"]["found"]
+    assert (found["id"], found["check"]) == (cause, first) and found["explained"] > 0.99 and found["changes"]
+    assert report["differences"]["left"] == []
+    assert ended.out.splitlines()[-1].endswith("1 difference was found. With it undone, the pair is in parity.")
+    assert not list((tmp_path / "run").glob("und*/"))  # what was tried is not kept
 
 
 def test_a_side_that_fails_is_told_once(tmp_path):
