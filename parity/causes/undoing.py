@@ -91,7 +91,7 @@ def search(climb: Climb, folder: Path, stall: float, follow: Follow, first_alone
         follow: called with the events of the processes.
         first_alone: whether the search ends with the first part that fails.
     """
-    if climb.task is None or climb.task.pair.is_lab or not failed_parts(climb.judgements):
+    if climb.task is None or not climb.task.pair.file or not failed_parts(climb.judgements):
         return None
     result, side, judgements = Undone(checks=climb.checks), climb.candidate, climb.judgements
     for number in range(ROUNDS):

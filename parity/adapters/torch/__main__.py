@@ -21,9 +21,9 @@ def open_session(task: Task) -> Candidate:
 
     memory.leave_out_imports()
     if task.undone or task.explained:
-        from parity.adapters.torch.undo.candidate import ChangedCandidate, ChangedTarget
+        from parity.adapters.torch.undo.candidate import Changed
 
-        return (ChangedCandidate if task.pair.file else ChangedTarget)(task)
+        return Changed(task)
     return (UserCandidate if task.pair.file else TargetCandidate)(task)
 
 

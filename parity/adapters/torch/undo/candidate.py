@@ -5,7 +5,6 @@ from functools import wraps
 
 import torch
 
-from parity.adapters.torch.targets import TargetCandidate
 from parity.adapters.torch.undo import numbers, optimizers, starts
 from parity.adapters.torch.undo.difference import MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.user import UserCandidate
@@ -13,8 +12,8 @@ from parity.adapters.torch.user import UserCandidate
 UNDOS: dict[str, Undo] = {undo.id: undo for undo in (*starts.UNDOS, *numbers.UNDOS, *optimizers.UNDOS)}
 
 
-class Changed:
-    """What a candidate is beside a `UserCandidate`: differences are undone in all that it builds.
+class Changed(UserCandidate):
+    """The candidate of a pair file, with differences undone in all that it builds.
 
     Attributes:
         undone: by their ids.
@@ -74,14 +73,6 @@ class Changed:
         for id in self.undone:
             if UNDOS[id].stage == stage and (lines := UNDOS[id].change(built)):
                 self.changes[id] = lines
-
-
-class ChangedCandidate(Changed, UserCandidate):
-    """The candidate of a pair file, changed."""
-
-
-class ChangedTarget(Changed, TargetCandidate):
-    """The candidate of targets, changed."""
 
 
 def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:
