@@ -33,6 +33,8 @@ from parity.protocol.records import (
     Run,
     Snapshot,
     Steps,
+    Trial,
+    Trials,
     stamped,
 )
 
@@ -88,6 +90,9 @@ EXAMPLES = {
     "restarts": Restarts(losses=np.ones(3), variants=[np.ones(3)], epoch_seconds=[0.5]),
     "read": Contents(experiment={"a": 1}, run=None, tensors=sample_records.TABLE, weights=WEIGHTS, source="a.keras"),
     "snippets": Numbers(numbers={"a": [1.0, 2.5, float("inf")]}),
+    "trials": Trials(
+        trials=[Trial("cases", ("a",)), Trial("cases", ("a", "b"))], changes={"a": ["write 1"]}, refused={"b": "frozen"}
+    ),
 }
 
 
