@@ -148,7 +148,7 @@ def compare(options) -> int:
                 task, options.accelerator, run.path, options.stall_timeout, progress.follow_side, progress.show_result
             )
             look_further(climb, options.stall_timeout, progress.follow_side, progress.show_result)
-            undone = undo(climb, run.path, options, progress)
+            undone, was_stopped = undo(climb, run.path, options, progress)
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     finally:
@@ -158,11 +158,13 @@ def compare(options) -> int:
     checks = accept(explain(climb), [*(options.accept or ()), *(facts.accept if facts else ())])
     report = build.build(climb, checks, options.level, datetime.now(), undone)
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
+    if was_stopped:
+        raise command.Interrupted(f"The search for differences was stopped; the report without them is in {run.path}.")
     return build.EXIT_STATUS[report["verdict"]]
 
 
-def undo(climb, folder: Path, options, progress):
-    """Searches for the differences of a pair file's candidate, unless flags say otherwise; None where none is searched.
+def undo(climb, folder: Path, options, progress) -> tuple:
+    """Searches for the differences of a pair file's candidate; returns them, and whether Ctrl-C stopped the search.
 
     Args:
         climb: both sides.
@@ -175,8 +177,12 @@ def undo(climb, folder: Path, options, progress):
 
     how = getattr(options, "explain", "none")
     if how == "none":
-        return None
-    return undoing.search(climb, folder, options.stall_timeout, progress.follow_side(LIGHTNING), how == "first")
+        return None, False
+    follow = progress.follow_side(LIGHTNING)
+    try:
+        return undoing.search(climb, folder, options.stall_timeout, follow, how == "first"), False
+    except KeyboardInterrupt:
+        return None, True
 
 
 def check_gpu() -> None:

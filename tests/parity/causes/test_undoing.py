@@ -97,3 +97,21 @@ def test_the_sentence_says_where_the_pair_stands():
     assert undoing.describe(left.to_dict()) == "With all 2 undone, it still departs: forward / probabilities."
     none = Undone(tried={"momentum", "nesterov"}, checks=[check("layers", 2.0)])
     assert undoing.describe(none.to_dict()).startswith("None of 2 differences that could be undone")
+
+
+@pytest.mark.parametrize("how", ["all", "first"])
+def test_ctrl_c_in_the_search_leaves_the_report_as_it_was(how, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from parity.__main__ import undo
+
+    asked, progress = [], SimpleNamespace(follow_side=lambda side: None)
+
+    def search(climb, folder, stall, follow, first_alone):
+        asked.append(first_alone)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(undoing, "search", search)
+    options = SimpleNamespace(explain=how, stall_timeout=10.0)
+    assert undo(Climb(), tmp_path, options, progress) == (None, True) and asked == [how == "first"]
+    assert undo(Climb(), tmp_path, SimpleNamespace(), progress) == (None, False)  # the lab's flags have no such word
