@@ -23,9 +23,9 @@ class Setting:
 
     Not every port can be exact. On TensorFlow, SELU has another derivative at 0 than in PyTorch (1.05, not 1.76), on
     JAX the leaky ReLU (1, not its slope): a layer that sees zeros alone starts there. In float64, TensorFlow rounds the
-    slope of a leaky ReLU and GELU's root of 2 to float32, and resizes in it; PyTorch a sixth in the derivative of the
-    hard sigmoid. On JAX, Keras computes much of a float64 model in float32 (tanh, means, variances, losses): nothing is
-    exact there.
+    slope of a leaky ReLU and GELU's root of 2 to float32, resizes in it, and has no largest values over three axes;
+    PyTorch rounds a sixth in the derivative of the hard sigmoid. On JAX, Keras computes much of a float64 model in
+    float32 (tanh, means, variances, losses): nothing is exact there.
     """
 
     backend: str = "tensorflow"  # Keras's
@@ -38,7 +38,7 @@ class Setting:
 
 
 DIFFERENT = {"tensorflow": frozenset({"selu"}), "jax": frozenset({"leaky_relu", "LeakyReLU"})}
-ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear"})
+ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear", "MaxPooling3D"})
 
 
 @dataclass
