@@ -4,7 +4,9 @@ The noise floor is what runs of the reference that differ in rounding depart fro
 it, and each is asked for where checks failed that it can explain, and no others.
 
 Rounding that is the same in every run: a sum of many equal values, one after the other, loses digits always in the same
-direction. What the reference answers in float64 shows it.
+direction. What the reference answers in float64 shows it. The candidate may sum so where the reference does not, in the
+gradient of a convolution of an empty image, say: then it is judged by its own answers in float64, within the limits of
+float32, where they are hardly other than its answers in float32.
 
 Kinks: where a value passes the kink of a ReLU, or the largest of a pool changes places, two runs depart at once by more
 than rounding. A port may lie up to ten noise floors away: a kink that is nearer than that, and further away than the
@@ -20,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.ladder.climb import Climb, judge
+from parity.ladder.climb import Climb, candidates_task, judge
 from parity.pair import Pair
 from parity.process import Follow, ask
 from parity.protocol.records import Answer, Cases, Floor, Predictions, Restarts, Run, Steps
-from parity.protocol.task import KERAS, write_record
+from parity.protocol.task import KERAS, LIGHTNING, write_record
 from parity.protocol.user_data import columns_of
 from parity.rungs.check import MULTIPLE, Check, distance, floor_of, running_floor
 
@@ -71,6 +73,19 @@ def look_further(
             shutil.rmtree(folder, ignore_errors=True)
         return records if {*task.parts} <= records.keys() else {}
 
+    def ask_candidate() -> dict[str, Answer]:
+        """Asks the candidate for its cases in float64; returns those that differ from its own by rounding alone."""
+        task = candidates_task(climb.task, climb.reference)
+        folder = Path(climb.task.output_dir).with_name(f"{LIGHTNING}-further")
+        task = replace(task, output_dir=str(folder), parts=("cases",), pair=in_float64(task.pair))
+        try:
+            side = ask(LIGHTNING, task, task.write(folder.with_suffix(".json")), stall, follow(LIGHTNING))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        found = side.parts["cases"].answers if "cases" in side.parts else {}
+        ours, theirs = climb.reference.parts["cases"], climb.candidate.parts["cases"].answers
+        return {name: exact for name, exact in found.items() if is_rounding(exact, theirs[name], ours, name)}
+
     def take(found: dict, parts: tuple[str, ...], passed: str, failed: str) -> None:
         """Keeps records of the reference and judges parts again; what had failed says what it stands beside."""
         for part, record in found.items():
@@ -87,12 +102,17 @@ def look_further(
     if is_like_rounding(climb) and (further := ask_again(parts=("in_float64",), pair=in_float64(climb.task.pair))):
         cases = parts["cases"]
         exact = {
-            name: answer if is_rounding(answer, cases, name) else cases.answers[name]
+            name: answer if is_rounding(answer, cases.answers[name], cases, name) else cases.answers[name]
             for name, answer in further["in_float64"].answers.items()
         }
         exact = replace(cases, variants=[*cases.variants, exact])
         beside = "; beside what Keras itself answers in float64, which is"
         take({"cases": exact}, ("cases",), f"{beside} as far away", f"{beside} nearer")
+        if is_like_rounding(climb) and (answers := ask_candidate()):
+            own = climb.candidate.parts["cases"]
+            climb.candidate.parts["cases"] = replace(own, answers=own.answers | answers)
+            beside = "; judged by what Lightning answers in float64, which"
+            take({}, ("cases",), f"{beside} is Keras's", f"{beside} is not Keras's, either")
     if is_training_alone(climb) and (further := ask_again(parts=("lockstep", "floor", "restarts"), away=AWAY)):
         found = {"floor": with_further_runs(parts, further), "restarts": with_further_restarts(parts, further)}
         count = len(further["floor"].variants)
@@ -117,17 +137,19 @@ def is_like_rounding(climb: Climb) -> bool:
     return by_little and climb.task.pair.experiment.training.precision == "float32"
 
 
-def is_rounding(exact: Answer, cases: Cases, name: str) -> bool:
-    """Says whether what a case gives in float64 may differ by rounding alone: by little, in everything.
+def is_rounding(exact: Answer, own: Answer, cases: Cases, name: str) -> bool:
+    """Says whether what a side answers in float64 may differ by rounding alone: by little, in everything.
 
     Args:
-        exact: the answer in float64.
-        cases: the reference's, and its runs.
+        exact: its answer in float64.
+        own: its answer.
+        cases: the reference's, and its runs, which say how little.
         name: of the case.
     """
-    arrays, ours, *runs = map(arrays_of, (exact, cases.answers[name], *(run[name] for run in cases.variants)))
-    return all(
-        distance(ours[key], array).max(initial=0.0) <= LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs])
+    answers = (exact, own, cases.answers[name], *(run[name] for run in cases.variants))
+    arrays, before, ours, *runs = map(arrays_of, answers)
+    return arrays.keys() == before.keys() <= ours.keys() and all(
+        distance(before[key], array).max(initial=0.0) <= LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs])
         for key, array in arrays.items()
     )
 

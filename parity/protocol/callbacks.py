@@ -85,9 +85,11 @@ def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str,
 def batches_of_accumulation(steps: int, every: int) -> int:
     """Returns how many batches an epoch has where it is compared when weights are updated: few that say it all.
 
+    As many are left over at its end as in the training: these are what the frameworks treat differently.
+
     Args:
         steps: of an epoch of the training.
         every: Keras updates once in so many batches.
     """
-    few = max(8, 2 * every + steps % every)
-    return min(steps, few if every > 1 else 8)
+    least = max(8, 2 * every)
+    return min(steps, least + (steps - least) % every)

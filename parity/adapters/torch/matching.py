@@ -57,6 +57,36 @@ def in_order_of_kind(
     return chosen
 
 
+def shapes_first(
+    layers: list[list[Tensor]],
+    alike: list[list[nn.Module]],
+    parts: dict[str, nn.Module],
+    named: Callable[[list[list[Tensor]], dict[str, nn.Module]], tuple[list, ...]],
+) -> list[list[nn.Module | None]]:
+    """Returns the choices in which layers whose shapes only one part has are that part, and names tell the others.
+
+    Two outputs of other sizes, registered the other way round, beside an attention, are found by this alone.
+
+    Args:
+        layers: of one kind in torch.
+        alike: of each layer the parts that have its shapes.
+        parts: of that kind, by name.
+        named: returns the choices of some layers among some parts by their names; order would be a guess.
+    """
+    sure = {number: fitting[0] for number, fitting in enumerate(alike) if len(fitting) == 1}
+    taken = set(map(id, sure.values()))
+    rest = [layer for number, layer in enumerate(layers) if number not in sure]
+    left = {name: part for name, part in parts.items() if id(part) not in taken}
+    if not sure or not rest:
+        return []
+    merged = []
+    for choice in named(rest, left):
+        if len(choice) == len(rest):
+            others = iter(choice)
+            merged.append([sure[number] if number in sure else next(others) for number in range(len(layers))])
+    return merged
+
+
 def parts_alike(layer: list[Tensor], parts: list[nn.Module], tensors_of: Callable) -> list[nn.Module]:
     """Returns the parts that have a layer's tensors in shape; those that have no others, if there are such.
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of
+from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of, shapes_first
 from parity.adapters.torch.names import by_names, by_roles, with_ones
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
@@ -184,8 +184,8 @@ def find_parameters(
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
     Trusted in this order, for each kind of layer: Keras's names; some of them, and the order of the others; the order
-    among layers of the kind; shapes that only one layer of the kind has. Shapes must fit in any case; they alone say
-    nothing where two layers share them.
+    among layers of the kind; shapes that only one layer of the kind has; these for some, and names for the others.
+    Shapes must fit in any case; they alone say nothing where two layers share them.
 
     Args:
         module: the candidate.
@@ -199,18 +199,31 @@ def find_parameters(
         in_order = list(parts.values())
         alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
         choices = (
-            parts_by_name(layers, parts),
-            by_names({layer[0].path.rpartition("/")[0]: layer[0].kind for layer in layers}, parts),
-            by_roles([layer[0].path.split("/")[-2] for layer in layers], parts),
+            *named_parts(layers, parts),
             in_order if len(in_order) == len(layers) else [],
             [fitting[0] if len(fitting) == 1 else None for fitting in alike],
             in_order_of_kind(layers, alike, in_order),
+            *shapes_first(layers, alike, parts, named_parts),
         )
         fitting = [choice for choice in choices if len(set(map(id, choice))) == len(layers)]
         fitting = [choice for choice in fitting if all(map(tensors_of, layers, choice))]
         for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
             found |= tensors_of(layer, part)
     return found
+
+
+def named_parts(layers: list[list[Tensor]], parts: dict[str, nn.Module]) -> tuple[list, ...]:
+    """Returns which parts some layers may be by their names, from what is trusted most to what is trusted least.
+
+    Args:
+        layers: of one kind in torch.
+        parts: of that kind, by name.
+    """
+    return (
+        parts_by_name(layers, parts),
+        by_names({layer[0].path.rpartition("/")[0]: layer[0].kind for layer in layers}, parts),
+        by_roles([layer[0].path.split("/")[-2] for layer in layers], parts),
+    )
 
 
 def is_taken(part: object, taken: set[tuple[int, int]]) -> bool:

@@ -25,6 +25,8 @@ class HonestFlags(JobFlags):
     """The runs take this seed and the following ones."""
     level: Literal["quick", "full"] = "quick"
     """Of the ladder."""
+    kinds: tuple[str, ...] = ()
+    """Draw only pairs of these kinds, in turn, such as recurrent,attention,transposed; an unknown one lists all."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,7 +40,9 @@ def sweep(options: HonestFlags) -> int:
     """Puts every pair through the ladder; writes the results as they come."""
     from mlp_spec.runs.folder import RunFolder
     from mlp_spec.support.values import whole_number
+    from parity.selftest.honest.kinds import read_kinds
 
+    options = replace(options, kinds=read_kinds(options.kinds))
     sweeps.check_jobs(options)
     whole_number("runs", options.runs, 1, 100_000)
     whole_number("first_seed", options.first_seed, 0, 2**31)
@@ -61,9 +65,10 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
     from parity.check import CheckFlags
     from parity.ladder.climb import Climb, climb_with
     from parity.ladder.further import look_further
-    from parity.selftest.honest.pairs import draw_pair, write
+    from parity.selftest.honest.kinds import draw_kind, kinds_of
+    from parity.selftest.honest.writing import write
 
-    honest, own = draw_pair(seed), folder / f"seed-{seed}"
+    honest, own = draw_kind(seed, options.kinds), folder / f"seed-{seed}"
     own.mkdir()
     file = own / "pair.py"
     file.write_text(write(honest), encoding="utf-8")
@@ -82,6 +87,7 @@ def attempt(seed: int, options: HonestFlags, folder: Path) -> dict:
     return {
         "seed": seed,
         "pair": honest.title,
+        "kinds": kinds_of(honest),
         **alarms.tally(checks),
         RATIO: largest(check.more.get(RATIO) for check in checks if check.status == "pass"),
         "looked_further": [check.id for check in checks if "looked_further" in check.more],

@@ -1,6 +1,6 @@
 """What honest pairs are trained on: data sets, targets and losses, each as both sides write it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity.selftest.honest.layers import Draw, Setting, Shape
 
@@ -17,6 +17,7 @@ class Rows:
     values: str = ""  # a column of numbers, or several
     outputs: int = 1  # how many
     words: int = 0  # how many there are, if `x` holds whole numbers
+    is_padded: bool = False  # whether rows end in steps of zeros
     most: int = 1000  # rows
 
 
@@ -33,6 +34,13 @@ def drawn(name: str, shape: Shape) -> Rows:
     return Rows(name, shape, lines, 3, "scores.argmax(axis=1)", "scores.astype('float32')", 3)
 
 
+def padded(name: str, shape: Shape) -> Rows:
+    """Returns rows of steps, of which each has two at least; zeros follow."""
+    rows = drawn(name, shape)
+    ended = f"x *= np.arange({shape[0]})[:, None] < draw.integers(2, {shape[0] + 1}, (len(x), 1, 1))"
+    return replace(rows, lines=(*rows.lines[:2], ended, rows.lines[2]), is_padded=True)
+
+
 def learned(name: str, shape: Shape, loader: str, x: str, **fields) -> Rows:
     """Returns one of scikit-learn's data sets, its rows in a drawn order."""
     lines = (
@@ -43,6 +51,7 @@ def learned(name: str, shape: Shape, loader: str, x: str, **fields) -> Rows:
     return Rows(name, shape, lines, **fields)
 
 
+VAL_ROWS = 50
 STANDARDISED = "(data.data - data.data.mean(0)) / data.data.std(0)"
 ROWS = (
     learned("digits", (8, 8, 1), "load_digits", "data.images[..., None] / 16", classes=10, labels="target"),
@@ -68,6 +77,7 @@ ROWS = (
         3,
         words=30,
     ),
+    padded("padded steps", (11, 5)),
 )
 
 
@@ -84,6 +94,7 @@ class Objective:
 
 
 ONE_HOT, BINARY = "np.eye({classes}, dtype='float32')[{labels}]", "({labels}[:, None] == 0).astype('float32')"
+COUNTS = "{labels}[:, None].astype('float32')"
 LOGITS = "from_logits=True"
 CLIPPED = "clip(out / out.sum(dim=1, keepdim=True)).log()"
 
@@ -144,7 +155,7 @@ def outputs_of(rows: Rows, objective: Objective) -> int:
     """Returns how many numbers the last layer predicts."""
     if objective.targets == "{values}":
         return rows.outputs
-    return 1 if objective.targets == BINARY else rows.classes
+    return 1 if objective.targets in (BINARY, COUNTS) else rows.classes
 
 
 def draw_layout(draw: Draw, rows: Rows) -> tuple[str, str]:

@@ -23,9 +23,9 @@ class Setting:
 
     Not every port can be exact. On TensorFlow, SELU has another derivative at 0 than in PyTorch (1.05, not 1.76), on
     JAX the leaky ReLU (1, not its slope): a layer that sees zeros alone starts there. In float64, TensorFlow rounds the
-    slope of a leaky ReLU and GELU's root of 2 to float32, and resizes in it; PyTorch a sixth in the derivative of the
-    hard sigmoid. On JAX, Keras computes much of a float64 model in float32 (tanh, means, variances, losses): nothing is
-    exact there.
+    slope of a leaky ReLU and GELU's root of 2 to float32, resizes in it, and has no largest values over three axes;
+    PyTorch rounds a sixth in the derivative of the hard sigmoid. On JAX, Keras computes much of a float64 model in
+    float32 (tanh, means, variances, losses): nothing is exact there.
     """
 
     backend: str = "tensorflow"  # Keras's
@@ -38,7 +38,7 @@ class Setting:
 
 
 DIFFERENT = {"tensorflow": frozenset({"selu"}), "jax": frozenset({"leaky_relu", "LeakyReLU"})}
-ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear"})
+ROUNDED = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear", "MaxPooling3D"})
 
 
 @dataclass
@@ -47,9 +47,10 @@ class Draw:
 
     seed: int
     setting: Setting = field(default_factory=Setting)
+    attempt: int = 0  # of those that are made with a seed
 
     def __post_init__(self):
-        self.generator = np.random.default_rng([self.seed, 21])
+        self.generator = np.random.default_rng([self.seed, 21, *([self.attempt] if self.attempt else [])])
 
     def of(self, *choices):
         """Draws one of some choices."""
@@ -64,6 +65,9 @@ class Draw:
         return self.of(*(name for name in ACTIVATIONS if name not in self.setting.left_out))
 
 
+CALL = "x = {layer}(x)"  # as every layer of a Sequential model is called
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of a pair."""
@@ -74,6 +78,10 @@ class Layer:
     forward: str  # what the port does with `x`; its module is `{layer}`
     shape: Shape  # what comes out
     penalty: str = ""  # what is added to the port's loss
+    call: str = CALL  # how Keras calls it, as `{layer}`
+    target: str = "x"  # what the port puts `forward` into
+    weights: tuple[str, ...] = ()  # names of those of its own: only `WEIGHTS` says which is which
+    helper: str = ""  # what the port's module is made of
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ class Kind:
     shape: Callable[[Shape, dict], Shape] = lambda shape, options: shape
     activated: bool = False  # whether it takes an activation
     kernel: bool = False  # whether it has a kernel, which may be regularised
+    call: str = CALL
+    target: str = "x"
+    weights: str = ""  # names, with spaces in between
+    helper: str = ""
 
 
 # ---- convolutions and poolings
@@ -249,6 +261,7 @@ def flattening(draw: Draw, shape: Shape) -> dict | None:
     return {} if math.prod(shape) <= 400 else None
 
 
+OF_BOTH = "x = {layer}([x, skip])"
 KINDS = {
     "Dense": dense(0, 8, 12, 16, 24),
     "Dense, every step": dense(1, 4, 6, 8),
@@ -302,10 +315,11 @@ KINDS = {
         for axes, over in ((1, "2"), (2, "(2, 3)"))
         for name, torch in (("Average", "mean"), ("Max", "amax"))
     },
-    "Skip": Kind((), ""),  # keeps x, for one of the next two
-    "Add": Kind((), "Add()", "", "x + skip"),
+    "Skip": Kind((), "", "", "x", call="skip = x", target="skip"),  # keeps x, for one of the next two
+    "Add": Kind((), "Add()", "", "x + skip", call=OF_BOTH),
     "Concatenate": Kind(
         (), "Concatenate()", "", "torch.cat([x, skip], dim=1)",
         lambda draw, shape: {"more": shape[-1]}, lambda shape, drawn: (*shape[:-1], shape[-1] + drawn["more"]),
+        call=OF_BOTH,
     ),
 }  # fmt: skip

@@ -1,15 +1,18 @@
 """Draws the layers of an honest pair, from the input to the output."""
 
-from parity.selftest.honest import further
+from parity.selftest.honest import further, several, states
+from parity.selftest.honest.attention import ATTENTION, MASKED_ATTENTION, SELF_ATTENTION, mask_of
 from parity.selftest.honest.layers import ACTIVATIONS, Draw, Layer, Shape, in_port
 from parity.selftest.honest.recurrent import EVERY_STEP, LAST, MASKED, RECURRENT
 
-KINDS = {**further.KINDS, **RECURRENT}
+KINDS = {**further.KINDS, **RECURRENT, **states.FURTHER, **ATTENTION, **several.KINDS}
+ALL_STEPS, LAST_STEP = (*EVERY_STEP, *states.FURTHER_EVERY_STEP), (*LAST, *states.FURTHER_LAST)
 FIRST = {
     1: (
         *["Conv1D"] * 5,
         *("Dense, every step", "TimeDistributed", "Conv1DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
-        *EVERY_STEP,
+        *ALL_STEPS,
+        *SELF_ATTENTION,
     ),
     2: (*["Conv2D"] * 4, "Conv2DTranspose", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
     3: ("Conv3D", "Conv3D", "Conv3DTranspose"),
@@ -75,7 +78,8 @@ class Model:
             return False
         options |= {**given, "channels": self.shape[-1], "layer": "{layer}"}
         options |= in_port(options["padding"]) if "padding" in options else {}
-        keras, torch, forward = (text.format(**options) for text in (entry.keras, entry.torch, entry.forward))
+        texts = (entry.keras, entry.torch, entry.forward, entry.call, entry.target, entry.weights)
+        keras, torch, forward, call, target, weights = (text.format(**options) for text in texts)
         more, penalty = [], ""
         if entry.activated:
             name = activation or (self.draw.activation() if self.draw.chance(0.7) else "linear")
@@ -89,8 +93,11 @@ class Model:
                 more.append(f"kernel_regularizer=keras.regularizers.{norm}({factor})")
                 penalty = f"{factor} * {{layer}}.weight.{ {'l1': 'abs', 'l2': 'square'}[norm] }().sum()"
         self.layers.append(
-            Layer(kind, with_arguments(keras, more), torch, forward, entry.shape(self.shape, options), penalty)
-        )
+            Layer(
+                kind, with_arguments(keras, more), torch, forward, entry.shape(self.shape, options), penalty,
+                call, target, tuple(weights.split()), entry.helper,
+            )
+        )  # fmt: skip
         self.shape = self.layers[-1].shape
         return True
 
@@ -119,22 +126,62 @@ class Model:
             same = {"padding": "same", "stride": 1} if axes else {}
             channels = {"filters" if axes else "units": self.draw.of(self.shape[-1], self.shape[-1], 6)}
             self.add_skip({0: "Dense"}.get(axes, f"Conv{axes}D"), **same, **channels)
+        if axes == 1 and self.draw.chance(0.2):
+            self.draw.of(self.add_handed, self.add_attending)()
         for _ in range(self.draw.of(0, 1, 1, 2)):
             self.add_one(*AFTER[axes])
 
-    def add_masked(self) -> None:
-        """Adds the embedding of words of which one is none, and recurrent layers that leave it out."""
-        self.add("Embedding, masked")
-        for _ in range(self.draw.of(0, 1)):
-            self.add(self.draw.of(*EVERY_STEP), mask=MASKED)
+    def add_masked(self, first: str) -> None:
+        """Adds what makes a mask, an embedding of words, say, and layers that leave out what it hides.
+
+        Args:
+            first: the kind that makes the mask.
+        """
+        self.add(first)
+        for _ in range(self.draw.of(0, 1, 1)):
+            kind = self.draw.of(*ALL_STEPS, *MASKED_ATTENTION)
+            self.add(kind, mask=mask_of(kind, MASKED), own="Keras")
             if self.draw.chance(0.3):
                 self.add_one("Dropout", "TimeDistributed")
-        self.add(self.draw.of(*LAST), mask=MASKED)
+        if self.draw.chance(0.2):
+            self.add_handed(MASKED)
+        self.add(self.draw.of(*LAST_STEP, "GlobalAveragePooling1D, masked"), mask=MASKED, own="Keras")
+
+    def add_handed(self, mask: str = "") -> None:
+        """Adds two recurrent layers over the same steps, of which one starts from the other's last states.
+
+        Args:
+            mask: what a port gives them behind a mask.
+        """
+        options = states.draw_handed(self.draw, self.shape) | {"mask": mask}
+        self.add("States", **options)
+        self.add("From states", **options)
+
+    def add_attending(self) -> None:
+        """Adds a recurrent layer whose outputs attend to what it was given."""
+        self.add("Skip")
+        others = self.shape[-1]
+        self.add(self.draw.of(*EVERY_STEP))
+        self.add("MultiHeadAttention, of another sequence", others=others)
+
+    def add_input(self, numbers: int) -> None:
+        """Adds a second input's numbers to the features.
+
+        Args:
+            numbers: of a row.
+        """
+        width = numbers
+        if self.draw.chance(0.6):
+            width = self.draw.of(3, 6)
+            self.add("Dense, of a second input", numbers=numbers, units=width)
+        self.add("Concatenate, a second input", numbers=width)
+        if self.draw.chance(0.6):
+            self.add("Dense")
 
     def flatten(self) -> None:
         """Leaves channels alone: flattens, in either order, or pools all places."""
         axes = len(self.shape) - 1
-        flat = self.draw.of("", "Flatten", "Flatten, channels first", *(LAST if axes == 1 else ()))
+        flat = self.draw.of("", "Flatten", "Flatten, channels first", *(LAST_STEP if axes == 1 else ()))
         if flat and self.add(flat):
             if "first" in flat:  # the next layer of parameters must be Dense: its kernel's rows are turned
                 if self.draw.chance(0.3):
@@ -145,7 +192,15 @@ class Model:
         self.add(f"Global{self.draw.of('Average', 'Max')}Pooling{axes}D")
 
 
-def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: str) -> tuple[list[Layer], str]:
+def draw_layers(
+    draw: Draw,
+    shape: Shape,
+    words: int,
+    outputs: int,
+    activation: str,
+    is_padded: bool = False,
+    others: tuple[int, int] = (0, 0),
+) -> tuple[list[Layer], str]:
     """Draws a model; returns its layers and the name of its kernels' initialiser.
 
     Args:
@@ -154,14 +209,18 @@ def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: 
         words: how many there are, if the inputs are words; else 0.
         outputs: of the last layer.
         activation: of the last layer.
+        is_padded: whether some steps of the inputs are nothing but zeros.
+        others: the numbers that a second input has, and a second output; 0 where there is none.
     """
     model = Model(draw, shape)
     if words:
         model.shape = (*shape, words)
         if draw.chance(0.4):
-            model.add_masked()
+            model.add_masked("Embedding, masked")
         else:
             model.add("Embedding")
+    elif is_padded and draw.chance(0.6):
+        model.add_masked("Masking")
     elif draw.chance(0.25):
         model.add_one("Rescaling", "Normalization")
     axes = len(model.shape) - 1
@@ -172,6 +231,10 @@ def draw_layers(draw: Draw, shape: Shape, words: int, outputs: int, activation: 
     turned = bool(model.layers) and model.layers[-1].kind in ("Flatten, channels first", "Dropout")
     for _ in range(0 if turned else draw.of(0, 1, 2) if axes else draw.of(1, 2, 3)):
         model.add_block(0)
+    if others[0]:
+        model.add_input(others[0])
+    if others[1]:
+        model.add("Dense, a second output", activation="linear", units=others[1])
     model.add("Dense", activation=activation, units=outputs, bias=True)
     return model.layers, model.initializer
 

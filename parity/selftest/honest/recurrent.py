@@ -82,6 +82,10 @@ def both_directions(every_step: bool) -> Kind:
 LAST = ("LSTM", "GRU", "SimpleRNN", "Bidirectional")
 EVERY_STEP = tuple(f"{kind}, every step" for kind in LAST)
 MASKED = ", mask=mask"  # what a port gives its recurrent layers behind a masked embedding
+MASKS = {  # how a port finds the mask in its input, by the layer that makes Keras's
+    "Embedding, masked": "mask = x != 0",
+    "Masking": "mask = (x != 0).any(dim=1)",
+}
 RECURRENT = {
     **{f"{kind}, every step": recurrent(kind, True) for kind in STATES},
     **{kind: recurrent(kind, False) for kind in STATES},
@@ -94,6 +98,14 @@ RECURRENT = {
         "{layer}(x).mT",
         lambda draw, shape: {"words": shape[-1], "units": draw.of(4, 6, 8)},
         lambda shape, drawn: (*shape[:-1], drawn["units"]),
+    ),
+    "Masking": Kind((1,), "Masking()", "", "x * mask[:, None]"),
+    "GlobalAveragePooling1D, masked": Kind(
+        (),
+        "GlobalAveragePooling1D()",
+        "",
+        "(x * mask[:, None]).sum(dim=2) / mask.sum(dim=1, keepdim=True)",
+        shape=lambda shape, _: shape[-1:],
     ),
     "TimeDistributed": Kind(
         (1,),

@@ -12,7 +12,7 @@ from parity.pair import Pair, Settings
 from parity.process import Side
 from parity.protocol import task as tasks
 from parity.protocol.records import Cases, Run
-from parity.protocol.task import KERAS, Task, read_record
+from parity.protocol.task import KERAS, LIGHTNING, Task, read_record
 from parity.rungs.check import Check
 
 JUMP = np.float32(3e-5)  # of a batch loss of about 1, at a kink
@@ -79,6 +79,8 @@ def asked(monkeypatch):
         parts = said["climb"].reference.parts
         if task.parts == ("in_float64",):
             return Side(parts={"in_float64": said["exact"]} if said["exact"] else {})
+        if task.parts == ("cases",):
+            return Side(parts={"cases": said["own"]} if said.get("own") else {})
         runs = [moved(whole(parts), by) for by in said["departures"]]
         runs = said.get("cut", {}).get("variants", runs)
         restarts = replace(parts["restarts"], variants=[shifted(parts["restarts"].losses, said.get("again", 0.0))])
@@ -205,6 +207,48 @@ def test_what_is_another_function_in_float64_counts_nothing(tmp_path, asked):
     asked(climb, exact=other)
     (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
     assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
+
+
+def with_own_rounding(climb: Climb, by: float) -> Cases:
+    """Has Lightning's loss of a case be off; returns what it answers in float64, where it is not."""
+    own = climb.candidate.parts["cases"]
+    off = replace(own.answers[LOSS], loss=own.answers[LOSS].loss + np.float32(by))
+    climb.candidate.parts["cases"] = replace(own, answers={**own.answers, LOSS: off})
+    climb.judge("cases")
+    return own
+
+
+def test_rounding_of_the_candidates_own_shows_in_float64(tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    own = with_own_rounding(climb, 2e-5)
+    assert ids_of(climb, "fail") == {"batch-loss"}
+    variants = len(climb.reference.parts["cases"].variants)
+    told, judged = asked(climb, exact=climb.reference.parts["cases"], own=own)
+    assert [(name, task.parts) for name, task, _ in told] == [(KERAS, ("in_float64",)), (LIGHTNING, ("cases",))]
+    task = told[1][1]
+    assert task.pair.experiment.training.precision == "float64" and task.reference_dir == str(tmp_path / KERAS)
+    assert judged == ["cases", "cases"]
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    assert check.status == "pass" and check.detail.endswith("what Lightning answers in float64, which is Keras's")
+    reference = climb.reference.parts["cases"]
+    assert len(reference.variants) == variants + 1  # no limit knows of what Lightning answers
+
+
+@pytest.mark.parametrize("why", ["the same", "another function", "no answer"])
+def test_what_the_candidate_has_in_float64_too_still_fails(why, tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    own = with_own_rounding(climb, 2e-5)
+    one = own.answers[LOSS]
+    other = replace(one, probabilities=one.probabilities + 0.01)  # by more than rounding
+    answers = {
+        "the same": climb.candidate.parts["cases"],
+        "another function": replace(own, answers={**own.answers, LOSS: other}),
+        "no answer": None,
+    }
+    asked(climb, exact=climb.reference.parts["cases"], own=answers[why])
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    said = "Keras itself answers in float64, which is nearer" if why == "no answer" else "is not Keras's, either"
+    assert check.status == "fail" and check.detail.endswith(said)
 
 
 @pytest.mark.parametrize("why", ["large", "float64", "architecture"])

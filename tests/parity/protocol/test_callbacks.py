@@ -36,7 +36,10 @@ def test_lists_fall_and_rise_stand_still_and_are_no_numbers():
     assert all(np.array_equal(values, again[name], equal_nan=True) for name, values in lists.items())
 
 
-@pytest.mark.parametrize(("steps", "every", "batches"), [(1875, 4, 11), (1876, 4, 8), (47, 1, 8), (5, 1, 5), (6, 8, 6)])
+@pytest.mark.parametrize(
+    ("steps", "every", "batches"),
+    [(1875, 4, 11), (1876, 4, 8), (47, 1, 8), (5, 1, 5), (6, 8, 6), (24, 3, 9), (25, 3, 10), (23, 2, 9)],
+)
 def test_a_short_epoch_ends_where_the_training_s_does(steps, every, batches):
     assert batches_of_accumulation(steps, every) == batches
     assert batches == steps or (batches - steps) % every == 0 or every == 1

@@ -4,6 +4,7 @@ import pytest
 from torch import nn
 
 from keras_like.separable import KerasSeparableConv1d
+from mlp_spec.support.errors import UserError
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.tensors import Tensor
 
@@ -82,3 +83,50 @@ IN_ORDER = [
 def test_convolutions_of_several_kinds_share_one_class_in_torch(make, names):
     table = Binding(make(), convolutions()).table
     assert [tensor.torch_name.rpartition(".")[0] for tensor in table] == names
+
+
+class TwoOutputs(nn.Module):
+    """Has an attention, and two outputs the other way round."""
+
+    def __init__(self, second=1):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 1)
+        self.amount, self.kind = nn.Linear(4, second), nn.Linear(4, 3)
+
+
+def outputs_behind_an_attention(second=1):
+    """Returns the table of an attention whose projections share a shape, and of two outputs."""
+    parts = [
+        Tensor(f"multi_head_attention/{part}/{role}", "EinsumDense", role, *rest)
+        for part in ("query", "key", "value", "attention_output")
+        for role, rest in (
+            (
+                "kernel",
+                ((1, 4, 4) if "output" in part else (4, 1, 4), True, None, (), (), 2 if "output" in part else 1),
+            ),
+            ("bias", ((4,) if "output" in part else (1, 4),)),
+        )
+    ]
+    sizes = {"dense": 3, "dense_1": second}
+    return parts + [
+        Tensor(f"{name}/{role}", "Dense", role, shape)
+        for name, units in sizes.items()
+        for role, shape in (("kernel", (4, units)), ("bias", (units,)))
+    ]
+
+
+def test_outputs_that_shapes_tell_apart_are_found_beside_what_they_do_not():
+    names = {tensor.path: tensor.torch_name for tensor in Binding(TwoOutputs(), outputs_behind_an_attention()).table}
+    assert names["dense/kernel"] == "kind.weight" and names["dense_1/bias"] == "amount.bias"
+    assert names["multi_head_attention/key/kernel"] == "attention.in_proj_weight[4:8]"
+    assert names["multi_head_attention/attention_output/kernel"] == "attention.out_proj.weight"
+
+
+def test_outputs_that_share_a_shape_are_asked_for():
+    # three outputs, two of one size: neither shapes nor names tell these, and the order is another one
+    table = outputs_behind_an_attention()
+    table += [Tensor(f"dense_2/{role}", "Dense", role, shape) for role, shape in (("kernel", (4, 1)), ("bias", (1,)))]
+    module = TwoOutputs()
+    module.attention, module.more = nn.ModuleList([nn.Linear(4, 4) for _ in range(4)]), nn.Linear(4, 1)
+    with pytest.raises(UserError, match="WEIGHTS in a pair file says which"):
+        Binding(module, table)

@@ -17,13 +17,13 @@ from parity.selftest.honest.command import HonestFlags
 
 
 def test_a_drawn_pair_raises_no_alarm(tmp_path):
-    flags = ["--runs", "1", "--first-seed", "1", "--jobs", "1"]
+    flags = ["--runs", "1", "--first-seed", "2", "--jobs", "1"]
     ended = run_python("-m", "parity", "honest", *flags, "--output-dir", tmp_path / "run")
     assert ended.status == 0, ended
     assert "0 false alarms in 1 runs" in ended.out and "noise floors at most" in ended.out
     (row,) = json.loads((tmp_path / "run" / "honest.json").read_text())["runs"]
     assert row["checks"] > 15 and row["failed"] == row["errors"] == [] and 0 < row[command.RATIO] < 10
-    assert not (tmp_path / "run" / "seed-1").exists()
+    assert not (tmp_path / "run" / "seed-2").exists()
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_a_drawn_pair_raises_no_alarm(tmp_path):
         (["--runs", "0"], "--runs is 0"),
         (["--first-seed", "-1"], "--first-seed is -1"),
         (["--jobs", "0"], "--jobs is 0"),
+        (["--kinds", "recurrent,nonsense"], "--kinds has nonsense; use some of convolution"),
         (["--output-dir", "/proc/no/such"], "/proc/no/such"),
     ],
 )
@@ -52,7 +53,15 @@ def test_what_could_not_be_decided_is_kept(tmp_path, monkeypatch):
         and folder == tmp_path / "seed-0"
         and more == {"backend": "jax", "level": "full"}
     )
-    assert Path(pair.file).read_text().startswith('"""digits: Conv2D')
+    assert Path(pair.file).read_text().startswith('"""digits: Rescaling-Conv2D')
+
+
+def test_pairs_are_of_the_kinds_that_are_asked_for(tmp_path, monkeypatch):
+    side = Side(errors={"facts": "no such layer"})
+    monkeypatch.setattr(sweeps, "record_pair", lambda *given, **more: (side, None))
+    kinds = ("attention", "accumulation")
+    rows = [command.attempt(seed, HonestFlags(kinds=kinds), tmp_path) for seed in range(6)]
+    assert all(kinds[row["seed"] % 2] in row["kinds"] for row in rows)
 
 
 def test_an_alarm_is_kept_and_told(tmp_path, monkeypatch):

@@ -4,6 +4,9 @@ import pytest
 
 from parity.selftest.honest.layers import Draw, Setting, in_port, out_of_window, window
 from parity.selftest.honest.models import KINDS
+from parity.selftest.honest.states import HANDED, STACKED, draw_handed
+
+GIVEN = {"numbers": 5, "others": 8, "own": "nn.", "mask": ""}  # what is not drawn with a layer
 
 
 @pytest.mark.parametrize(
@@ -25,10 +28,13 @@ def test_every_kind_is_written_for_both_frameworks(kind):
     entry = KINDS[kind]
     shape = {0: (12,), 1: (10, 8), 2: (6, 6, 8), 3: (6, 6, 6, 4)}[entry.axes[0] if entry.axes else 1]
     for seed in range(20):
-        options = entry.options(Draw(seed), shape)
+        options = entry.options(Draw(seed), shape) | GIVEN
+        options |= draw_handed(Draw(seed), shape) if kind in HANDED else {}
         options |= {"channels": shape[-1], "layer": "self.layer0", **in_port(options.get("padding", "valid"))}
-        texts = [text.format(**options) for text in (entry.keras, entry.torch, entry.forward)]
-        assert texts[0].startswith(kind.partition(",")[0] + "(") and "{" not in "".join(texts)
+        texts = [text.format(**options) for text in (entry.keras, entry.torch, entry.forward, entry.target)]
+        assert "{" not in "".join(texts)
+        assert kind in {**STACKED, **HANDED} or texts[0].startswith(kind.partition(",")[0] + "(")
+        assert entry.call.format(**options | {"layer": "L()"}).count("L()(") == 1
         # what has no module has a function
         assert ("self.layer0" in texts[2]) == bool(texts[1])
         assert all(size > 0 for size in entry.shape(shape, options))
@@ -42,7 +48,7 @@ def test_a_window_that_is_larger_than_its_input_does_not_fit():
 def test_what_a_port_cannot_compute_alike_is_left_out():
     assert Setting("tensorflow", "float32").left_out == {"selu"}
     assert Setting("tensorflow", "float64").left_out == {
-        "selu", "gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear",
+        "selu", "gelu", "leaky_relu", "hard_sigmoid", "UpSampling2D, bilinear", "MaxPooling3D",
     }  # fmt: skip
     assert Setting("jax", "float32").left_out == {"leaky_relu", "LeakyReLU"}
     names = {Draw(seed, Setting("tensorflow", "float64")).activation() for seed in range(200)}

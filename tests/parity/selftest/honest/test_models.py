@@ -21,7 +21,7 @@ def test_a_model_ends_in_its_outputs():
 
 def test_a_skip_is_taken_up_once():
     for layers in stacks((14, 5)):
-        kinds = [layer.kind for layer in layers if layer.kind in ("Skip", "Add", "Concatenate")]
+        kinds = [layer.kind for layer in layers if "skip" in layer.call]
         assert all(kind == "Skip" for kind in kinds[::2]) and "Skip" not in kinds[1::2] and len(kinds) % 2 == 0
 
 

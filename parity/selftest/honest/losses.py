@@ -1,0 +1,54 @@
+"""Further losses of honest pairs: hinges, divergences, counts, smoothed labels."""
+
+from parity.selftest.honest.data import BINARY, COUNTS, LOGITS, ONE_HOT, Objective, Rows
+
+# Probabilities that are never 0 or 1: an eighth of each row is spread over all classes.
+SPREAD = "(0.875 * np.eye({classes})[{labels}] + 0.125 / {classes}).astype('float32')"
+SIGNS = "(2 * y - 1) * out"
+
+
+def hinges() -> list[Objective]:
+    """Returns the losses of a margin between two classes."""
+    return [
+        Objective(BINARY, "'hinge'", f"F.relu(1 - {SIGNS}).mean()"),
+        Objective(BINARY, "'squared_hinge'", f"F.relu(1 - {SIGNS}).square().mean()"),
+    ]
+
+
+def of_classes() -> list[Objective]:
+    """Returns the losses of classes."""
+    margin = "((1 - y) * out).amax(dim=1) - (y * out).sum(dim=1)"
+    return [
+        *hinges(),
+        Objective(ONE_HOT, "'categorical_hinge'", f"F.relu({margin} + 1).mean()"),
+        Objective(
+            SPREAD,
+            "'kl_divergence'",
+            "(y * (y / out.clamp(1e-7, 1)).log()).sum(dim=1).mean()",
+            "softmax",
+            "x.softmax(dim=1)",
+        ),
+        Objective(
+            COUNTS,
+            "'poisson'",
+            "F.poisson_nll_loss(out, y, log_input=False, eps=1e-7)",
+            "softplus",
+            "F.softplus(x, threshold=40)",
+        ),
+        Objective(
+            BINARY,
+            f"keras.losses.BinaryCrossentropy({LOGITS}, label_smoothing=0.25)",
+            "F.binary_cross_entropy_with_logits(out, 0.75 * y + 0.125)",
+        ),
+    ]
+
+
+def further_objectives(rows: Rows) -> list[Objective]:
+    """Returns what else may be learned from a data set."""
+    return [*(of_classes() if rows.labels else []), *(of_numbers() if rows.values else [])]
+
+
+def of_numbers() -> list[Objective]:
+    """Returns the losses of numbers."""
+    gap = "F.softplus(-2 * (out - y), threshold=40)"
+    return [Objective("{values}", "'log_cosh'", f"(out - y + {gap} - math.log(2)).mean()")]
