@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -188,6 +188,14 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
     listener = threading.Thread(target=_listen, args=(output, arrived), daemon=True)
     listener.start()
     lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+    def take(line: str) -> bool:
+        """Passes an event on, or keeps a line; says which it was."""
+        is_event = handle(line, on_event)
+        if line and not is_event:
+            lines.append(line)
+        return is_event
+
     try:
         heard = time.monotonic()
         while time.monotonic() - heard <= stall:
@@ -196,22 +204,36 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
             try:
                 line = arrived.get(timeout=0.1)
             except queue.Empty:
-                if (peak := reap(process)) is not None:  # it ended, and something it started holds its output open
+                if (peak := reap(process)) is not None:  # it ended, and its last lines are not read, or not its own
+                    for line in last_lines(process, arrived):
+                        take(line)
                     return Ended(process.returncode, list(lines), peak)
                 continue
             if line is None:
                 peak = reap(process, min(stall, 60.0))  # it closed its output, and may hang all the same
                 return Ended(process.returncode, list(lines), peak or 0.0)
-            if handle(line, on_event):
+            if take(line):
                 heard = time.monotonic()  # only an event is a sign of life: nonsense can go on for ever
-            elif line:
-                lines.append(line)
         return Ended(None, list(lines), frames=frames_of(process, arrived))
     finally:
         stop(process)
         while listener.is_alive():  # it may wait for room in the queue
             with contextlib.suppress(queue.Empty):
                 arrived.get(timeout=0.05)
+
+
+def last_lines(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 5.0) -> Iterator[str]:
+    """Yields what an ended process has printed that was not read yet; on a busy machine that may be much.
+
+    Args:
+        process: ended; what it started, and may hold its output open, is stopped.
+        arrived: the lines that it prints.
+        seconds: for which the next line is waited for: what has left the process's group is not stopped.
+    """
+    stop(process)
+    with contextlib.suppress(queue.Empty):
+        while (line := arrived.get(timeout=seconds)) is not None:
+            yield line
 
 
 def frames_of(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 3.0) -> list[tuple[str, int, str]]:

@@ -37,6 +37,18 @@ def test_a_process_that_ends_well_says_nothing_more():
     assert watch([sys.executable, "-c", GOOD], 30.0, lambda event: None).lines == ["a line of its own"]
 
 
+def test_what_a_process_printed_last_is_read_on_a_busy_machine_too(monkeypatch):
+    listen, events = process._listen, []
+
+    def late(*arguments):
+        time.sleep(1.0)  # it gets no processor until the process has ended
+        listen(*arguments)
+
+    monkeypatch.setattr(process, "_listen", late)
+    ended = watch([sys.executable, "-c", GOOD], 30.0, events.append)
+    assert len(events) == 1 and ended.lines == ["a line of its own"] and ended.status == 0
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [

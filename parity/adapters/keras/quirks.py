@@ -21,7 +21,8 @@ FLOAT64 = (
 )
 SINGLE = (
     "Keras on TensorFlow resizes in float32, and rounds the numbers of Rescaling and Normalization to it, also in "
-    "float64 ({what}): a port may depart from it by 1e-8"
+    "float64 ({what}): a port may depart from it by 1e-8. One that keeps these numbers as float32 buffers does not; "
+    "what is resized departs in any port"
 )
 
 

@@ -113,7 +113,7 @@ class UserReference(Reference):
             model = again
         elif model is self.given or trained.steps_of(model):
             self.given, model = trained.untrained(model, self.given is None, lambda: rebuilt(model, what))
-        if not model.built:
+        if not all(layer.built for layer in model._flatten_layers()):  # after build() alone, those inside may not be
             model(self.packed(self.arrays.x_train[:1]))
         check_stateless(model, what)
         shapes = [(variable.path, tuple(variable.shape)) for variable in model.weights]

@@ -60,7 +60,8 @@ class GradientInjector(lightning.Callback):
         gradients: (steps, period), see `inputs.tiled`.
 
     Attributes:
-        weights: after every batch, shortened.
+        weights: after every batch, shortened; with what the module's own `on_train_batch_end` makes of them, such as a
+            constraint: Lightning calls that behind all callbacks.
         updates: how often the optimizer was about to step.
         kinds: the classes of the optimizers.
     """
@@ -79,8 +80,17 @@ class GradientInjector(lightning.Callback):
         trained = [tensor for tensor in self.binding.table if tensor.trained]
         self.binding.set_gradients({tensor.path: inputs.tiled(row, tensor.shape) for tensor in trained})
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        """Keeps the weights after the step."""
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        """Keeps the weights after the step before."""
+        if batch_idx:
+            self.keep()
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        """Keeps the weights after the last step."""
+        self.keep()
+
+    def keep(self) -> None:
+        """Keeps the weights."""
         weights = self.binding.weights()
         self.weights.append(
             shorten({tensor.path: weights[tensor.path] for tensor in self.binding.table if tensor.trained})

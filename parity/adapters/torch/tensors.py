@@ -8,6 +8,7 @@ from torch import nn
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of, shapes_first
+from parity.adapters.torch.misfit import advise
 from parity.adapters.torch.names import by_names, by_roles, with_ones
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
@@ -350,15 +351,15 @@ def describe_misfit(module: nn.Module, table: Table, found: dict[str, torch.Tens
         name = name_in(names, found[tensor.path]) if tensor.path in found else ""
         rows.append((tensor.path, str(tensor.shape_in_torch), name, "", "" if name else "<- unmatched"))
     matched = {id(whole_of(value)) for value in [*found.values(), *second_biases(module, found).values()]}
-    rows += [
-        ("", "", name, str(tuple(value.shape)), "<- unmatched")
-        for name, value in module.named_parameters()
-        if value.requires_grad and id(value) not in matched
-    ]
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    extra = {name: value for name, value in trained.items() if id(value) not in matched}
+    rows += [("", "", name, str(tuple(value.shape)), "<- unmatched") for name, value in extra.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(map(str.ljust, row, (*widths, 0))).rstrip() for row in rows]
     whole = ["the candidate's tensors do not fit the reference's:", *(f"  {line}" for line in lines)]
-    return "\n".join([*whole, *ask_which(module, table, found)])
+    missing = [tensor for tensor in table if tensor.path not in found]
+    asked = ask_which(module, table, found)
+    return "\n".join([*whole, *advise(module, table, [] if asked else missing, extra), *asked])
 
 
 def ask_which(module: nn.Module, table: Table, found: dict[str, torch.Tensor]) -> list[str]:

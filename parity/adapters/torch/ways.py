@@ -8,7 +8,7 @@ from torch import nn
 # What a candidate's output may be, so that it is Keras's after all.
 OUTPUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "what Keras predicts": lambda output: output,
-    "logits": lambda output: output.softmax(dim=1),
+    "logits": lambda output: output.softmax(dim=-1),  # classes stand last, as in Keras
     "a logit": torch.sigmoid,
     "log-probabilities": torch.exp,
 }

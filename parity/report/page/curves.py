@@ -20,7 +20,7 @@ MOST_POINTS = 240  # of the divergence chart: its steps lie evenly on the logari
 def build_training_charts(report: dict) -> list[Chart]:
     """Builds the charts by epoch: Keras, Lightning, and what the lab printed; a pair file's of all Keras's metrics."""
     histories = paired_histories(report)
-    if not histories:
+    if not any(histories.values()):
         return []
     sources = [(name.capitalize(), name, history) for name, history in histories.items()]
     experiment, titles = report["experiment"], TITLES

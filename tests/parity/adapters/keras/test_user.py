@@ -59,6 +59,10 @@ assert not isinstance(again, str), again
 new = again.build()
 answers["again"] = [again.rates, again.first is not new, new.metrics_names, type(new.optimizer).__name__,
                     bool((np.array(again.build(1).weights[0]) == np.array(again.build(2).weights[0])).all())]
+with warnings.catch_warnings():  # Keras warns that build() leaves the layers inside as they are
+    warnings.simplefilter("ignore")
+    inside = opened("inside", whole["inside"])
+answers["inside"] = [[t.path for t in inside.table], len(inside.shapes), len(inside.build().weights)]
 away = opened("away", whole["words"], away=10)
 moved = [away.varied(away.variants()[0], away.start), reference.varied(reference.variants()[0], reference.start)]
 starts = [away.start, reference.start]
@@ -114,6 +118,14 @@ def with_data(text: str) -> str:
     return f"{DATA}{text}\n{COMPILED}{REST}"
 
 
+INSIDE = (
+    DATA + "def keras_model():\n    import keras\n    class Own(keras.Model):\n"
+    "        def __init__(self):\n            super().__init__()\n"
+    "            self.inside = keras.Sequential([keras.layers.Dense(3)])\n"
+    "        def call(self, x):\n            return self.inside(x)\n"
+    "    model = Own()\n    model.compile('sgd', 'sparse_categorical_crossentropy')\n    model.build((None, 4))\n"
+    "    return model\n" + REST
+)
 REFUSED = {
     "number": (DATA + "def keras_model(): return 3\n" + REST, "keras_model() returned int; it must return a keras.Mo"),
     "another": (
@@ -180,7 +192,8 @@ def answers(tmp_path_factory):
     """What one process of Keras says of all pair files."""
     texts = {name: text for name, (text, _) in REFUSED.items()}
     folder = tmp_path_factory.mktemp("user")
-    ended = run_python("-c", SCRIPT, str(folder), json.dumps(texts), json.dumps(sample_pairs.PAIRS))
+    taken = sample_pairs.PAIRS | {"inside": INSIDE}
+    ended = run_python("-c", SCRIPT, str(folder), json.dumps(texts), json.dumps(taken))
     assert ended.status == 0, ended.err
     return json.loads(ended.out.splitlines()[-1])
 
@@ -200,6 +213,11 @@ def test_a_model_is_taken_with_its_statistics_and_without_its_chance(answers):
 
 def test_logits_are_compared_as_probabilities_and_anything_else_as_it_is(answers):
     assert answers["honest"]["rows"] == pytest.approx(2.0) and answers["as it is"] == 0.25
+
+
+def test_layers_that_build_leaves_without_weights_have_them(answers):
+    paths, *counts = answers["inside"]
+    assert [path.rpartition("/")[2] for path in paths] == ["kernel", "bias"] and counts == [2, 2]
 
 
 def test_how_much_is_trained_is_said_by_flags_by_the_file_or_by_keras(answers):

@@ -99,6 +99,18 @@ def test_gradients_are_put_in_place_and_the_weights_kept_after_each_step():
     assert injector.weights[1]["dense_1/bias"][:3] == pytest.approx([-0.1 * (2 * v + 997) for v in range(3)])
 
 
+def test_weights_are_kept_with_what_the_module_makes_of_them_behind_the_step():
+    class Bounded(LitMLP):
+        def on_train_batch_end(self, outputs, batch, batch_idx):
+            with torch.no_grad():
+                self.layers[0].weight.clamp_(-0.5, 0.5)
+
+    module = build(Bounded)
+    injector = GradientInjector(Binding(module, TABLE), np.full((3, 997), 9.0, np.float32))
+    fit(module, injector)
+    assert [weights["dense/kernel"][:3].tolist() for weights in injector.weights] == [[-0.5, -0.5, -0.5]] * 3
+
+
 def test_a_step_that_returns_no_loss_is_refused():
     with pytest.raises(UserError, match="training_step returned nothing, and no loss of one number; it must"):
         BatchRecorder().on_train_batch_end(None, None, None, (torch.zeros(2), torch.zeros(2)), 0)

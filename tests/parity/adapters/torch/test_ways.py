@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.adapters.torch.ways import further_ways, in_rows_of
+from parity.adapters.torch.ways import OUTPUTS, further_ways, in_rows_of
 
 IMAGES = torch.rand(2, 1, 4, 4)
 
@@ -47,3 +47,9 @@ def test_images_are_flattened_for_a_forward_that_takes_rows():
 )  # fmt: skip
 def test_an_output_is_given_keras_axes(given, shape, shown):
     assert tuple(in_rows_of(shape, torch.rand(given)).shape) == shown
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 4, 5), (3, 2, 4, 5)])
+def test_logits_of_every_step_or_place_are_probabilities_of_classes(shape):
+    probabilities = OUTPUTS["logits"](torch.arange(torch.Size(shape).numel()).reshape(shape).float())
+    assert torch.allclose(probabilities.sum(dim=-1), torch.ones(shape[:-1]))

@@ -106,6 +106,9 @@ def test_both_runs_losses_are_drawn_step_by_step():
 def test_without_a_trained_side_there_are_no_curves():
     report = build_report() | {"sides": {"keras": None, "lightning": None}}
     assert curves.build_training_charts(report) == []
+    # the port of a pair file alone has trained, and logs nothing that is Keras's
+    report = build_pair_report() | {"sides": {"keras": None, "lightning": {"history": {"mine": [1.0]}}}}
+    assert curves.build_training_charts(report) == []
 
 
 def test_a_side_that_ended_early_has_a_shorter_curve():
