@@ -10,6 +10,7 @@ PLATEAU = "lowers the learning rate where a metric stands still"
 RATE = "sets the learning rate"
 FILES = "saves files"
 WEIGHTS = "changes weights"
+UPDATES = "makes an update of several batches"
 OTHER = "does anything"  # a class or functions of the file's own
 SILENT = "watches"  # it cannot change the weights
 
@@ -18,6 +19,8 @@ LEAST_EPOCHS = 24
 MOST_STEPS = 20_000  # of a training whose learning rates are compared
 SMALL = 1e-4  # an improvement, where no callback names a least one
 ACCUMULATED_EPOCHS = 2  # of which it is compared when weights are updated
+SAVES = 30  # of which it is compared in which batches they are
+NAN_FIRST = "with NaN in the first epoch"  # Keras takes it for the best for ever, torch and Lightning for the worst
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class Callback:
     def is_implied(self) -> bool:
         """Whether nobody asked for it: Lightning's Trainer has a ModelCheckpoint of its own."""
         return bool(self.settings.get("implied"))
+
+    @property
+    def looks_at_metric(self) -> bool:
+        """Whether its metric matters: Keras's ModelCheckpoint saves every epoch unless it is told not to."""
+        return bool(self.settings.get("save_best_only", self.monitor) and self.monitor)
+
+    @property
+    def lacks_metric(self) -> bool:
+        """Whether the metric that it looks at is not logged when it does."""
+        return self.looks_at_metric and self.settings.get("logged") is False
+
+    @property
+    def saves_any(self) -> bool:
+        """Whether it saves whatever a metric is, at batches that can be counted: no time between them is given."""
+        return self.role == FILES and not self.looks_at_metric and not self.settings.get("by_time")
 
 
 # In the place of schedulers that a module steps by itself.
@@ -78,6 +96,7 @@ def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str,
         "noisy": 0.6 + 0.1 * noise,
         "falling, noisy": 0.9 - 0.8 * steps / epochs + 0.15 * noise[::-1],
         "with NaN": np.where((steps == 3) | (steps == epochs // 2), np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
+        NAN_FIRST: np.where(steps == 0, np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
     }
     return {name: values.astype(np.float32).astype(np.float64) for name, values in lists.items()}
 
@@ -91,3 +110,14 @@ def batches_of_accumulation(steps: int, every: int) -> int:
     """
     few = max(8, 2 * every + steps % every)
     return min(steps, few if every > 1 else 8)
+
+
+def batches_of_saving(callbacks: list[Callback], epochs: int, steps: int) -> int:
+    """Returns of how many batches it is compared in which of them files are saved: every callback saves often.
+
+    Args:
+        callbacks: Keras's.
+        epochs, steps: of the training, and of an epoch of it.
+    """  # fmt: skip
+    waits = [one.settings["save_freq"] for one in callbacks if one.settings.get("by_batches")]
+    return min(epochs * steps, max([3 * steps, *(SAVES * wait for wait in waits)]), MOST_STEPS)

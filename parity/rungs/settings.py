@@ -54,13 +54,20 @@ def plateau_like(callback: Callback, monitor: str) -> str:
     )
 
 
-def saving_like(callback: Callback, monitor: str) -> str:
+def saving_like(callback: Callback, monitor: str, every: int = 1) -> str:
     """Names what saves as Keras's callback does.
 
     Args:
         callback: Keras's ModelCheckpoint.
         monitor: the metric by Lightning's name; empty where Keras's is its name.
+        every: Lightning's batches of an update.
     """
+    if callback.settings.get("by_batches"):
+        batches = callback.settings["save_freq"]
+        text = f"ModelCheckpoint(every_n_train_steps={batches // every}), which keeps the last one; with "
+        text += "save_top_k=-1, every one"
+        counted = f"; Lightning counts updates, which come every {every} batches and when an epoch ends"
+        return text + counted * (every > 1)
     if not callback.settings.get("save_best_only"):
         return "ModelCheckpoint(), which keeps the last epoch; with save_top_k=-1, every epoch"
     text = f"ModelCheckpoint(monitor={monitor or callback.monitor!r}, mode={callback.settings['mode']!r}, save_top_k=1)"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.callbacks import CALLBACKS, EVERY, reference_decisions
+from parity.adapters.torch.callbacks import CALLBACKS, reference_decisions
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
@@ -26,6 +26,7 @@ from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
+from parity.adapters.torch.updates import accumulation_of
 from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
 from parity.protocol import memory
 from parity.protocol.answer import Session
@@ -57,7 +58,8 @@ class UserCandidate(Candidate):
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         self.file = self.open_file()
         self.trainer_options = options = self.file.options("lightning_trainer", TRAINER)
-        self.options, self.accumulation = ({k: options[k] for k in keys if k in options} for keys in (CLIPPING, EVERY))
+        self.options = {name: options[name] for name in CLIPPING if name in options}
+        self.accumulation = accumulation_of(options)
         self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
         self.shapes, self.untrained = [], self.facts.untrained
         self.rates: list[float] = []

@@ -22,6 +22,7 @@ from parity.protocol.records import PARTS
 from parity.rungs.callbacks import NEITHER, judge
 from parity.rungs.check import Context
 
+LOGGED = ("train_loss", "val_loss", "dev/loss", "val_acc", "dev_score")
 STEPS, EPOCHS = 10, 3  # of the training: as many batches an epoch
 # By name: callbacks of `fit`, and the optimizer.
 KERAS = {
@@ -63,7 +64,8 @@ from parity.adapters.keras.callbacks import answer_callbacks
 from parity.protocol.task import write_record
 
 folder, steps, epochs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-rows = SimpleNamespace(x_train=np.zeros((steps * 8 - 3, 2)), y_train=np.zeros((steps * 8 - 3, 1)))
+train, test = (np.zeros((steps * 8 - 3, columns)) for columns in (2, 1)), (np.zeros((4, columns)) for columns in (2, 1))
+rows = SimpleNamespace(**dict(zip(("x_train", "y_train", "x_test", "y_test"), (*train, *test))))
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
 model.fit(rows.x_train[:8], rows.y_train[:8], verbose=0)
@@ -72,7 +74,7 @@ for name, (callbacks, rate) in json.loads(sys.argv[4]).items():
     reference = SimpleNamespace(
         fit_options={"callbacks": eval(f"[{callbacks}]")}, first=model, recorder=model, arrays=rows, batch_size=8,
         experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)),
-        file=SimpleNamespace(where=str), own_rate=None,
+        file=SimpleNamespace(where=str), own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y},
     )
     import os
     os.makedirs(f"{folder}/{name}")
@@ -105,7 +107,7 @@ class Candidate:
         every = "accumulate_grad_batches"
         self.accumulation = {every: trainer[every]} if every in trainer else {}
         self.file = SimpleNamespace(where=str)
-        self.arrays, self.batch_size = dict.fromkeys(("x_train", "y_train"), torch.zeros(8, 2)), 8
+        self.arrays, self.batch_size, self.rows = dict.fromkeys(("x_train", "y_train"), torch.zeros(16, 2)), 8, None
 
     def build(self):
         schedule = self.schedule
@@ -116,6 +118,8 @@ class Candidate:
                 self.layer = torch.nn.Linear(2, 1)
 
             def training_step(self, batch, batch_idx):
+                self.log_dict(dict.fromkeys(LOGGED, 0.5), on_step=False, on_epoch=True)
+                self.log("last_batch_loss", 0.5)
                 return self.layer(batch[0]).mean()
 
             def configure_optimizers(self):
@@ -127,10 +131,9 @@ class Candidate:
     def batch_of(self, *rows):
         return rows
 
-    def fit(self, binding, callbacks, loader, epochs, **options):
-        quiet_trainer(
-            __import__("lightning.pytorch").pytorch, callbacks, max_epochs=epochs, limit_val_batches=0, **options
-        ).fit(binding.module, loader)
+    def fit(self, binding, callbacks, loader, epochs, validation=None, **options):
+        options |= {"max_epochs": epochs, "limit_val_batches": 0}
+        quiet_trainer(__import__("lightning.pytorch").pytorch, callbacks, **options).fit(binding.module, loader)
 
 
 def judged(reference, name, *arguments, metrics=None, **trainer):
