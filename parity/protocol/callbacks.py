@@ -63,7 +63,9 @@ def epochs_needed(callbacks: list[Callback]) -> int:
     return max([LEAST_EPOCHS, *(2 * wait + 12 for wait in waits)])
 
 
-def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str, np.ndarray]:
+def metric_lists(
+    epochs: int, least: float = 0.0, longest: int = 3, starts: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
     """Makes the lists of metrics by name, (epochs,) float64 of values that float32 has.
 
     No sum of improvements is as large as a threshold (`least`, or 1e-4 of a value): rounding decides nothing.
@@ -72,8 +74,11 @@ def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str,
         epochs: how many.
         least: the least improvement that a callback counts.
         longest: how many epochs one waits.
+        starts: the epochs, from 0, in which some look for the first time: what is no number there is a list of its own.
     """
     least, draw, steps = least or SMALL, np.random.default_rng(SEED), np.arange(epochs)
+    firsts = {0, *starts}
+    later = [min({3, 4, 5, 6, 7, 8} - firsts, default=9), epochs // 2 + (epochs // 2 in firsts)]
     slowing = np.cumsum(0.137 * 0.43 ** np.minimum(steps, 10))
     pauses = draw.integers(1, longest + 4, epochs)
     stairs = np.repeat(np.arange(epochs), pauses)[:epochs] * max(0.031, 2.3 * least)
@@ -95,8 +100,8 @@ def metric_lists(epochs: int, least: float = 0.0, longest: int = 3) -> dict[str,
         "small, falling": 0.013 - 0.4 * min(least, SMALL) * steps / epochs,
         "noisy": 0.6 + 0.1 * noise,
         "falling, noisy": 0.9 - 0.8 * steps / epochs + 0.15 * noise[::-1],
-        "with NaN": np.where((steps == 3) | (steps == epochs // 2), np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
-        NAN_FIRST: np.where(steps == 0, np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
+        "with NaN": np.where(np.isin(steps, later), np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
+        NAN_FIRST: np.where(np.isin(steps, [*firsts]), np.nan, 0.9 - 0.02 * steps + 0.01 * noise),
     }
     return {name: values.astype(np.float32).astype(np.float64) for name, values in lists.items()}
 

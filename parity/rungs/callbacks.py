@@ -175,7 +175,7 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     ours, theirs = of_role(reference, RATE), of_role(candidate, RATE)
     if (not ours and not theirs) or BY_HAND in candidate.callbacks:
         return None
-    advice = settings.schedule_like(ours[0]) if ours else ""
+    advice = settings.schedule_like(ours[0], reference.accumulation) if ours else ""
     rates = candidate.step_rates
     if check := one_sided("schedule", ours, theirs, advice):
         if len(rates) and (rates != rates[0]).any():
@@ -192,28 +192,31 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     detail = f"{len(steps):,} updates of {reference.epochs} epochs of {reference.steps} batches"
     if len(failing):
         step = int(steps[failing[0]])
+        why = why_other(reference.step_rates[:count], rates, theirs[0], reference.steps)
         detail = (
             f"step {step + 1} (epoch {step // reference.steps + 1}) has {reference.step_rates[step]:g} in Keras and "
-            f"{rates[step]:g} in Lightning{why_other(reference.step_rates[:count], rates, theirs[0])}. Use {advice}"
+            f"{rates[step]:g} in Lightning{why}. Use {advice}"
         )
     more = {"step": int(steps[failing[0]]) + 1} if len(failing) else {}
     largest = float(gaps.max(initial=0.0))
     return made("schedule", judged(not len(failing)), largest, limit, detail, **more)
 
 
-def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback) -> str:
+def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback, steps: int) -> str:
     """Says how Lightning's rates are other than Keras's, where that is plain; else nothing.
 
     Args:
         ours, theirs: (steps,).
         scheduler: Lightning's.
+        steps: of an epoch.
     """
     limit = RATE_LIMIT * float(ours.max())
 
     def same(one: np.ndarray, other: np.ndarray) -> bool:
         return len(one) > 1 and bool((np.abs(one - other) <= limit).all())
 
-    if scheduler.settings["interval"] == "epoch" and (np.abs(np.diff(ours)) > limit).any():
+    changes = np.flatnonzero(np.abs(np.diff(ours)) > limit) + 1
+    if scheduler.settings["interval"] == "epoch" and (changes % steps).any():
         return ": it steps once an epoch, and Keras's once a batch"
     if same(ours[1:], theirs[:-1]):
         return ": it is one step early"

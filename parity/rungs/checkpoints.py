@@ -78,11 +78,10 @@ def compare_files(reference: Decisions, candidate: Decisions, number: int) -> st
         found.append(different[0])
     else:
         place, epoch = max(map(tuple, found))
-        held = candidate.loaded[0][place, epoch]
-        return (
-            f"on the list '{list(reference.lists)[place]}', after epoch {epoch + 1}, Keras's file holds epoch "
-            f"{ours[place, epoch]}'s weights, Lightning's {f'epoch {held}' if held else 'none'}"
-        )
+        both = (int(side[place, epoch]) for side in (ours, candidate.loaded[0]))
+        mine, its = (f"epoch {one}'s weights" if one else "none" for one in both)
+        where = f"on the list '{list(reference.lists)[place]}', after epoch {epoch + 1}"
+        return f"{where}, Keras's file holds {mine}, Lightning's {its}"
     missing = np.argwhere(reference.kept[number] & ~candidate.kept.any(axis=0))
     if missing.size:
         place, epoch = missing[0]

@@ -52,6 +52,7 @@ def describe_callback(callback: keras.callbacks.Callback, direction: str, logged
         settings["start"] = callback.start_from_epoch
     if isinstance(callback, kinds.ModelCheckpoint):
         settings |= {"threshold": callback.best, "by_batches": saves_by_batches(callback)}
+        settings["keeps_all"] = "{" in callback.filepath  # each in a file of its own
     if isinstance(callback, kinds.TerminateOnNaN):
         settings["terminates_on_nan"] = True
     plain = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str | None)}

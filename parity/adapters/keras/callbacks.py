@@ -114,7 +114,8 @@ def lists_for(described: list[protocol.Callback]) -> dict[str, np.ndarray]:
     """Makes the lists of metrics that callbacks decide over."""
     least = [one.settings["min_delta"] for one in described if one.settings.get("min_delta")]
     longest = max([3, *(one.settings.get("patience") or 0 for one in described)])
-    return protocol.metric_lists(protocol.epochs_needed(described), max(least, default=0.0), longest)
+    starts = tuple(one.settings.get("start") or 0 for one in described)
+    return protocol.metric_lists(protocol.epochs_needed(described), max(least, default=0.0), longest, starts)
 
 
 def answer_callbacks(reference) -> Decisions:

@@ -41,7 +41,12 @@ class Carrier(keras.Model):
 
 
 def simulate(
-    callbacks: list, carrier: Carrier, values: np.ndarray, names: set[str], look: Callable[[int], None]
+    callbacks: list,
+    carrier: Carrier,
+    values: np.ndarray,
+    names: set[str],
+    look: Callable[[int], None],
+    begun: Callable[[int], None] = lambda epoch: None,
 ) -> int:
     """Calls callbacks as `fit` does, until they stop it; returns after which epoch they do, 0 for never.
 
@@ -50,7 +55,7 @@ def simulate(
         carrier: the model.
         values: of every metric, (epochs,).
         names: of the metrics.
-        look: called with the number of every epoch, at its end.
+        look, begun: called with the number of every epoch, at its end, and when it has begun.
     """
     together = kinds.CallbackList(callbacks, add_history=False, add_progbar=False, model=carrier)
     carrier.stop_training, carrier.batch, stopped = False, 0, 0
@@ -58,6 +63,7 @@ def simulate(
     together.on_train_begin()
     for epoch, value in enumerate(map(float, values)):
         together.on_epoch_begin(epoch)
+        begun(epoch)
         together.on_train_batch_begin(0)
         carrier.epoch.assign(epoch + 1)
         together.on_train_batch_end(0, {name: value for name in names if not name.startswith("val_")})
@@ -93,9 +99,9 @@ class Lists:
         self.roles[FILES] = [one for one in self.roles[FILES] if not saves_by_batches(one)]
         self.shape = len(lists), len(next(iter(lists.values())))
 
-    def run(self, callbacks: list, values: np.ndarray, look: Callable[[int], None] = lambda epoch: None) -> int:
+    def run(self, callbacks: list, values: np.ndarray, look: Callable = lambda epoch: None, **more) -> int:
         """Runs copies of callbacks over a list; see `simulate`."""
-        return simulate(copy.deepcopy(callbacks), self.carrier, values, self.names, look)
+        return simulate(copy.deepcopy(callbacks), self.carrier, values, self.names, look, **more)
 
     def stops(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns after which epoch each list stops, and whose epoch's weights the model has then."""
@@ -113,9 +119,12 @@ class Lists:
         optimizer, rates = self.carrier.optimizer, np.empty(self.shape)
         start = rate_of(optimizer)
         for number, values in enumerate(self.lists.values()):
-            optimizer.learning_rate, following = start, [start]
-            self.run(self.roles[RATE] + self.roles[PLATEAU], values, lambda _: following.append(rate_of(optimizer)))  # noqa: B023
-            rates[number] = following[:-1]
+            optimizer.learning_rate = start
+
+            def note(epoch: int, number=number) -> None:
+                rates[number, epoch] = rate_of(optimizer)
+
+            self.run(self.roles[RATE] + self.roles[PLATEAU], values, begun=note)
         optimizer.learning_rate = start
         return rates
 

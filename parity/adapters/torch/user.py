@@ -23,7 +23,7 @@ from parity.adapters.torch.outputs import describe_places, find_places, joined_o
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.updates import accumulation_of
@@ -165,7 +165,8 @@ class UserCandidate(Candidate):
         validates = validates and type(trained).validation_step is not package.LightningModule.validation_step
         loaders = [load_as_they_are([batch]), load_as_they_are([batch]) if validates else None]
         trainer = self.trainer(package, callbacks, log_every_n_steps=1, limit_val_batches=int(validates))
-        trainer.fit(trained, *loaders)
+        with without_own_callbacks(trained):
+            trainer.fit(trained, *loaders)
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
@@ -179,7 +180,8 @@ class UserCandidate(Candidate):
             loader.module = module
         options = {"limit_val_batches": 0 if validation is None else 1.0, "max_epochs": epochs, **options}
         trainer = self.trainer(package, callbacks, **options)
-        with next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
+        mode = next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance())
+        with mode, without_own_callbacks(module):
             trainer.fit(module, train_dataloaders=loader, val_dataloaders=validation)
         binding.module.to("cpu")
 
