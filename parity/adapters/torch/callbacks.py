@@ -67,7 +67,8 @@ def answer_callbacks(candidate) -> Decisions:
         saved=saved,
         left=left,
         logged=logged.names,
-        at_steps=[one.monitor for one in looking if logged.of_last_batch(one)],
+        at_steps=[one.monitor for one in looking if logged.of_last_batch(one)]
+        + [one.monitor for one in found.described if one.monitor in logged.at_steps],
         step_rates=found.step_rates,
         updates=updates_of(schedule, few, reference.epochs),
         accumulation=every,

@@ -5,6 +5,7 @@ Keras's callbacks decide in one process of their own, Lightning's here: both are
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -41,7 +42,15 @@ KERAS = {
     "best": ("C.ModelCheckpoint('never/best.keras', save_best_only=True)", ""),
     "last": ("C.ModelCheckpoint('never/last.weights.h5', save_weights_only=True)", ""),
     "every": ("C.ModelCheckpoint('/never/{epoch:02d}-{val_loss:.2f}.keras')", ""),
+    "missing": ("C.EarlyStopping('val_acc', mode='max', patience=3)", ""),
+    "missing best": ("C.ModelCheckpoint('best.keras', 'val_acc', mode='max', save_best_only=True)", ""),
+    "decay and plateau": (
+        "C.LearningRateScheduler(lambda epoch, rate: rate * 0.5), C.ReduceLROnPlateau(patience=3, cooldown=2)",
+        "2e-3",
+    ),
+    "accumulated decay": ("", "S.ExponentialDecay(1e-3, 3, 0.5), gradient_accumulation_steps=5"),
     "often": ("C.ModelCheckpoint('last.keras', save_freq=3)", ""),
+    "loss plateau": ("C.ReduceLROnPlateau('loss', patience=3)", ""),
     "rate": ("C.LearningRateScheduler(lambda epoch, rate: 1e-3 * 0.9**epoch)", ""),
     "exponential": ("", "S.ExponentialDecay(1e-3, 7, 0.9)"),
     "stairs": ("", "S.ExponentialDecay(1e-3, 10, 0.9, staircase=True)"),
@@ -119,12 +128,13 @@ class Candidate:
 
             def training_step(self, batch, batch_idx):
                 self.log_dict(dict.fromkeys(LOGGED, 0.5), on_step=False, on_epoch=True)
-                self.log("last_batch_loss", 0.5)
+                self.log("batch_loss", 0.5)
                 return self.layer(batch[0]).mean()
 
             def configure_optimizers(self):
                 optimizer = torch.optim.Adam(self.parameters(), 1e-3)
-                return {"optimizer": optimizer, "lr_scheduler": schedule(optimizer)} if schedule else optimizer
+                given = schedule(optimizer) if schedule else []
+                return [optimizer], given if isinstance(given, list) else [given]
 
         return Port()
 
@@ -166,6 +176,13 @@ def scheduled(kind, *arguments, interval="step", **settings):
 
 EQUAL = plateau(patience=2, cooldown=1, threshold=1e-4, threshold_mode="abs")
 EAGER = {"mode": "max", "factor": 0.5, "patience": 0, "threshold": 0.01, "threshold_mode": "abs", "min_lr": 1e-4}
+EVERY_5 = {"accumulate_grad_batches": 5}
+
+
+def decayed(optimizer):
+    return {"scheduler": lr_scheduler.ExponentialLR(optimizer, 0.5), "interval": "epoch"}
+
+
 HONEST = [
     ("stop", None, {"callbacks": stop(patience=3)}),
     ("stop", None, {"callbacks": stop("dev/loss", patience=3)}),
@@ -190,6 +207,16 @@ HONEST = [
     ("stairs", scheduled("ExponentialLR", 0.9, interval="epoch"), {}),
     ("boundaries", scheduled("MultiStepLR", milestones=[9, 21]), {}),
     ("accumulated", None, {"accumulate_grad_batches": 5}),
+    ("accumulated", None, {"callbacks": [callbacks.GradientAccumulationScheduler({0: 5})]}),
+    # Keras counts batches, Lightning's schedulers updates
+    ("accumulated decay", scheduled("LambdaLR", lambda step: 0.5 ** ((5 * step + 4) / 3)), EVERY_5),
+    ("often", None, {"callbacks": save(every_n_train_steps=3)}),
+    ("last", None, {"callbacks": save(every_n_train_steps=STEPS)}),
+    # Keras leaves it out, with a warning
+    ("missing", None, {}),
+    ("missing", None, {"callbacks": stop("val_accu", strict=False)}),
+    ("missing best", None, {}),
+    ("decay and plateau", lambda one: [decayed(one), EQUAL(one)], {}),
 ]
 
 
@@ -234,6 +261,60 @@ PLANTED = [
         {"callbacks": stop("train_loss", patience=3)},
         "metrics",
         "looks at val_loss, Lightning's at train_lo",
+    ),
+    (
+        "stop",
+        None,
+        {"callbacks": stop("val_los", patience=3)},
+        "unlogged-metrics",
+        "ends with an error. Use monitor='va",
+    ),
+    (
+        "stop",
+        None,
+        {"callbacks": stop("val_los", strict=False)},
+        "unlogged-metrics",
+        "logs train_loss, val_loss, dev/loss",
+    ),
+    ("missing", None, {"callbacks": stop("val_acc", mode="max")}, "unlogged-metrics", "Use monitor='val_accuracy'"),
+    (
+        "missing best",
+        None,
+        {"callbacks": save(monitor="val_acc", mode="max")},
+        "checkpoints",
+        "Keras's file holds epoch 2",
+    ),
+    ("best", None, {"callbacks": save(monitor="val_los")}, "unlogged-metrics", "ModelCheckpoint looks at val_los"),
+    ("plateau", plateau("val_los"), {}, "unlogged-metrics", "ReduceLROnPlateau looks at val_los"),
+    (
+        "nan",
+        None,
+        {"callbacks": stop("batch_loss", patience=3, check_finite=True)},
+        "metrics",
+        "log it with on_epoch=True",
+    ),
+    ("loss plateau", plateau("batch_loss", patience=2, threshold_mode="abs"), {}, "metrics", "of the last batch"),
+    (
+        "often",
+        None,
+        {"callbacks": save(every_n_train_steps=4)},
+        "checkpoints",
+        "after batch 3 of epoch 1, Keras's file holds",
+    ),
+    (
+        "often",
+        None,
+        {},
+        "checkpoints",
+        "(the Trainer's own, as lightning_trainer() has none). Use ModelCheckpoint(every_n",
+    ),
+    ("decay and plateau", lambda one: [EQUAL(one)], {}, "schedule", "Lightning has none"),
+    (
+        "none",
+        None,
+        {"callbacks": [callbacks.GradientAccumulationScheduler({2: 4})]},
+        "updates",
+        "after batch 1 of epoch 3 of 8, Keras updates weights and Lightning does not",
     ),
     # mode is `min` unless given
     ("stop of accuracy", None, {"callbacks": stop("val_acc", patience=3, min_delta=0.01)}, "stopping", "mode='max'"),
@@ -342,8 +423,9 @@ def test_what_only_watches_informs_and_what_cannot_be_told_says_so(reference):
     assert checks["stopping"].status == "pass"
     assert checks["watching"].status == "info" and "CSVLogger cannot change the weights" in checks["watching"].detail
     assert checks["others"].status == "info" and "LambdaCallback" in checks["others"].more["not_compared"]
-    checks = judged(reference, "often")
-    assert checks["checkpoints"].status == "info" and "save_freq" in checks["checkpoints"].more["not_compared"]
+    timed = save(train_time_interval=timedelta(minutes=1))
+    check = judged(reference, "often", None, callbacks=timed)["checkpoints"]
+    assert check.status == "info" and "train_time_interval" in check.more["not_compared"]
     by_hand = replace(reference["none"], callbacks=[BY_HAND])
     (check,) = judge(reference["cosine"], by_hand, Context(make_facts()))
     assert check.status == "info" and "what the module's manual optimization does" in check.more["not_compared"]
@@ -356,6 +438,6 @@ def test_metrics_that_words_do_not_tell_are_no_failure_and_METRICS_tells(referen
     assert judged(reference, "stop of accuracy", None, **given)["metrics"].status == "error"
     said = {"val_accuracy": "dev_score"}
     checks = judged(reference, "stop of accuracy", None, metrics=said, **given)
-    assert {check.status for check in checks.values()} == {"pass"}
+    assert {subject for subject, check in checks.items() if check.status != "pass"} == {"first-nan"}
     given = {"callbacks": stop("val_acc", mode="max", patience=3, min_delta=0.01)}
     assert judged(reference, "stop of accuracy", None, metrics=said, **given)["metrics"].status == "fail"
