@@ -174,7 +174,8 @@ def saved_batches(callbacks: list, optimizer, count: int, steps: int, together: 
                 if batch == 0:
                     called.on_epoch_begin(place // steps)
                 if (batch + 1) % together == 0 or batch + 1 == steps:
-                    called.on_train_batch_end(batch, dict(of_batch))
+                    # Keras counts whole calls, also where an epoch ends within one
+                    called.on_train_batch_end(batch + -(batch + 1) % together, dict(of_batch))
                 if batch + 1 == steps:
                     called.on_epoch_end(place // steps, dict(logs))
                 loaded[number, place] = next(reversed(carrier.files.values()), 0)
