@@ -215,6 +215,14 @@ class Decisions(Record):
     kept: np.ndarray  # likewise, whether an epoch's file stays
     step_rates: np.ndarray  # (steps,) learning rates of a whole training; none where none is scheduled
     updates: np.ndarray  # (batches,) of two short epochs: whether weights are updated; none where always
+    # of each callback that saves whatever a metric is, (callbacks, batches): whose batch, from 1, is in the file that
+    # is loaded after every batch, 0 for no file; and whether a batch's file stays
+    saved: np.ndarray = field(default_factory=lambda: np.empty((0, 0), int))
+    left: np.ndarray = field(default_factory=lambda: np.empty((0, 0), bool))
+    # logged: the metrics at the end of an epoch, none where no callback looks at one; at_steps: those that callbacks
+    # look at and that are the last batch's alone
+    logged: list[str] = field(default_factory=list)
+    at_steps: list[str] = field(default_factory=list)
     accumulation: int = 1  # batches of an update
     lists: Curves = field(default_factory=dict)  # the reference's, by name, (epochs,)
     steps: int = 0  # of an epoch of the reference's training

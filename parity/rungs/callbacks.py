@@ -3,35 +3,44 @@
 Nothing is trained for it: both sides' own callbacks and schedulers are given one set of recorded lists of metrics.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from parity.protocol.callbacks import BY_HAND, FILES, OTHER, PLATEAU, RATE, SILENT, STOP, WEIGHTS, Callback
-from parity.protocol.metric_names import ALIASES, find_logged, meaning
+from parity.protocol.callbacks import (
+    BY_HAND,
+    NAN_FIRST,
+    OTHER,
+    PLATEAU,
+    RATE,
+    SILENT,
+    STOP,
+    UPDATES,
+    WEIGHTS,
+    Callback,
+    batches_of_accumulation,
+)
 from parity.protocol.records import Decisions
 from parity.rungs import settings
 from parity.rungs.check import Check, Context, judged
+from parity.rungs.checkpoints import files_of, judge_files
+from parity.rungs.decisions import (
+    IGNORED,
+    compare_lists,
+    epochs_of,
+    made,
+    monitor_of,
+    named,
+    of_lists,
+    of_role,
+    one_sided,
+)
+from parity.rungs.monitors import ends_training, judge_monitors, judge_unlogged
 
-RUNG = "callbacks"
 NEITHER = "neither side has callbacks, a schedule of the learning rate, or accumulated gradients"
 # Keras's schedules are computed in float32, torch's schedulers in float64; of the largest rate.
 RATE_LIMIT = 2e-6
 TORCH_EPS = 1e-8  # of its ReduceLROnPlateau, unless one is given
-TITLES = {
-    "decisions": "callbacks",
-    "metrics": "monitored metrics",
-    "stopping": "when the training stops",
-    "evaluated-weights": "which weights evaluation uses",
-    "plateau": "learning rate on a plateau",
-    "schedule": "scheduled learning rates",
-    "checkpoints": "what checkpoints hold",
-    "updates": "accumulated gradients",
-    "others": "other callbacks",
-    "watching": "callbacks that watch",
-}
-IGNORED = "the training in lockstep leaves callbacks out"
 
 
 def judge(reference: Decisions, candidate: Decisions, context: Context) -> list[Check]:
@@ -39,91 +48,37 @@ def judge(reference: Decisions, candidate: Decisions, context: Context) -> list[
     theirs = [one for one in candidate.callbacks if not one.is_implied]
     if not reference.callbacks and not theirs and reference.accumulation == candidate.accumulation == 1:
         return [made("decisions", "pass", "none", "none", NEITHER)]
+    lists = list(reference.lists)
+    first = np.array([name == NAN_FIRST for name in lists], bool)
+    ours, theirs = (of_lists(side, ~first, lists) for side in (reference, candidate))
     judges = (
-        judge_monitors, judge_stops, judge_weights, judge_plateau, judge_schedule, judge_files, judge_updates,
-        judge_others, list_silent,
+        judge_unlogged, judge_monitors, *OVER_LISTS, judge_schedule, judge_updates, judge_others, list_silent,
     )  # fmt: skip
-    return [check for one in judges if (check := one(reference, candidate, context))]
+    checks = [check for one in judges if (check := one(ours, theirs, context))]
+    passed = [check.subject for check in checks if check.status == "pass"]
+    ours, theirs = (of_lists(side, first, lists) for side in (reference, candidate))
+    return checks + judge_first_nan(ours, theirs, context, passed)
 
 
-def of_role(decisions: Decisions, role: str) -> list[Callback]:
-    """Returns the callbacks that decide something."""
-    return [one for one in decisions.callbacks if one.role == role]
+def judge_first_nan(reference: Decisions, candidate: Decisions, context: Context, passed: list[str]) -> list[Check]:
+    """Shows what both decide where the first epoch's metric is no number, by those who decide alike elsewhere.
 
-
-def named(callbacks: list[Callback]) -> str:
-    """Names callbacks."""
-    return ", ".join(one.kind for one in callbacks) or "none"
-
-
-def monitor_of(callback: Callback, candidate: Decisions, context: Context) -> str:
-    """Returns Lightning's name of the metric that one of Keras's callbacks looks at; empty where it is not known."""
-    names = [one.monitor for one in candidate.callbacks if one.monitor]
-    return next(iter(find_logged(callback.monitor, names, context.facts.metrics)), "") if callback.monitor else ""
-
-
-def made(subject: str, status: str, measured: object, limit: object, detail: str, **more) -> Check:
-    """Makes a check of this rung.
+    Keras keeps it for the best, since nothing is above or below it; torch and Lightning take the next number. No
+    setting of theirs changes that, so that it fails no port; a class of one's own may.
 
     Args:
-        subject, status, measured, limit, detail: as for `Check`.
-        more: its further fields.
+        reference, candidate: over the one list.
+        context: of the check.
+        passed: the subjects of the checks of all other lists that pass.
     """  # fmt: skip
-    return Check(subject, RUNG, status, measured, limit, detail, more=more, title=TITLES[subject])
-
-
-def one_sided(subject: str, ours: list, theirs: list, advice: str = "") -> Check | None:
-    """Checks that both sides have what decides something, or neither; None where both have.
-
-    Args:
-        subject: the check's.
-        ours, theirs: Keras's and Lightning's callbacks.
-        advice: which settings make Lightning decide as Keras.
-    """
-    if bool(ours) == bool(theirs):
-        return None
-    detail = f"Keras has {named(ours)}, Lightning has none" if ours else f"Lightning has {named(theirs)}, Keras none"
-    detail += f". Use {advice}" if ours else ""
-    return made(subject, "fail", named(theirs), named(ours), detail)
-
-
-# ---- metrics
-
-
-def judge_monitors(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
-    """Checks that callbacks of a kind look at the same metrics."""
-    wrong, unsure, compared = [], [], 0
-    for role in (STOP, PLATEAU, FILES):
-        ours = [one for one in of_role(reference, role) if one.monitor and looks_at_metric(one)]
-        theirs = [one for one in of_role(candidate, role) if one.monitor]
-        if not ours or not theirs:
-            continue
-        names = [one.monitor for one in theirs]
-        for one in ours:
-            compared += 1
-            if not find_logged(one.monitor, names, context.facts.metrics):
-                words = f"Keras's {one.kind} looks at {one.monitor}, Lightning's at {', '.join(names)}"
-                (wrong if are_other(one.monitor, names) or one.monitor in context.facts.metrics else unsure).append(
-                    words
-                )
-    if not compared:
-        return None
-    said = "; METRICS in a pair file says it if they are the same"
-    status = "fail" if wrong else "error" if unsure else "pass"
-    detail = "; ".join(wrong + unsure) + said if wrong or unsure else "callbacks of a kind look at the same metrics"
-    return made("metrics", status, len(wrong + unsure), 0, detail)
-
-
-def looks_at_metric(callback: Callback) -> bool:
-    """Says whether a callback's metric matters: Keras's ModelCheckpoint saves every epoch unless it is told not to."""
-    return callback.role != FILES or bool(callback.settings.get("save_best_only"))
-
-
-def are_other(name: str, others: list[str]) -> bool:
-    """Says whether words tell that none of the metrics is the named one: of other rows, or known to be another."""
-    known = {*ALIASES.values(), "loss"}
-    own = meaning(name)
-    return all(meaning(o)[0] != own[0] or {meaning(o)[1], own[1]} <= known for o in others)
+    found = [check for one in OVER_LISTS if (check := one(reference, candidate, context)) and check.subject in passed]
+    different = [check.detail.split(". Use ")[0] for check in found if check.status == "fail"]
+    if not found:
+        return []
+    detail = "they decide alike" if not different else "; ".join(different)
+    why = ": for Keras a NaN stays the best, for Lightning the next number is better; only a class of one's own can"
+    status = "info" if different else "pass"
+    return [made("first-nan", status, len(different), None if different else 0, detail + why * bool(different))]
 
 
 # ---- stopping, and the weights behind it
@@ -132,7 +87,8 @@ def are_other(name: str, others: list[str]) -> bool:
 def judge_stops(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks after which epoch the training stops, list by list."""
     ours, theirs = of_role(reference, STOP), of_role(candidate, STOP)
-    if not ours and not theirs:
+    ends = any(one.role == STOP and ends_training(one, candidate) for one in candidate.callbacks)
+    if (not ours and not theirs) or ends:
         return None
     monitor = next((name for one in ours if (name := monitor_of(one, candidate, context))), "")
     advice = settings.stopping_like(ours, monitor) if ours else ""
@@ -153,37 +109,6 @@ def judge_stops(reference: Decisions, candidate: Decisions, context: Context) ->
 def stop_in_words(epoch: int) -> str:
     """Says after which epoch a training stops."""
     return f"stops after epoch {epoch}" if epoch else "does not stop"
-
-
-def compare_lists(
-    subject: str, reference: Decisions, ours, theirs, in_words: Callable[[int], str], advice: str
-) -> Check:
-    """Checks a decision of every list.
-
-    Args:
-        subject: the check's.
-        reference: has the lists.
-        ours, theirs: Keras's and Lightning's, (lists,).
-        in_words: says such a decision.
-        advice: which settings make Lightning decide as Keras.
-    """  # fmt: skip
-    different = np.flatnonzero(ours != theirs)
-    detail = f"{len(ours)} lists of metrics, {epochs_of(reference)} epochs each; {IGNORED}"
-    if len(different):
-        one = different[0]
-        name = list(reference.lists)[one]
-        others = f" (and on {len(different) - 1} more of {len(ours)} lists)" if len(different) > 1 else ""
-        detail = (
-            f"on the list '{name}', Keras {in_words(int(ours[one]))}, Lightning {in_words(int(theirs[one]))}{others}. "
-            f"Use {advice}"
-        )
-    more = {"lists": [list(reference.lists)[one] for one in different]} if len(different) else {}
-    return made(subject, judged(not len(different)), len(different), 0, detail, **more)
-
-
-def epochs_of(reference: Decisions) -> int:
-    """Returns how many epochs a list has."""
-    return len(next(iter(reference.lists.values())))
 
 
 def judge_weights(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
@@ -219,7 +144,8 @@ def judge_weights(reference: Decisions, candidate: Decisions, context: Context) 
 def judge_plateau(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks the learning rate of every epoch of every list, where a metric lowers it."""
     ours, theirs = of_role(reference, PLATEAU), of_role(candidate, PLATEAU)
-    if (not ours and not theirs) or BY_HAND in candidate.callbacks:
+    ends = any(one.role == PLATEAU and ends_training(one, candidate) for one in candidate.callbacks)
+    if (not ours and not theirs) or BY_HAND in candidate.callbacks or ends:
         return None
     advice = settings.plateau_like(ours[0], monitor_of(ours[0], candidate, context)) if ours else ""
     if check := one_sided("plateau", ours, theirs, advice):
@@ -249,7 +175,7 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     ours, theirs = of_role(reference, RATE), of_role(candidate, RATE)
     if (not ours and not theirs) or BY_HAND in candidate.callbacks:
         return None
-    advice = settings.schedule_like(ours[0]) if ours else ""
+    advice = settings.schedule_like(ours[0], reference.accumulation) if ours else ""
     rates = candidate.step_rates
     if check := one_sided("schedule", ours, theirs, advice):
         if len(rates) and (rates != rates[0]).any():
@@ -266,28 +192,31 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
     detail = f"{len(steps):,} updates of {reference.epochs} epochs of {reference.steps} batches"
     if len(failing):
         step = int(steps[failing[0]])
+        why = why_other(reference.step_rates[:count], rates, theirs[0], reference.steps)
         detail = (
             f"step {step + 1} (epoch {step // reference.steps + 1}) has {reference.step_rates[step]:g} in Keras and "
-            f"{rates[step]:g} in Lightning{why_other(reference.step_rates[:count], rates, theirs[0])}. Use {advice}"
+            f"{rates[step]:g} in Lightning{why}. Use {advice}"
         )
     more = {"step": int(steps[failing[0]]) + 1} if len(failing) else {}
     largest = float(gaps.max(initial=0.0))
     return made("schedule", judged(not len(failing)), largest, limit, detail, **more)
 
 
-def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback) -> str:
+def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback, steps: int) -> str:
     """Says how Lightning's rates are other than Keras's, where that is plain; else nothing.
 
     Args:
         ours, theirs: (steps,).
         scheduler: Lightning's.
+        steps: of an epoch.
     """
     limit = RATE_LIMIT * float(ours.max())
 
     def same(one: np.ndarray, other: np.ndarray) -> bool:
         return len(one) > 1 and bool((np.abs(one - other) <= limit).all())
 
-    if scheduler.settings["interval"] == "epoch" and (np.abs(np.diff(ours)) > limit).any():
+    changes = np.flatnonzero(np.abs(np.diff(ours)) > limit) + 1
+    if scheduler.settings["interval"] == "epoch" and (changes % steps).any():
         return ": it steps once an epoch, and Keras's once a batch"
     if same(ours[1:], theirs[:-1]):
         return ": it is one step early"
@@ -299,77 +228,25 @@ def why_other(ours: np.ndarray, theirs: np.ndarray, scheduler: Callback) -> str:
 # ---- files, updates, and the rest
 
 
-def files_of(candidate: Decisions) -> list[Callback]:
-    """Returns the callbacks that save, in the order of `loaded`."""
-    return [one for one in of_role(candidate, FILES) if not one.settings.get("by_batches")]
-
-
-def judge_files(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
-    """Checks whose epoch's weights are in the file that is loaded after every epoch, and that all kept ones are."""
-    ours, theirs = of_role(reference, FILES), of_role(candidate, FILES)
-    if not ours:
-        saving = [one for one in theirs if not one.is_implied]
-        detail = f"not compared: Lightning's {named(saving)} saves files, which changes no weights; Keras saves none"
-        return made("checkpoints", "info", None, None, detail) if saving else None
-    by_batches = [one for one in ours if one.settings["save_freq"] != "epoch"]
-    by_batches += [one for one in theirs if one.settings.get("by_batches")]
-    if by_batches:
-        why = "a ModelCheckpoint saves within epochs (save_freq, every_n_train_steps, train_time_interval)"
-        return made("checkpoints", "info", None, None, f"not compared: {why}", not_compared=why)
-    advice = settings.saving_like(ours[0], monitor_of(ours[0], candidate, context))
-    if check := one_sided("checkpoints", ours, theirs, advice):
-        return check
-    implied = " (the Trainer's own, as lightning_trainer() has none)" if all(one.is_implied for one in theirs) else ""
-    wrong = [
-        words
-        for number, one in enumerate(ours)
-        if (words := compare_files(reference, candidate, number))
-    ]  # fmt: skip
-    detail = f"{len(reference.lists)} lists of metrics, {epochs_of(reference)} epochs each"
-    if wrong:
-        detail = f"{wrong[0]}{implied}. Use {advice}"
-    return made("checkpoints", judged(not wrong), len(wrong), 0, detail)
-
-
-def compare_files(reference: Decisions, candidate: Decisions, number: int) -> str:
-    """Says where one of Keras's callbacks saves otherwise than all of Lightning's; empty where one saves alike."""
-    ours, found = reference.loaded[number], []
-    for theirs in candidate.loaded:
-        if not (different := np.argwhere(ours != theirs)).size:
-            break
-        found.append(different[0])
-    else:
-        place, epoch = max(map(tuple, found))
-        held = candidate.loaded[0][place, epoch]
-        return (
-            f"on the list '{list(reference.lists)[place]}', after epoch {epoch + 1}, Keras's file holds epoch "
-            f"{ours[place, epoch]}'s weights, Lightning's {f'epoch {held}' if held else 'none'}"
-        )
-    missing = np.argwhere(reference.kept[number] & ~candidate.kept.any(axis=0))
-    if missing.size:
-        place, epoch = missing[0]
-        lists = list(reference.lists)
-        return f"on the list '{lists[place]}', Keras keeps epoch {epoch + 1}'s file to the end, and Lightning does not"
-    return ""
-
-
 def judge_updates(reference: Decisions, candidate: Decisions, context: Context) -> Check | None:
     """Checks in which batches weights are updated."""
-    every = reference.accumulation
-    if every == candidate.accumulation == 1:
+    every, changing = reference.accumulation, of_role(candidate, UPDATES)
+    if every == candidate.accumulation == 1 and not changing:
         return None
     count = max(len(reference.updates), len(candidate.updates))
-    ours, theirs = (one if len(one) else np.ones(count, bool) for one in (reference.updates, candidate.updates))
+    ours = (np.arange(count) + 1) % every == 0  # Keras goes on as it began; Lightning may change, epochs later
+    ours[: len(reference.updates)] = reference.updates
+    theirs = candidate.updates if len(candidate.updates) else np.ones(count, bool)
     advice = settings.accumulating_like(every, reference.steps)
     different = np.flatnonzero(ours != theirs)
     detail = f"an update of {every} batches on both sides"
     if len(different):
-        batch = int(different[0])
-        steps = count // 2
+        batch, steps = int(different[0]), batches_of_accumulation(reference.steps, every)
         where = f"batch {batch % steps + 1} of epoch {batch // steps + 1}"
         updates, does_not = ("Keras", "Lightning") if ours[batch] else ("Lightning", "Keras")
+        by = f" (then as {named(changing)} says)" if changing else ""
         detail = (
-            f"Keras makes an update of {every} batches, Lightning of {candidate.accumulation}: after {where} of "
+            f"Keras makes an update of {every} batches, Lightning of {candidate.accumulation}{by}: after {where} of "
             f"{steps}, {updates} updates weights and {does_not} does not. Use {advice}"
         )
     passed = not len(different)
@@ -396,3 +273,6 @@ def list_silent(reference: Decisions, candidate: Decisions, context: Context) ->
         return None
     detail = f"not compared: {named(silent)} cannot change the weights"
     return made("watching", "info", None, None, detail)
+
+
+OVER_LISTS = (judge_stops, judge_weights, judge_plateau, judge_files)

@@ -54,16 +54,25 @@ def plateau_like(callback: Callback, monitor: str) -> str:
     )
 
 
-def saving_like(callback: Callback, monitor: str) -> str:
+def saving_like(callback: Callback, monitor: str, every: int = 1) -> str:
     """Names what saves as Keras's callback does.
 
     Args:
         callback: Keras's ModelCheckpoint.
         monitor: the metric by Lightning's name; empty where Keras's is its name.
+        every: Lightning's batches of an update.
     """
+    if callback.settings.get("by_batches"):
+        batches = callback.settings["save_freq"]
+        kept = ", save_top_k=-1" if callback.settings.get("keeps_all") else ""
+        text = f"ModelCheckpoint(every_n_train_steps={batches // every}{kept})"
+        counted = f"; Lightning counts updates, which come every {every} batches and when an epoch ends"
+        return text + counted * (every > 1)
     if not callback.settings.get("save_best_only"):
         return "ModelCheckpoint(), which keeps the last epoch; with save_top_k=-1, every epoch"
-    text = f"ModelCheckpoint(monitor={monitor or callback.monitor!r}, mode={callback.settings['mode']!r}, save_top_k=1)"
+    kept = -1 if callback.settings.get("keeps_all") else 1
+    text = f"ModelCheckpoint(monitor={monitor or callback.monitor!r}, mode={callback.settings['mode']!r}, "
+    text += f"save_top_k={kept})"
     if callback.settings.get("threshold") is not None:
         text += "; Lightning's has no initial_value_threshold"
     return text
@@ -80,23 +89,32 @@ def restoring_like(callback: Callback, monitor: str) -> str:
         f"ModelCheckpoint(monitor={monitor or callback.monitor!r}, mode={callback.settings['mode']!r}, save_top_k=1), "
         "and load best_model_path before you evaluate (ckpt_path='best')"
     )
-    if callback.settings["min_delta"]:
-        text += "; it has no min_delta: with Keras's, a class of your own must keep the best weights"
+    said = callback.settings
+    lacking = [name for name, key in (("min_delta", "min_delta"), ("start_from_epoch", "start")) if said.get(key)]
+    if lacking:
+        text += f"; it has no {' and no '.join(lacking)}: with Keras's, a class of your own must keep the best weights"
     return text
 
 
-def schedule_like(callback: Callback) -> str:
-    """Names the scheduler whose rates are those of Keras's schedule, or of its LearningRateScheduler."""
+def schedule_like(callback: Callback, every: int = 1) -> str:
+    """Names the scheduler whose rates are those of Keras's schedule, or of its LearningRateScheduler.
+
+    Args:
+        callback: Keras's.
+        every: batches of an update. Keras counts batches, and Lightning's schedulers step once an update.
+    """
     if not callback.settings.get("schedule"):
         return "LambdaLR(optimizer, lambda epoch: rate(epoch) / rate(0)), with interval='epoch'"
     said = dict(callback.settings)
-    said["milestones"] = [boundary + 1 for boundary in said.get("boundaries", ())]
-    said["exponent"] = f"(step {'//' if said.get('staircase') else '/'} {said.get('decay_steps')})"
+    step = f"({every} * step + {every - 1})" if every > 1 else "step"
+    said["milestones"] = [(boundary + 1) // every for boundary in said.get("boundaries", ())]
+    said["exponent"] = f"({step} {'//' if said.get('staircase') else '/'} {said.get('decay_steps')})"
     try:
         form = SCHEDULES.get(callback.kind, ANY_SCHEDULE).format(**said)
     except KeyError:  # a class of one's own of this name
         form = ANY_SCHEDULE
-    return f"{form}, with interval='step'"
+    counted = f"; Lightning's steps are updates: Keras's formula is asked for {step[1:-1]}" if every > 1 else ""
+    return f"{form}, with interval='step'{counted}"
 
 
 def accumulating_like(every: int, steps: int) -> str:

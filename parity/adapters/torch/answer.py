@@ -10,12 +10,13 @@ from lightning_mlp import train
 from lightning_mlp.history import History
 from mlp_spec.runs import environment
 from parity.adapters.torch.attention import unfused
-from parity.adapters.torch.callbacks import EVERY, answer_callbacks
+from parity.adapters.torch.callbacks import answer_callbacks
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.layers import answer_layers
 from parity.adapters.torch.random_layers import answer_random_layers
 from parity.adapters.torch.record import BatchRecorder, GradientInjector, GradientRecorder, WeightInjector
 from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.updates import EVERY
 from parity.protocol import inputs
 from parity.protocol.answer import stack
 from parity.protocol.records import Answer, Cases, Draws, Facts, Means, Predictions, Replay, Restarts, Steps

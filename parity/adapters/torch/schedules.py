@@ -139,6 +139,7 @@ def describe_scheduler(config) -> Callback:
     numbers = {name: plain(value) for name, value in vars(config.scheduler).items() if not name.startswith("_")}
     settings = {name: value for name, value in numbers.items() if value is not None}
     settings |= {"interval": config.interval, "frequency": config.frequency, "schedule": True}
+    settings |= {"strict": config.strict} if config.reduce_on_plateau else {}
     role = PLATEAU if config.reduce_on_plateau else RATE
     return Callback(type(config.scheduler).__name__, role, config.monitor or "", settings)
 

@@ -1,5 +1,7 @@
 """What a module expects of its Trainer: its data module, and validated metrics for its schedulers and callbacks."""
 
+import contextlib
+from collections.abc import Iterator
 from importlib import import_module
 
 import lightning
@@ -24,6 +26,19 @@ def quiet_trainer(package, callbacks: list, accelerator: str = "cpu", **options)
         num_sanity_val_steps=0,
         **options,
     )
+
+
+@contextlib.contextmanager
+def without_own_callbacks(module) -> Iterator[None]:
+    """Leaves out the callbacks that a module itself gives its Trainer, as those of `lightning_trainer()` are."""
+    kept = vars(module).get("configure_callbacks")
+    module.configure_callbacks = list  # none
+    try:
+        yield
+    finally:
+        del module.configure_callbacks
+        if kept:
+            module.configure_callbacks = kept
 
 
 class WithoutValidation(lightning.Callback):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.callbacks import CALLBACKS, EVERY, reference_decisions
+from parity.adapters.torch.callbacks import CALLBACKS, reference_decisions
 from parity.adapters.torch.candidate import Candidate, load_as_they_are
 from parity.adapters.torch.chance import Chance, Replay, find_randomness
 from parity.adapters.torch.compiled import CompiledSteps, Compiler
@@ -24,9 +24,10 @@ from parity.adapters.torch.outputs import describe_places, find_places, joined_o
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
+from parity.adapters.torch.updates import accumulation_of
 from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
 from parity.protocol import memory
 from parity.protocol.answer import Session
@@ -58,7 +59,8 @@ class UserCandidate(Candidate):
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         self.file = self.open_file()
         self.trainer_options = options = self.file.options("lightning_trainer", TRAINER)
-        self.options, self.accumulation = ({k: options[k] for k in keys if k in options} for keys in (CLIPPING, EVERY))
+        self.options = {name: options[name] for name in CLIPPING if name in options}
+        self.accumulation = accumulation_of(options)
         self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
         self.shapes, self.untrained = [], self.facts.untrained
         self.rates: list[float] = []
@@ -164,7 +166,8 @@ class UserCandidate(Candidate):
         validates = validates and type(trained).validation_step is not package.LightningModule.validation_step
         loaders = [load_as_they_are([batch]), load_as_they_are([batch]) if validates else None]
         trainer = self.trainer(package, callbacks, log_every_n_steps=1, limit_val_batches=int(validates))
-        trainer.fit(trained, *loaders)
+        with without_own_callbacks(trained):
+            trainer.fit(trained, *loaders)
 
     def fit(
         self, binding, callbacks: list, data=None, loader=None, validation=None, epochs: int = 1, **options
@@ -178,7 +181,8 @@ class UserCandidate(Candidate):
             loader.module = module
         options = {"limit_val_batches": 0 if validation is None else 1.0, "max_epochs": epochs, **options}
         trainer = self.trainer(package, callbacks, **options)
-        with ExactNorms(), next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance()):
+        mode = next((callback.mode for callback in callbacks if isinstance(callback, Replay)), Chance())
+        with ExactNorms(), mode, without_own_callbacks(module):
             trainer.fit(module, train_dataloaders=loader, val_dataloaders=validation)
         binding.module.to("cpu")
 

@@ -31,7 +31,11 @@ def test_lists_fall_and_rise_stand_still_and_are_no_numbers():
     lists = metric_lists(24)
     assert (np.diff(lists["falling"]) < 0).all() and (np.diff(lists["rising"]) > 0).all()
     assert len(set(lists["flat"])) == 1 and np.isnan(lists["with NaN"]).sum() == 2
-    assert not np.isnan(lists["with NaN"][0])  # the first one would be the best for ever in Keras, and in no other
+    assert np.flatnonzero(np.isnan(lists["with NaN"])).tolist() == [3, 12]
+    # the first one is the best for ever in Keras, and in no other: it has a list of its own
+    started = metric_lists(24, starts=(3, 5, 12))
+    assert np.flatnonzero(np.isnan(started[callbacks.NAN_FIRST])).tolist() == [0, 3, 5, 12]
+    assert np.flatnonzero(np.isnan(started["with NaN"])).tolist() == [4, 13]
     again = metric_lists(24)
     assert all(np.array_equal(values, again[name], equal_nan=True) for name, values in lists.items())
 
@@ -43,6 +47,24 @@ def test_lists_fall_and_rise_stand_still_and_are_no_numbers():
 def test_a_short_epoch_ends_where_the_training_s_does(steps, every, batches):
     assert batches_of_accumulation(steps, every) == batches
     assert batches == steps or (batches - steps) % every == 0 or every == 1
+
+
+def test_it_is_compared_in_which_batches_files_are_saved_until_all_are_often():
+    assert callbacks.batches_of_saving([], 3, 10) == 30 and callbacks.batches_of_saving([], 9, 10) == 30
+    often = Callback("ModelCheckpoint", "saves files", settings={"by_batches": True, "save_freq": 4})
+    assert callbacks.batches_of_saving([often], 99, 10) == 120 and callbacks.batches_of_saving([often], 5, 10) == 50
+
+
+def test_which_callbacks_look_at_a_metric():
+    saving = Callback("ModelCheckpoint", "saves files", "val_loss", {"save_best_only": False, "logged": False})
+    assert not saving.looks_at_metric and not saving.lacks_metric and saving.saves_any
+    best = Callback("ModelCheckpoint", "saves files", "val_loss", {"save_best_only": True, "logged": False})
+    assert best.looks_at_metric and best.lacks_metric and not best.saves_any
+    assert (
+        Callback("EarlyStopping", STOP, "loss").looks_at_metric and not Callback("TerminateOnNaN", STOP).looks_at_metric
+    )
+    assert not Callback("EarlyStopping", STOP, "loss").lacks_metric  # unless it is said
+    assert not Callback("ModelCheckpoint", "saves files", settings={"by_time": True}).saves_any
 
 
 def test_a_callback_of_the_trainer_s_own_is_implied():

@@ -5,12 +5,14 @@ Keras's callbacks decide in one process of their own, Lightning's here: both are
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import run_python
 from lightning.pytorch import LightningModule, callbacks
+from sample_callbacks import CODE, KERAS
 from sample_records import make_facts
 from torch.optim import lr_scheduler
 
@@ -22,62 +24,8 @@ from parity.protocol.records import PARTS
 from parity.rungs.callbacks import NEITHER, judge
 from parity.rungs.check import Context
 
+LOGGED = ("train_loss", "val_loss", "dev/loss", "val_acc", "dev_score")
 STEPS, EPOCHS = 10, 3  # of the training: as many batches an epoch
-# By name: callbacks of `fit`, and the optimizer.
-KERAS = {
-    "none": ("", ""),
-    "stop": ("C.EarlyStopping(patience=3)", ""),
-    "stop at once": ("C.EarlyStopping()", ""),
-    "stop of accuracy": ("C.EarlyStopping('val_accuracy', patience=3, min_delta=0.01)", ""),
-    "restore": ("C.EarlyStopping(patience=3, restore_best_weights=True)", ""),
-    "restore in steps": ("C.EarlyStopping(patience=3, restore_best_weights=True, min_delta=0.05)", ""),
-    "late": ("C.EarlyStopping(patience=3, start_from_epoch=5)", ""),
-    "long": ("C.EarlyStopping(patience=40)", ""),
-    "nan": ("C.EarlyStopping('loss', patience=3), C.TerminateOnNaN()", ""),
-    "plateau": ("C.ReduceLROnPlateau(patience=3, cooldown=2)", ""),
-    "eager plateau": ("C.ReduceLROnPlateau('val_accuracy', factor=0.5, patience=0, min_delta=0.01, min_lr=1e-4)", ""),
-    "quick plateau": ("C.ReduceLROnPlateau(factor=0.6, patience=1)", ""),
-    "best": ("C.ModelCheckpoint('never/best.keras', save_best_only=True)", ""),
-    "last": ("C.ModelCheckpoint('never/last.weights.h5', save_weights_only=True)", ""),
-    "every": ("C.ModelCheckpoint('/never/{epoch:02d}-{val_loss:.2f}.keras')", ""),
-    "often": ("C.ModelCheckpoint('last.keras', save_freq=3)", ""),
-    "rate": ("C.LearningRateScheduler(lambda epoch, rate: 1e-3 * 0.9**epoch)", ""),
-    "exponential": ("", "S.ExponentialDecay(1e-3, 7, 0.9)"),
-    "stairs": ("", "S.ExponentialDecay(1e-3, 10, 0.9, staircase=True)"),
-    "boundaries": ("", "S.PiecewiseConstantDecay([8, 20], [1e-3, 1e-4, 1e-5])"),
-    "cosine": ("", "S.CosineDecay(1e-3, 20)"),
-    "accumulated": ("", "1e-3, gradient_accumulation_steps=5"),
-    "uneven": ("", "1e-3, gradient_accumulation_steps=4"),
-    "watched": ("C.CSVLogger('log.csv'), C.TerminateOnNaN(), C.LambdaCallback()", ""),
-}
-CODE = """
-import json, sys
-from types import SimpleNamespace
-from keras_reference import backend
-backend.start("cpu", "float32", "tensorflow")
-import keras
-import numpy as np
-from keras import callbacks as C
-from keras.optimizers import schedules as S
-from parity.adapters.keras.callbacks import answer_callbacks
-from parity.protocol.task import write_record
-
-folder, steps, epochs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-rows = SimpleNamespace(x_train=np.zeros((steps * 8 - 3, 2)), y_train=np.zeros((steps * 8 - 3, 1)))
-model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
-model.fit(rows.x_train[:8], rows.y_train[:8], verbose=0)
-for name, (callbacks, rate) in json.loads(sys.argv[4]).items():
-    model.optimizer = eval(f"keras.optimizers.Adam({rate})")
-    reference = SimpleNamespace(
-        fit_options={"callbacks": eval(f"[{callbacks}]")}, first=model, recorder=model, arrays=rows, batch_size=8,
-        experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)),
-        file=SimpleNamespace(where=str), own_rate=None,
-    )
-    import os
-    os.makedirs(f"{folder}/{name}")
-    write_record(f"{folder}/{name}", "callbacks", answer_callbacks(reference))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +53,7 @@ class Candidate:
         every = "accumulate_grad_batches"
         self.accumulation = {every: trainer[every]} if every in trainer else {}
         self.file = SimpleNamespace(where=str)
-        self.arrays, self.batch_size = dict.fromkeys(("x_train", "y_train"), torch.zeros(8, 2)), 8
+        self.arrays, self.batch_size, self.rows = dict.fromkeys(("x_train", "y_train"), torch.zeros(16, 2)), 8, None
 
     def build(self):
         schedule = self.schedule
@@ -116,21 +64,23 @@ class Candidate:
                 self.layer = torch.nn.Linear(2, 1)
 
             def training_step(self, batch, batch_idx):
+                self.log_dict(dict.fromkeys(LOGGED, 0.5), on_step=False, on_epoch=True)
+                self.log("batch_loss", 0.5)
                 return self.layer(batch[0]).mean()
 
             def configure_optimizers(self):
                 optimizer = torch.optim.Adam(self.parameters(), 1e-3)
-                return {"optimizer": optimizer, "lr_scheduler": schedule(optimizer)} if schedule else optimizer
+                given = schedule(optimizer) if schedule else []
+                return [optimizer], given if isinstance(given, list) else [given]
 
         return Port()
 
     def batch_of(self, *rows):
         return rows
 
-    def fit(self, binding, callbacks, loader, epochs, **options):
-        quiet_trainer(
-            __import__("lightning.pytorch").pytorch, callbacks, max_epochs=epochs, limit_val_batches=0, **options
-        ).fit(binding.module, loader)
+    def fit(self, binding, callbacks, loader, epochs, validation=None, **options):
+        options |= {"max_epochs": epochs, "limit_val_batches": 0}
+        quiet_trainer(__import__("lightning.pytorch").pytorch, callbacks, **options).fit(binding.module, loader)
 
 
 def judged(reference, name, *arguments, metrics=None, **trainer):
@@ -163,6 +113,13 @@ def scheduled(kind, *arguments, interval="step", **settings):
 
 EQUAL = plateau(patience=2, cooldown=1, threshold=1e-4, threshold_mode="abs")
 EAGER = {"mode": "max", "factor": 0.5, "patience": 0, "threshold": 0.01, "threshold_mode": "abs", "min_lr": 1e-4}
+EVERY_5 = {"accumulate_grad_batches": 5}
+
+
+def decayed(optimizer):
+    return {"scheduler": lr_scheduler.ExponentialLR(optimizer, 0.5), "interval": "epoch"}
+
+
 HONEST = [
     ("stop", None, {"callbacks": stop(patience=3)}),
     ("stop", None, {"callbacks": stop("dev/loss", patience=3)}),
@@ -187,6 +144,16 @@ HONEST = [
     ("stairs", scheduled("ExponentialLR", 0.9, interval="epoch"), {}),
     ("boundaries", scheduled("MultiStepLR", milestones=[9, 21]), {}),
     ("accumulated", None, {"accumulate_grad_batches": 5}),
+    ("accumulated", None, {"callbacks": [callbacks.GradientAccumulationScheduler({0: 5})]}),
+    # Keras counts batches, Lightning's schedulers updates
+    ("accumulated decay", scheduled("LambdaLR", lambda step: 0.5 ** ((5 * step + 4) / 3)), EVERY_5),
+    ("often", None, {"callbacks": save(every_n_train_steps=3)}),
+    ("last", None, {"callbacks": save(every_n_train_steps=STEPS)}),
+    # Keras leaves it out, with a warning
+    ("missing", None, {}),
+    ("missing", None, {"callbacks": stop("val_accu", strict=False)}),
+    ("missing best", None, {}),
+    ("decay and plateau", lambda one: [decayed(one), EQUAL(one)], {}),
 ]
 
 
@@ -195,7 +162,8 @@ def test_equal_settings_decide_alike(reference, name, schedule, trainer):
     checks = judged(reference, name, schedule, **trainer)
     found = {subject: (check.status, check.detail) for subject, check in checks.items() if check.status != "pass"}
     assert not {subject for subject, (status, _) in found.items() if status != "info"}, found
-    assert any(check.status == "pass" for check in checks.values())
+    nothing_decides = set(checks) == {"unlogged-metrics"}  # Keras leaves out the only one
+    assert nothing_decides or any(check.status == "pass" for check in checks.values())
 
 
 PLANTED = [
@@ -231,6 +199,60 @@ PLANTED = [
         {"callbacks": stop("train_loss", patience=3)},
         "metrics",
         "looks at val_loss, Lightning's at train_lo",
+    ),
+    (
+        "stop",
+        None,
+        {"callbacks": stop("val_los", patience=3)},
+        "unlogged-metrics",
+        "ends with an error. Use monitor='va",
+    ),
+    (
+        "stop",
+        None,
+        {"callbacks": stop("val_los", strict=False)},
+        "unlogged-metrics",
+        "logs batch_loss, train_loss, val_loss",
+    ),
+    ("missing", None, {"callbacks": stop("val_acc", mode="max")}, "unlogged-metrics", "Use monitor='val_accuracy'"),
+    (
+        "missing best",
+        None,
+        {"callbacks": save(monitor="val_acc", mode="max")},
+        "checkpoints",
+        "Keras's file holds epoch 2",
+    ),
+    ("best", None, {"callbacks": save(monitor="val_los")}, "unlogged-metrics", "ModelCheckpoint looks at val_los"),
+    ("plateau", plateau("val_los"), {}, "unlogged-metrics", "ReduceLROnPlateau looks at val_los"),
+    (
+        "nan",
+        None,
+        {"callbacks": stop("batch_loss", patience=3, check_finite=True)},
+        "metrics",
+        "log it with on_epoch=True",
+    ),
+    ("loss plateau", plateau("batch_loss", patience=2, threshold_mode="abs"), {}, "metrics", "of the last batch"),
+    (
+        "often",
+        None,
+        {"callbacks": save(every_n_train_steps=4)},
+        "checkpoints",
+        "after batch 3 of epoch 1, Keras's file holds",
+    ),
+    (
+        "often",
+        None,
+        {},
+        "checkpoints",
+        "(the Trainer's own, as lightning_trainer() has none). Use ModelCheckpoint(every_n",
+    ),
+    ("decay and plateau", lambda one: [EQUAL(one)], {}, "schedule", "Lightning has none"),
+    (
+        "none",
+        None,
+        {"callbacks": [callbacks.GradientAccumulationScheduler({2: 4})]},
+        "updates",
+        "after batch 1 of epoch 3 of 8, Keras updates weights and Lightning does not",
     ),
     # mode is `min` unless given
     ("stop of accuracy", None, {"callbacks": stop("val_acc", patience=3, min_delta=0.01)}, "stopping", "mode='max'"),
@@ -339,8 +361,9 @@ def test_what_only_watches_informs_and_what_cannot_be_told_says_so(reference):
     assert checks["stopping"].status == "pass"
     assert checks["watching"].status == "info" and "CSVLogger cannot change the weights" in checks["watching"].detail
     assert checks["others"].status == "info" and "LambdaCallback" in checks["others"].more["not_compared"]
-    checks = judged(reference, "often")
-    assert checks["checkpoints"].status == "info" and "save_freq" in checks["checkpoints"].more["not_compared"]
+    timed = save(train_time_interval=timedelta(minutes=1))
+    check = judged(reference, "often", None, callbacks=timed)["checkpoints"]
+    assert check.status == "info" and "train_time_interval" in check.more["not_compared"]
     by_hand = replace(reference["none"], callbacks=[BY_HAND])
     (check,) = judge(reference["cosine"], by_hand, Context(make_facts()))
     assert check.status == "info" and "what the module's manual optimization does" in check.more["not_compared"]
@@ -353,6 +376,6 @@ def test_metrics_that_words_do_not_tell_are_no_failure_and_METRICS_tells(referen
     assert judged(reference, "stop of accuracy", None, **given)["metrics"].status == "error"
     said = {"val_accuracy": "dev_score"}
     checks = judged(reference, "stop of accuracy", None, metrics=said, **given)
-    assert {check.status for check in checks.values()} == {"pass"}
+    assert {subject for subject, check in checks.items() if check.status != "pass"} == {"first-nan"}
     given = {"callbacks": stop("val_acc", mode="max", patience=3, min_delta=0.01)}
     assert judged(reference, "stop of accuracy", None, metrics=said, **given)["metrics"].status == "fail"

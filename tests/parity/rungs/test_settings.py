@@ -51,6 +51,26 @@ def test_a_schedule_is_named_by_its_step(kind, said, words):
     assert words in text and text.endswith("with interval='step'")
 
 
+def test_a_schedule_of_accumulated_gradients_is_asked_for_the_batch_of_the_update():
+    decay = Callback("ExponentialDecay", RATE, "", {"decay_rate": 0.5, "decay_steps": 3, "schedule": True})
+    assert "0.5 ** ((5 * step + 4) / 3)" in settings.schedule_like(decay, 5)
+    text = settings.schedule_like(
+        Callback("PiecewiseConstantDecay", RATE, "", {"boundaries": [10, 24], "schedule": True}), 5
+    )
+    # updates of 5 batches are those of the batches 4, 9, 14, ...; Keras keeps the old rate at 10 and 24
+    assert "milestones=[2, 5]" in text
+    assert [next(u for u in range(9) if 5 * u + 4 > boundary) for boundary in (10, 24)] == [2, 5]
+    assert "asked for 5 * step + 4" in settings.schedule_like(Callback("Own", RATE, "", {"schedule": True}), 5)
+
+
+def test_files_of_batches_and_of_every_epoch():
+    said = {"by_batches": True, "save_freq": 12, "keeps_all": True}
+    text = settings.saving_like(Callback("ModelCheckpoint", FILES, "val_loss", said), "", 4)
+    assert text.startswith("ModelCheckpoint(every_n_train_steps=3, save_top_k=-1); Lightning counts updates")
+    said = {"save_best_only": True, "mode": "min", "keeps_all": True}
+    assert "save_top_k=-1)" in settings.saving_like(Callback("ModelCheckpoint", FILES, "val_loss", said), "")
+
+
 def test_a_function_of_the_epoch_and_accumulation():
     assert "interval='epoch'" in settings.schedule_like(Callback("LearningRateScheduler", RATE))
     assert settings.accumulating_like(4, 8) == "Trainer(accumulate_grad_batches=4)"

@@ -1,5 +1,7 @@
 """What a module expects of its Trainer is there: nothing ends the parts that validate nothing, nor lacks its data."""
 
+import contextlib
+
 import lightning
 import pytest
 import torch
@@ -8,7 +10,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation, without_own_callbacks
 
 
 class Port(lightning.LightningModule):
@@ -64,3 +66,24 @@ def test_a_module_sees_the_users_data_module_which_is_not_torn_down():
     data = Data()
     trainer = train([WithoutValidation(), DataModule(data)])
     assert trainer.lightning_module.seen is data and not data.torn and trainer.datamodule is None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("on_instance", [False, True])
+def test_a_module_s_own_callbacks_are_left_out_and_come_back(on_instance):
+    def own(self=None):
+        return EarlyStopping("loss", patience=1)
+
+    module = type("Own", (Port,), {} if on_instance else {"configure_callbacks": own})()
+    if on_instance:
+        module.configure_callbacks = own
+    module.configure_optimizers = lambda: torch.optim.SGD(module.parameters(), 0.0)
+    module.training_step = lambda batch, batch_idx: module.log("loss", 1.0) or module.net(batch).mean()
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    ended = []
+    for surrounding in (without_own_callbacks(module), contextlib.nullcontext()):
+        trainer = lightning.Trainer(max_epochs=3, enable_model_summary=False, **options)
+        with surrounding:
+            trainer.fit(module, DataLoader(torch.ones(8, 3), batch_size=4))
+        ended.append(trainer.current_epoch)
+    assert ended == [3, 2] and module.configure_callbacks().patience == 1
