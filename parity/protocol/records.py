@@ -15,6 +15,7 @@ from parity.protocol.inputs import Case, Plan
 from parity.protocol.law import RandomCall, SilentPass
 from parity.protocol.layers import Layer
 from parity.protocol.recording import BadRecordingError, Recording, from_document, to_document
+from parity.protocol.stateful import Stateful
 from parity.protocol.tensors import Arrays, Tensor
 
 Curves = dict[str, np.ndarray]
@@ -117,9 +118,15 @@ class Facts(Record):
     outputs: list[str] = field(default_factory=list)
     clipped: list[str] = field(default_factory=list)
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
+    stateful: Stateful | None = None  # what keeps states from batch to batch in a pair file's reference
+    kept: list[str] | None = None  # what then changes in a step of the candidate's beside weights; None if unknown
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)
+
+    def rows_or(self, any_number: int) -> int:
+        """Returns how many rows every batch must have; what is given where it may have any number."""
+        return self.stateful.rows if self.stateful else any_number
 
 
 @dataclass(frozen=True, kw_only=True)

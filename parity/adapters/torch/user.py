@@ -23,6 +23,7 @@ from parity.adapters.torch.outputs import describe_places, find_places, joined_o
 from parity.adapters.torch.plain import WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
+from parity.adapters.torch.states import changed_in_a_step, keep_states
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
@@ -72,6 +73,7 @@ class UserCandidate(Candidate):
         check_unused(self)
         randomness = find_randomness(self.build, self.train_one_step)
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
+        self.kept = changed_in_a_step(self)
         self.try_to_compile()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
@@ -118,12 +120,13 @@ class UserCandidate(Candidate):
         keep_modes(module)
         if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
-                self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
+                self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][: self.facts.rows_or(2)]))
             set_mode(module, True)
         shapes = [(name, tuple(value.shape)) for name, value in module.named_parameters()]
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
         module = module.double() if self.experiment.training.precision == "float64" else module
+        keep_states(module, self.facts.stateful)
         return self.compiler.compile(module, package_of(module)) if package_of(module) else module
 
     def trained_form(self, module: nn.Module) -> nn.Module:
@@ -321,12 +324,13 @@ class UserCandidate(Candidate):
 
     def replayed(self, steps: int) -> dict:
         """Returns what `fit` trains on where only the number of steps counts."""
-        rows = [self.arrays[name][[0, 0]] for name in SPLITS["train"]]  # of one alone, batch norm has no variance
+        rows = [0] * self.facts.rows_or(2)  # of one alone, batch norm has no variance
+        rows = [self.arrays[name][rows] for name in SPLITS["train"]]
         return {"loader": load_as_they_are([self.batch_of(*rows)] * steps), **self.accumulation}
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        given = {"loader": Epochs(self.rows, orders, self.batch_size), "validation": Validation(self.rows)}
+        given = {"loader": Epochs(self.rows, orders, self.batch_size), "validation": Validation(self.rows, self.facts.stateful)}
         return {**given, "epochs": epochs, **self.accumulation}
 
     def rate_of(self, trainer) -> float:
@@ -361,8 +365,8 @@ class UserCandidate(Candidate):
 
     def validation_inputs(self) -> Iterator[list[torch.Tensor]]:
         """Yields the validation rows as inputs."""
-        for start in range(0, len(self.arrays["x_test"]), EVAL_BATCH):
-            yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
+        rows, size = self.arrays["x_test"], self.facts.rows_or(EVAL_BATCH)
+        yield from (self.input_of(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def copied(given: nn.Module | tuple) -> nn.Module | tuple | None:
