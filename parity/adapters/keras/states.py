@@ -12,7 +12,7 @@ from keras import ops
 def stateful_layers(model) -> list:
     """Returns the layers that keep states, those inside of others too; what is around them (Bidirectional) is none."""
     layers = dict.fromkeys(model._flatten_layers())
-    return [layer for layer in layers if getattr(layer, "stateful", False) and hasattr(layer, "states")]
+    return [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]
 
 
 def variables_of(model) -> list:
