@@ -138,5 +138,4 @@ PAIRS = {
                                 "        def training_step"),
     "swapped": planted("(h.detach(), c.detach())", "(c.detach(), h.detach())"),
     "not detached": planted(KEPT, "            self.hidden = (h, c), last\n"),
-    "shuffled": planted("split)), batch_size=10)", "split)), batch_size=10, shuffle=True)"),
 }  # fmt: skip

@@ -5,7 +5,9 @@ from dataclasses import replace
 from parity.protocol.records import Facts
 from parity.rungs.check import Check, Context, judged
 
-FORMS = "a tensor, or tensors in a tuple, list or dictionary, as an attribute of the module or of its parts, or a buffer"
+FORMS = (
+    "a tensor, or tensors in a tuple, list or dictionary, as an attribute of the module or of its parts, or a buffer"
+)
 
 
 def judge_batches(reference: Facts, candidate: Facts) -> list[Check]:

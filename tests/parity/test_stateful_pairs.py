@@ -3,7 +3,7 @@
 import pytest
 from climbed_ports import climb_ports, failed
 
-PORTS = ("stateful", "buffers", "no state", "reset each batch", "reset each epoch", "swapped", "not detached", "shuffled")
+PORTS = ("stateful", "buffers", "no state", "reset each batch", "reset each epoch", "swapped", "not detached")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,10 @@ def test_a_port_that_keeps_states_has_parity(checks, name):
         ("reset each batch", "lockstep/batch-loss-free-run", "step 2 starts from the states that it has left"),
         ("reset each epoch", "lockstep/batch-loss-free-run", "first failing step 33"),
         ("swapped", "lockstep/batch-loss-free-run", "step 2 starts from the states that it has left"),
-        ("not detached", "lockstep/lightning-could-not-answer", "backward through the graph a second time"),
-        ("shuffled", "experiment/order-of-rows", "the training loader serves rows that are shuffled"),
+        ("not detached", "optimizer/lightning-could-not-answer", "backward through the graph a second time"),
     ],
 )
 def test_a_port_that_keeps_others_fails_where_it_differs(checks, name, check, words):
     found = checks[name]
     assert check in failed(found) and words in found[check][1], failed(found)
-    assert {one.partition("/")[0] for one in failed(found)} <= {check.partition("/")[0], "metrics"}
+    assert failed(found)[0] in (check, "metrics/val_loss"), failed(found)  # no rung below shows it

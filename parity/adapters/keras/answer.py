@@ -243,9 +243,7 @@ def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarra
     twin, losses, size = reference.twin, [], reference.eval_batch
     arrays = None  # states go on through the whole validation
     if not reference.stateful:  # the batch losses alone are judged here: few test images will do
-        arrays = replace(
-            reference.arrays, x_test=reference.arrays.x_test[:size], y_test=reference.arrays.y_test[:size]
-        )
+        arrays = replace(reference.arrays, x_test=reference.arrays.x_test[:size], y_test=reference.arrays.y_test[:size])
 
     def before(epoch: int) -> None:
         weights = reference.trained.snapshots[epoch].weights

@@ -27,7 +27,7 @@ def describe(reference) -> Stateful | None:
     """Describes the layers of a reference that keep states; None where there are none.
 
     Args:
-        reference: of a pair file, with its model and its data.
+        reference: of a pair file, with its model and its data; its callbacks that reset states become `resetting`.
 
     Raises:
         UserError: they cannot be trained as they are.
@@ -38,7 +38,9 @@ def describe(reference) -> Stateful | None:
         return None
     names, what = ", ".join(layer.name for layer in layers), file.where("keras_model")
     if why := WHY_NOT.get(keras.backend.backend()):
-        raise UserError(f"{what} returned a model with stateful layers ({names}); {why}: use --keras-backend tensorflow")
+        raise UserError(
+            f"{what} returned a model with stateful layers ({names}); {why}: use --keras-backend tensorflow"
+        )
     rows = states.fixed_rows(model)
     if rows != size:
         must = f"BATCH_SIZE = {rows} in a pair file says so, as batch_size={rows} in fit"
@@ -51,7 +53,8 @@ def describe(reference) -> Stateful | None:
     if (given := reference.fit_options.get("validation_batch_size") or size) != size:
         must = f"stateful layers ({names}) take batches of {size} rows"
         raise UserError(f"{file.where('keras_fit')}: validation_batch_size is {given}; {must}")
-    return Stateful([layer.name for layer in layers], size, [type(one).__name__ for one in resetting(reference)])
+    reference.resetting = take_resetting(reference)
+    return Stateful([layer.name for layer in layers], size, [type(one).__name__ for one in reference.resetting])
 
 
 def planned(plan: Plan, reference) -> Plan:
@@ -71,9 +74,13 @@ def planned(plan: Plan, reference) -> Plan:
 # ---- callbacks that reset states
 
 
-def resetting(reference) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of `keras_fit()` whose code resets states: they take part in the training."""
-    return [one for one in given_callbacks(reference) if any(RESETS & names_in(code) for code in codes_of(one))]
+def take_resetting(reference) -> list[keras.callbacks.Callback]:
+    """Takes the callbacks out of `keras_fit()` whose code resets states: they take part in the training."""
+    given = given_callbacks(reference)
+    taken = [one for one in given if any(RESETS & names_in(code) for code in codes_of(one))]
+    if taken:
+        reference.fit_options = {**reference.fit_options, "callbacks": [one for one in given if one not in taken]}
+    return taken
 
 
 def codes_of(callback: keras.callbacks.Callback) -> list[CodeType]:
@@ -91,14 +98,14 @@ def names_in(code: CodeType) -> set[str]:
 
 def callbacks_for(reference, model) -> list[keras.callbacks.Callback]:
     """Returns what takes part in a `fit` of one epoch of a model that keeps states."""
-    return [Resetting(resetting(reference), model)] if reference.stateful and reference.stateful.resets else []
+    return [Resetting(reference.resetting, model)] if reference.resetting else []
 
 
 def looks_within_epochs(reference) -> bool:
     """Says whether a callback that resets states does it between batches, so that they must be trained one by one."""
     ours = keras.callbacks.Callback
     hooks = [name for name in dir(ours) if "batch" in name and name.startswith("on_")]
-    found = [(getattr(one, name), name) for one in resetting(reference) for name in hooks]
+    found = [(getattr(one, name), name) for one in reference.resetting for name in hooks]
     return any(getattr(hook, "__func__", None) is not getattr(ours, name) for hook, name in found)
 
 

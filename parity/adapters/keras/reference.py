@@ -35,7 +35,7 @@ class Reference(Session):
         rates: of the layers that drop by chance, which are set to 0.
         free_run: what was recorded of the free run, and `states`: the optimizer's variables before each of its epochs.
         stateful: what keeps states from batch to batch; None where nothing does, and batches may be of any size.
-        eval_batch: the rows of a batch that is validated or predicted where only the noise floor, or the output, counts.
+        eval_batch: the rows of a batch that is validated or predicted where how batches are cut says nothing.
     """
 
     stateful: Stateful | None = None

@@ -46,6 +46,7 @@ class UserReference(Reference):
     """
 
     own_rate = None  # of the optimizer, where a LearningRateScheduler sets another one in the first epoch
+    resetting = ()  # callbacks of keras_fit() that take part in the training: they reset states of stateful layers
     given = None  # what keras_model() returned, where it was trained before: copies of it are compared
 
     def __init__(self, task: Task):
@@ -127,7 +128,7 @@ class UserReference(Reference):
 
     def recorded(self, execution_steps: int, cut: bool = False):
         """Builds a model whose batch losses are kept; its random layers draw from the same states in every one."""
-        if self.stateful and recurrent.looks_within_epochs(self):
+        if recurrent.looks_within_epochs(self):
             execution_steps = 1
         model = super().recorded(execution_steps, cut)
         if self.random_layers:

@@ -49,9 +49,7 @@ def is_float(leaf: object) -> bool:
 def is_state(value: object) -> bool:
     """Says whether an attribute may belong to what is kept between batches."""
     leaves = tree.tree_leaves(value)
-    return all(
-        leaf is None or isinstance(leaf, bool | int | float) or type(leaf) is torch.Tensor for leaf in leaves
-    )
+    return all(leaf is None or isinstance(leaf, bool | int | float) or type(leaf) is torch.Tensor for leaf in leaves)
 
 
 def copied(value: object) -> object:
@@ -65,7 +63,7 @@ def read_states(module: nn.Module) -> dict[Place, object]:
     for name, part in module.named_modules():
         of_part = {attribute: value for attribute, value in vars(part).items() if attribute not in OWN}
         if not isinstance(part, nn.modules.batchnorm._NormBase):
-            of_part |= {buffer: value for buffer, value in part._buffers.items()}
+            of_part |= part._buffers
         held |= {(name, attribute): copied(value) for attribute, value in of_part.items() if is_state(value)}
     return held
 
@@ -73,8 +71,8 @@ def read_states(module: nn.Module) -> dict[Place, object]:
 def write_states(module: nn.Module, held: dict[Place, object]) -> None:
     """Puts back what `read_states` returned; buffers stay on their device."""
     parts = dict(module.named_modules())
-    for (name, attribute), value in held.items():
-        part, value = parts[name], copied(value)
+    for (name, attribute), kept in held.items():
+        part, value = parts[name], copied(kept)
         if attribute in part._buffers:
             before = part._buffers[attribute]
             part._buffers[attribute] = value if before is None or value is None else value.to(before.device)

@@ -20,7 +20,7 @@ from parity.adapters.torch.logged import LoggedMetrics
 from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.modes import keep_modes, set_mode
 from parity.adapters.torch.outputs import describe_places, find_places, joined_outputs
-from parity.adapters.torch.plain import WrappedModule, take_apart
+from parity.adapters.torch.plain import ValidatedModule, WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.states import changed_in_a_step, keep_states
@@ -133,7 +133,7 @@ class UserCandidate(Candidate):
         """Returns what the Trainer is given: a module itself, or what trains a plain one."""
         if not (training := self.built[module]):
             return module
-        wrapped = WrappedModule(module, training, self.apart)
+        wrapped = (ValidatedModule if self.facts.stateful else WrappedModule)(module, training, self.apart)
         return self.compiler.compile(wrapped, package_of(wrapped))
 
     def apart(self, module: nn.Module, batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -330,8 +330,8 @@ class UserCandidate(Candidate):
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        given = {"loader": Epochs(self.rows, orders, self.batch_size), "validation": Validation(self.rows, self.facts.stateful)}
-        return {**given, "epochs": epochs, **self.accumulation}
+        given = {"loader": Epochs(self.rows, orders, self.batch_size), "epochs": epochs, **self.accumulation}
+        return {**given, "validation": Validation(self.rows, self.facts.stateful)}
 
     def rate_of(self, trainer) -> float:
         """Returns the learning rate of the module's own optimizer."""

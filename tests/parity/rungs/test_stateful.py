@@ -26,7 +26,9 @@ def judged_batches(ours, theirs):
 
 
 def test_where_nothing_is_kept_nothing_is_asked():
-    assert judge_batches(make_facts(), make_facts("lightning")) == judge_kept(make_facts(), make_facts("lightning")) == []
+    assert (
+        judge_batches(make_facts(), make_facts("lightning")) == judge_kept(make_facts(), make_facts("lightning")) == []
+    )
 
 
 def test_the_same_order_and_batches_pass_and_what_goes_on_is_said():

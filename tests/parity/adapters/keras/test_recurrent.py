@@ -57,7 +57,8 @@ said |= {
 }
 shuffled = opened("shuffled", texts["stateful"].replace('{"shuffle": False}', "{}"))
 said["shuffled"] = [shuffled.plan.shuffled, shuffled.stateful.resets]
-tf_data = "import tensorflow as tf\\nkeras_data = lambda: [tf.data.Dataset.from_tensor_slices(s).batch(10) for s in series()]\\n"
+tf_data = ("from tensorflow.data import Dataset\\n"
+           "keras_data = lambda: [Dataset.from_tensor_slices(split).batch(10) for split in series()]\\n")
 said["in order"] = opened("data", texts["stateful"].replace('{"shuffle": False}', "{}") + tf_data).plan.shuffled
 reset = opened("reset", texts["reset by a callback"])
 answer.answer_lockstep(reset)
@@ -90,8 +91,12 @@ def said(tmp_path_factory):
 
 def test_what_cannot_be_trained_is_refused(said):
     assert "take batches of 10 rows, and are given 32; BATCH_SIZE = 10 in a pair file says so" in said["batch size"]
-    assert "x_train has 327 rows, which leaves 7 for the last batch; stateful layers (first, second)" in said["last batch"]
-    assert said["validation"].endswith("validation_batch_size is 20; stateful layers (first, second) take batches of 10 rows")
+    assert (
+        "x_train has 327 rows, which leaves 7 for the last batch; stateful layers (first, second)" in said["last batch"]
+    )
+    assert said["validation"].endswith(
+        "validation_batch_size is 20; stateful layers (first, second) take batches of 10 rows"
+    )
 
 
 def test_whole_batches_are_trained_in_the_order_of_fit(said):
