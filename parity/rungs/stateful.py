@@ -63,6 +63,14 @@ def judge_kept(reference: Facts, candidate: Facts) -> list[Check]:
     return [Check("states-between-batches", "architecture", judged(measured > 0), measured, limit, detail)]
 
 
+def explained_output(check: Check, context: Context) -> Check:
+    """Returns a check of many batches' outputs that failed with what Keras does between them; any other as it is."""
+    if not context.facts.stateful or check.status != "fail":
+        return check
+    why = "Keras's predict goes on from batch to batch; so must forward(), or lightning_output(module, batch)"
+    return replace(check, detail=f"{check.detail}; {why}")
+
+
 def explained(check: Check, context: Context, steps: int) -> Check:
     """Returns a check of steps that failed with what the first departing step says of states; any other as it is.
 

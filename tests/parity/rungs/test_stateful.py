@@ -7,7 +7,7 @@ from sample_records import PLAN, make_context, make_facts
 
 from parity.protocol.stateful import Stateful
 from parity.rungs.check import Check
-from parity.rungs.stateful import explained, judge_batches, judge_kept
+from parity.rungs.stateful import explained, explained_output, judge_batches, judge_kept
 
 KEPT = Stateful(["lstm"], 8)
 
@@ -76,3 +76,12 @@ def test_the_first_step_that_departs_says_what_of_states_is_another(step, words)
     passed = replace(check, status="pass")
     assert explained(passed, make_context(facts()), 10) is passed
     assert explained(check, make_context(make_facts()), 10) is check
+
+
+def test_outputs_that_depart_say_that_keras_goes_on_between_them():
+    check = Check("probabilities-keras-weights", "interchange", "fail", 1.0, 0.1, "far")
+    said = "far; Keras's predict goes on from batch to batch; so must forward(), or lightning_output(module, batch)"
+    assert explained_output(check, make_context(facts())).detail == said
+    assert explained_output(check, make_context(make_facts())) is check
+    passed = replace(check, status="pass")
+    assert explained_output(passed, make_context(facts())) is passed
