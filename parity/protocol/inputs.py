@@ -102,6 +102,7 @@ class Plan:
 
     epochs: int  # how many epochs
     samples: int  # training samples of each epoch
+    shuffled: bool = True  # whether each epoch has an order of its own; else rows stay as they lie
 
     @classmethod
     def of(cls, experiment: Experiment, level: str, samples: int) -> "Plan":
@@ -118,7 +119,9 @@ class Plan:
         return math.ceil(self.samples / batch_size)
 
     def order(self, seed: int, epoch: int, samples: int) -> np.ndarray:
-        """Draws the epoch's order: (self.samples,) indices of the data set's `samples`."""
+        """Draws the epoch's order, where it is shuffled: (self.samples,) indices of the data set's `samples`."""
+        if not self.shuffled:
+            return np.arange(self.samples)
         return epoch_order(seed, epoch, samples)[: self.samples]
 
 
@@ -149,11 +152,10 @@ def cases(table: Table, start: Arrays, images: np.ndarray, labels: np.ndarray) -
         table: the tensors.
         start: weights by path.
         images: (N, ...), such as (N, inputs) float32 in [0, 1], or several inputs in one (`user_data.joined`); N at
-            least CASE_BATCH. Whole numbers stay as they are.
+            least 1. Whole numbers stay as they are.
         labels: (N, ...), such as (N,) int64.
     """
     generator = np.random.default_rng(STREAMS["cases"])
-    images, labels = images[:CASE_BATCH], labels[:CASE_BATCH]
     roles = {tensor.path: tensor.role for tensor in table}
     kernels = [tensor.path for tensor in table if tensor.is_kernel]
     biased = {

@@ -5,6 +5,7 @@ number are compared by their ranks (`parity.rungs.random_layers`). Draws are ind
 of one need not be.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,25 @@ VALUES, MOST_VALUES, FEWEST_ROWS = 2**13, 2**20, 64  # in one draw of a layer
 LEVELS = (1.0, -2.0)  # a layer's input, row by row in turns: what is added and what is multiplied differ by them
 UNITS = 16  # of the output, at most
 TOLERANCE = 1e-5  # relative; numbers that are nearer differ by rounding: a hundred units in the last place of float32
+
+
+@dataclass(frozen=True)
+class RandomLayer:
+    """A layer of the reference that drops by chance, whose masks the candidate is given."""
+
+    name: str
+    rate: float
+    shape: tuple[int, ...]  # of its input, without the rows
+    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened
+    is_alpha: bool = False  # whether it drops to a negative value, and keeps mean and variance
+
+    def bytes_of(self, rows: int) -> int:
+        """Returns how many bytes the mask of so many rows takes, a bit a value."""
+        return math.ceil(rows * math.prod(self.shape) / 8)
+
+    def file(self, number: int) -> str:
+        """Names the file of its masks: (steps, bytes) uint8."""
+        return f"masks-{number}.npy"
 
 
 @dataclass(frozen=True)

@@ -135,15 +135,16 @@ def why_weights_only(note: object, task: CheckpointTask) -> str | None:
     return (note.get("weights_only") or None) if isinstance(note, dict) else None
 
 
-def inputs_for(rows: np.ndarray, cases: dict[str, Case]) -> Arrays:
+def inputs_for(rows: np.ndarray, cases: dict[str, Case], size: int = 1) -> Arrays:
     """Returns what both sides predict: validation rows, and inputs as no row is.
 
     Args:
         rows: Keras's validation rows.
         cases: of the pair (`parity.protocol.inputs.cases`); there are no such inputs where all are whole numbers.
+        size: of a batch, where every batch must be whole.
     """
     extremes = {EXTREMES: cases[EXTREMES].images} if EXTREMES in cases else {}
-    return {ROWS: np.asarray(rows[:MOST_ROWS]), **extremes}
+    return {ROWS: np.asarray(rows[: MOST_ROWS // size * size]), **extremes}
 
 
 def check_kept(path: str, weights_only: str | None, source: Contents, again: Contents) -> None:

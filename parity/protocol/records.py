@@ -4,7 +4,6 @@ Arrays by path are in Keras's layout (`parity.protocol.tensors`). Where only one
 a default. `variants` are the reference's runs that differ in rounding only (`parity.protocol.inputs.Variant`).
 """
 
-import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,9 +11,10 @@ import numpy as np
 from mlp_spec.experiment import Experiment
 from parity.protocol.callbacks import Callback
 from parity.protocol.inputs import Case, Plan
-from parity.protocol.law import RandomCall, SilentPass
+from parity.protocol.law import RandomCall, RandomLayer, SilentPass
 from parity.protocol.layers import Layer
 from parity.protocol.recording import BadRecordingError, Recording, from_document, to_document
+from parity.protocol.stateful import Stateful
 from parity.protocol.tensors import Arrays, Tensor
 
 Curves = dict[str, np.ndarray]
@@ -49,25 +49,6 @@ class Record:
         if extra := recording.arrays.keys() - record.to_recording().arrays.keys():
             raise BadRecordingError(f"the recording holds unknown arrays: {', '.join(sorted(extra))}")
         return record
-
-
-@dataclass(frozen=True)
-class RandomLayer:
-    """A layer of the reference that drops by chance, whose masks the candidate is given."""
-
-    name: str
-    rate: float
-    shape: tuple[int, ...]  # of its input, without the rows
-    flattened: tuple[int, ...] = ()  # behind Flatten: the shape (H, W, C) that was flattened
-    is_alpha: bool = False  # whether it drops to a negative value, and keeps mean and variance
-
-    def bytes_of(self, rows: int) -> int:
-        """Returns how many bytes the mask of so many rows takes, a bit a value."""
-        return math.ceil(rows * math.prod(self.shape) / 8)
-
-    def file(self, number: int) -> str:
-        """Names the file of its masks: (steps, bytes) uint8."""
-        return f"masks-{number}.npy"
 
 
 @dataclass(frozen=True)
@@ -120,9 +101,15 @@ class Facts(Record):
     # of a pair file's reference, by layer its class (`class_name`) and its numbers; and its optimizer's
     settings: dict[str, dict] = field(default_factory=dict)
     optimizer: dict = field(default_factory=dict)
+    stateful: Stateful | None = None  # what keeps states from batch to batch in a pair file's reference
+    kept: list[str] | None = None  # what then changes in a step of the candidate's beside weights; None if unknown
     # metrics, accept: of a pair file, METRICS and ACCEPT
     metrics: dict[str, str] = field(default_factory=dict)
     accept: list[str] = field(default_factory=list)
+
+    def rows_or(self, any_number: int) -> int:
+        """Returns how many rows every batch must have; what is given where it may have any number."""
+        return self.stateful.rows if self.stateful else any_number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import numpy as np
 from parity.protocol.records import Facts
 from parity.protocol.tensors import BESIDE
 from parity.rungs.check import Check, Context, judged
+from parity.rungs.stateful import judge_kept
 
 RUNG = "architecture"
 
@@ -18,6 +19,7 @@ def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
         *layers,
         compare_parameters(reference, candidate),
         compare_start(reference, candidate),
+        *judge_kept(reference, candidate),
     ]
 
 

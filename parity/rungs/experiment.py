@@ -4,6 +4,7 @@ from mlp_spec.experiment import differences
 from parity.pair import Settings, experiment_from
 from parity.protocol.records import Facts
 from parity.rungs.check import Check, Context, judged
+from parity.rungs.stateful import judge_batches
 
 ADDING = ("GaussianNoise", "GaussianDropout")  # kinds of Keras's that do not drop, but add or multiply
 INSIDE = (" dropout", " recurrent_dropout")  # what the kinds end with that drop inside of a layer, `LSTM dropout`
@@ -15,6 +16,7 @@ def judge(reference: Facts, candidate: Facts, context: Context) -> list[Check]:
     if isinstance(ours, Settings):
         batches = [] if context.untrained else compare_batches(reference, candidate)
         quirks = [Check(quirk.id, "experiment", "info", None, None, quirk.text) for quirk in reference.quirks]
+        batches += judge_batches(reference, candidate)
         return [*batches, compare_rates(reference, candidate), *quirks]
     different = [f"Keras has {text}" for text in differences(ours, theirs)]
     different += [f"asked for {text} in Lightning" for text in differences(context.asked, theirs)]

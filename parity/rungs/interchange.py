@@ -9,6 +9,7 @@ from parity.protocol.records import Predictions
 from parity.protocol.user_data import columns_of
 from parity.rungs.check import Check, Context, compare, judged, worst
 from parity.rungs.forward import limit_text
+from parity.rungs.stateful import explained_output
 
 RUNG = "interchange"
 OWN, OWN_TITLE = "classes-own-weights", "classes, each its own weights"
@@ -19,7 +20,7 @@ def judge(reference: Predictions, candidate: Predictions, context: Context) -> l
     ours, theirs, variants = reference.probabilities, candidate.probabilities, reference.variants
     gaps = [compare("image, class" if context.is_lab else "row, output", ours, theirs, variants)]
     detail, title = limit_text(len(variants)), "probabilities, Keras's weights"
-    check = worst("probabilities-keras-weights", RUNG, gaps, detail, title)
+    check = explained_output(worst("probabilities-keras-weights", RUNG, gaps, detail, title), context)
     if not context.is_lab:  # a pair file's outputs need be no classes
         return [check] if context.untrained else [check, judge_trained(reference, candidate, context)]
     checks = [check, check_classes("classes-keras-weights", ours, theirs, check.limit, "classes, Keras's weights")]

@@ -24,6 +24,7 @@ from parity.rungs.check import (
     worst,
 )
 from parity.rungs.metrics import check_images
+from parity.rungs.stateful import explained
 
 RUNG = "lockstep"
 RESTARTED, RESTARTED_TITLE = "batch-loss-restarted-epochs", "batch loss, restarted epochs"
@@ -43,6 +44,7 @@ def judge_free_run(reference: Steps, candidate: Steps, context: Context) -> list
     ends = f"chaos horizon at step {horizon:,}" if horizon < len(ours) else "no chaos horizon"
     detail = f"{horizon:,} of {len(ours):,} steps judged, {ends}"
     check = of_steps("batch-loss-free-run", RUNG, gaps, floor, horizon, detail, "batch loss, free run")
+    check = explained(check, context, len(ours) // plan.epochs)
     if horizon < FEWEST_STEPS and horizon < len(ours) and check.status == "pass":  # one that fails has judged enough
         detail = f"the reference departs from itself after {horizon} steps: too few to judge a free run"
         check = replace(check, status="info", detail=detail)

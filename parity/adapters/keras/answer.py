@@ -12,7 +12,7 @@ import numpy as np
 from mlp_spec import optimizers
 from mlp_spec.runs import environment
 from mlp_spec.runs.folder import Results
-from parity.adapters.keras import tensors
+from parity.adapters.keras import states, tensors
 from parity.adapters.keras.callbacks import answer_callbacks
 from parity.adapters.keras.layers import answer_layers
 from parity.adapters.keras.random_layers import answer_random_layers
@@ -24,8 +24,6 @@ from parity.protocol.answer import describe_batches, report_epoch, shorten, stac
 from parity.protocol.inputs import Case
 from parity.protocol.task import send
 from parity.protocol.tensors import Arrays
-
-EVAL_BATCH = 1000
 
 
 def answer_facts(reference: Reference) -> records.Facts:
@@ -94,6 +92,7 @@ def answer_case(reference: Reference, case: Case) -> records.Answer:
     probabilities = reference.output_of(model.predict(images, batch_size=size, verbose=0))
     if reference.untrained:
         return records.Answer(probabilities, np.empty(0), {})
+    states.reset_states(model)
     model.fit(**reference.rows_for_fit(case.images, labels), batch_size=size, shuffle=False, verbose=0)
     gradients = dict(zip(trained_paths(reference.table), model.optimizer.gradients(), strict=True))
     return records.Answer(probabilities, recorded_losses(model), gradients)
@@ -129,10 +128,11 @@ def replay_from(reference: Reference, model, start: Arrays) -> Arrays:
         weights = read_weights(model, reference.table)
         steps.append(shorten({path: weights[path] for path in trained}))
 
-    rows = np.arange(inputs.REPLAY_STEPS) % len(reference.arrays.x_train)
+    size = reference.stateful.rows if reference.stateful else 1
+    rows = np.arange(inputs.REPLAY_STEPS * size) % len(reference.arrays.x_train)
     images, labels = reference.arrays.x_train[rows], reference.arrays.y_train[rows]
     given = reference.rows_for_fit(images, labels)
-    model.fit(**given, batch_size=1, shuffle=False, verbose=0, callbacks=[AfterBatch(keep)])
+    model.fit(**given, batch_size=size, shuffle=False, verbose=0, callbacks=[AfterBatch(keep)])
     return stack(steps)
 
 
@@ -155,7 +155,7 @@ def answer_metrics(reference: Reference) -> records.Means:
         start=reference.start,
         curves=curves_of(reference.start),
         variants=[
-            curves_of(reference.varied(variant, reference.start), variant, validation_batch_size=EVAL_BATCH)
+            curves_of(reference.varied(variant, reference.start), variant, validation_batch_size=reference.eval_batch)
             for variant in inputs.variants()
         ],
         batches=[describe_batches(images[order], labels[order], batch_size) for order in rows],
@@ -210,7 +210,8 @@ def run_of_floor(reference: Reference, variant: inputs.Variant) -> records.Run:
     losses, results = [], Results()
     for epoch in range(reference.plan.epochs):
         reference.fit(
-            reference.twin, results, epoch + 1, order=reference.order_of(variant), validation_batch_size=EVAL_BATCH
+            reference.twin, results, epoch + 1, order=reference.order_of(variant),
+            validation_batch_size=reference.eval_batch,
         )  # fmt: skip
         losses.append(recorded_losses(reference.twin))
         send("alive", what=f"noise floor, run {variant.number + 1}, epoch {epoch + 1}")
@@ -239,22 +240,25 @@ def answer_restarts(reference: Reference) -> records.Restarts:
 
 def restarted_losses(reference: Reference, variant: inputs.Variant) -> np.ndarray:
     """Trains every epoch from its snapshot, rounded as a variant has it; returns the batch losses (steps,)."""
-    twin, arrays, losses = reference.twin, reference.arrays, []
-    # the batch losses alone are judged here: few test images will do
-    shortened = replace(arrays, x_test=arrays.x_test[:EVAL_BATCH], y_test=arrays.y_test[:EVAL_BATCH])
+    twin, losses, size = reference.twin, [], reference.eval_batch
+    arrays = None  # states go on through the whole validation
+    if not reference.stateful:  # the batch losses alone are judged here: few test images will do
+        arrays = replace(reference.arrays, x_test=reference.arrays.x_test[:size], y_test=reference.arrays.y_test[:size])
 
     def before(epoch: int) -> None:
         weights = reference.trained.snapshots[epoch].weights
-        varied = reference.varied(variant, weights, reference.seed + epoch)
+        varied, kept = reference.varied(variant, weights, reference.seed + epoch), states.read_states(twin)
         reference.load(twin, varied, reference.states[epoch])
+        if epoch:  # states go on from where this run has left them
+            states.write_states(twin, kept)
 
     def after(results: Results) -> None:
         losses.append(recorded_losses(twin))
         send("alive", what=f"noise floor of restarts, run {variant.number + 1}, epoch {results.epochs}")
 
     reference.fit(
-        twin, Results(), reference.plan.epochs, arrays=shortened, after_epoch=after, before_epoch=before,
-        validation_batch_size=EVAL_BATCH, order=reference.order_of(variant),
+        twin, Results(), reference.plan.epochs, arrays=arrays, after_epoch=after, before_epoch=before,
+        validation_batch_size=size, order=reference.order_of(variant),
     )  # fmt: skip
     return np.concatenate(losses)
 
@@ -287,7 +291,7 @@ def predict_with(reference: Reference, model, weights: Arrays, rows: np.ndarray)
     """Predicts some rows with some weights."""
     load_weights(model, reference.table, weights)
     images = reference.packed(rows)
-    return reference.output_of(model.predict(images, batch_size=EVAL_BATCH, verbose=0))
+    return reference.output_of(model.predict(images, batch_size=reference.eval_batch, verbose=0))
 
 
 ANSWERS = (

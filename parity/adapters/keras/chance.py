@@ -14,7 +14,7 @@ from keras import ops
 from mlp_spec.support.errors import UserError
 from parity.adapters.keras import tensors
 from parity.adapters.keras.inner_dropout import InnerRate, inner_rates, leaves_with_hosts
-from parity.protocol.records import RandomLayer
+from parity.protocol.law import RandomLayer
 
 REPLAYED = (
     keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,

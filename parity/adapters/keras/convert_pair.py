@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_reference import checkpoint
-from parity.adapters.keras import chance, saved, tensors
+from parity.adapters.keras import chance, saved, states, tensors
 from parity.adapters.keras.answer import answer_facts, predict_with
 from parity.adapters.keras.user import UserReference
 from parity.protocol import inputs, pair_contents
@@ -41,7 +41,7 @@ def read(reference: UserReference) -> Contents:
     build_optimizer(model)
     contents = contents_of(reference, model, held, pair_contents.why_weights_only(held.note, task))
     cases = read_record(reference.task.output_dir, "cases").cases
-    arrays = pair_contents.inputs_for(reference.arrays.x_test, cases)
+    arrays = pair_contents.inputs_for(reference.arrays.x_test, cases, states.fixed_rows(model) or 1)
     predict = predictor_of(reference, model)
     return with_predictions(contents, arrays, predict, pair_contents.NUDGES, reference.units)
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from parity.adapters.keras.reference import Reference
+from parity.adapters.keras.states import fixed_rows, reset_states
 from parity.adapters.keras.tensors import layers_with_tensors, load_weights, parts_of
 from parity.protocol import inputs
 from parity.protocol.inputs import Case, Variant
@@ -20,8 +21,8 @@ def answer_layers(reference: Reference) -> LayerOutputs:
     """Puts one batch through a model of its own, in evaluation and in training mode, and again for every variant."""
     model = reference.build()
     case = inputs.cases(reference.table, reference.start, *reference.case_batch())[inputs.LAYERS_CASE]
-    fixed = next((value.shape[0] for value in getattr(model, "inputs", None) or ()), None)
-    rows = (fixed, fixed) if isinstance(fixed, int) else (inputs.TRAINING_ROWS, inputs.TRACKED_ROWS)
+    fixed = fixed_rows(model)
+    rows = (fixed, fixed) if fixed else (inputs.TRAINING_ROWS, inputs.TRACKED_ROWS)
     return LayerOutputs(
         in_place=record_passes(reference, model, case, rows),
         training_rows=rows[0],
@@ -74,7 +75,8 @@ def record_pass(
 
 
 def call_eagerly(reference: Reference, model, images: np.ndarray, training: bool):
-    """Calls the model with some rows; returns its output."""
+    """Calls the model with some rows, from states of zeros where it keeps any; returns its output."""
+    reset_states(model)
     return model(keras.tree.map_structure(ops.convert_to_tensor, reference.packed(images)), training=training)
 
 

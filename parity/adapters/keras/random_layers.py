@@ -10,6 +10,7 @@ from parity.adapters.keras import augment, chance, tensors
 from parity.adapters.keras.inner_dropout import WHY_NOT, InnerRate
 from parity.adapters.keras.layers import call_eagerly, replaced_attributes, to_numpy
 from parity.adapters.keras.reference import Reference
+from parity.adapters.keras.states import fixed_rows
 from parity.protocol import inputs, law
 from parity.protocol.law import RandomCall, SilentPass
 from parity.protocol.records import RandomOutputs
@@ -55,11 +56,6 @@ def answer_random_layers(reference: Reference) -> RandomOutputs:
         times=times,
         variants=variants,
     )
-
-
-def fixed_rows(model) -> int | None:
-    """Returns how many rows a model takes, if it takes no other number."""
-    return next((value.shape[0] for value in getattr(model, "inputs", None) or ()), None)
 
 
 def why_unsilenced(reference: Reference) -> str:

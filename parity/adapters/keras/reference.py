@@ -11,6 +11,7 @@ from parity.protocol import inputs
 from parity.protocol.answer import Session, fingerprint
 from parity.protocol.records import Batches, Steps
 from parity.protocol.start import initial_weights
+from parity.protocol.stateful import Stateful
 from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 
@@ -33,7 +34,12 @@ class Reference(Session):
         source: where the data came from.
         rates: of the layers that drop by chance, which are set to 0.
         free_run: what was recorded of the free run, and `states`: the optimizer's variables before each of its epochs.
+        stateful: what keeps states from batch to batch; None where nothing does, and batches may be of any size.
+        eval_batch: the rows of a batch that is validated or predicted where how batches are cut says nothing.
     """
+
+    stateful: Stateful | None = None
+    eval_batch = 1000
 
     def __init__(self, task: Task):
         from keras_reference import backend

@@ -28,6 +28,7 @@ class Rows:
     pack_weights: Callable[[np.ndarray], object]  # and of their weights; None where they have none
     batch_size: int | None = None  # of a data set's first batch; None of arrays
     random: bool = False  # whether another pass gives other values
+    in_order: bool = False  # whether `fit` takes them as they come, whatever its `shuffle` is
 
     def kept_in_files(self, folder: str) -> "Rows":
         """Leaves the arrays in a folder, a file each; returns the rows as they are read from there."""
@@ -79,7 +80,7 @@ def read(given: object, fit: dict, what: str) -> Rows:
         checked[x], checked[y] = map(joined_or_alone, sides)
     first = passes[0]
     packs = first.pack, first.pack_targets, packer_of_weights(passes[0].weight if weight is None else weight)
-    return Rows(data.Arrays(**checked), *packs, first.batch_size, random)
+    return Rows(data.Arrays(**checked), *packs, first.batch_size, random, hasattr(train, "element_spec"))
 
 
 def check_same_targets(targets: list[dict], what: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.keras.states import reset_states
 from parity.protocol.layers import Layer
 from parity.protocol.tensors import FOLDED, KERNEL, LAYERS, Arrays, Table, Tensor, check_fit
 
@@ -149,12 +150,13 @@ def read_weights(model, table: Table) -> Arrays:
 
 
 def load_weights(model, table: Table, arrays: Arrays) -> None:
-    """Fills a model's weights by path.
+    """Fills a model's weights by path; what stateful layers keep from batch to batch begins anew.
 
     Raises:
         UserError: paths or shapes do not fit; nothing has been changed then.
     """
     check_fit(table, arrays)
+    reset_states(model)
     for path, variable in variables_of(model, table).items():
         variable.assign(arrays[path])
 

@@ -13,12 +13,11 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import augment, chance, quirks, rows, settings, tensors, trained
+from parity.adapters.keras import augment, chance, quirks, recurrent, rows, settings, states, tensors, trained
 from parity.adapters.keras.callbacks import begin, whole_updates
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
 from parity.adapters.keras.record import TRACE, fit_taken
-from parity.adapters.keras.recurrent import check_stateless
 from parity.adapters.keras.reference import Reference
 from parity.protocol import inputs, memory
 from parity.protocol.answer import Session
@@ -47,6 +46,7 @@ class UserReference(Reference):
     """
 
     own_rate = None  # of the optimizer, where a LearningRateScheduler sets another one in the first epoch
+    resetting = ()  # callbacks of keras_fit() that take part in the training: they reset states of stateful layers
     given = None  # what keras_model() returned, where it was trained before: copies of it are compared
 
     def __init__(self, task: Task):
@@ -63,6 +63,8 @@ class UserReference(Reference):
         self.first = self.build()
         self.untrained = "" if self.first.compiled else f"{self.file.title('keras_model')} is not compiled"
         tensors.check_optimizer(self.first, self.file.where("keras_model"))
+        self.stateful = recurrent.describe(self)
+        self.eval_batch = self.stateful.rows if self.stateful else self.eval_batch
         self.build()  # another one: what cannot be built again is told now
         self.check_batch()
         self.table = tensors.table_of(self.first, self.file.constant("WEIGHTS") or {})
@@ -70,9 +72,9 @@ class UserReference(Reference):
         plan = inputs.Plan.of(self.experiment, task.level, len(self.arrays.x_train))
         # fewer steps cannot be judged: small data sets are trained on for longer
         epochs = math.ceil(inputs.QUICK_STEPS / plan.steps(self.batch_size))
-        self.plan = whole_updates(replace(plan, epochs=max(plan.epochs, epochs)), self)
+        self.plan = recurrent.planned(whole_updates(replace(plan, epochs=max(plan.epochs, epochs)), self), self)
         self.states, self.free_run, self.source = [], None, "keras_data()"
-        one = self.packed(self.arrays.x_train[:1])
+        one = self.packed(self.arrays.x_train[: states.fixed_rows(self.first) or 1])
         steps = self.plan.epochs * self.plan.steps(self.batch_size)
         self.random_layers, self.silent = chance.describe(self.first, one, self.rates, self.batch_size, steps)
         self.rows = self.rows.kept_in_files(task.output_dir)
@@ -114,8 +116,7 @@ class UserReference(Reference):
         elif model is self.given or trained.steps_of(model):
             self.given, model = trained.untrained(model, self.given is None, lambda: rebuilt(model, what))
         if not all(layer.built for layer in model._flatten_layers()):  # after build() alone, those inside may not be
-            model(self.packed(self.arrays.x_train[:1]))
-        check_stateless(model, what)
+            model(self.packed(self.arrays.x_train[: self.batch_size if states.stateful_layers(model) else 1]))
         shapes = [(variable.path, tuple(variable.shape)) for variable in model.weights]
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
@@ -127,6 +128,8 @@ class UserReference(Reference):
 
     def recorded(self, execution_steps: int, cut: bool = False):
         """Builds a model whose batch losses are kept; its random layers draw from the same states in every one."""
+        if recurrent.looks_within_epochs(self):
+            execution_steps = 1
         model = super().recorded(execution_steps, cut)
         if self.random_layers:
             chance.restore(model, self.rates)
@@ -146,12 +149,15 @@ class UserReference(Reference):
             seed.assign(value)
 
     def variants(self) -> list[inputs.Variant]:
-        """Returns the runs that measure a training's noise floor; rows that change places would get others' masks."""
+        """Returns the runs that measure a training's noise floor.
+
+        Rows that change places would get others' masks, or states.
+        """
         if self.task.away > 1:  # other starts; rows that change places differ in rounding alone
             return [inputs.Variant("nudged", FURTHER + number) for number in range(FURTHER_RUNS)]
         is_short = self.plan.epochs * self.plan.steps(self.batch_size) <= SHORT_STEPS
-        kinds = inputs.VARIANTS * (MORE_RUNS if is_short else 1)
-        return [inputs.Variant("nudged" if self.random_layers else kind, number) for number, kind in enumerate(kinds)]
+        kinds, stay = inputs.VARIANTS * (MORE_RUNS if is_short else 1), bool(self.random_layers or self.stateful)
+        return [inputs.Variant("nudged" if stay else kind, number) for number, kind in enumerate(kinds)]
 
     def case_variants(self) -> list[inputs.Variant]:
         """Returns the runs that measure the noise floor of single batches.
@@ -186,8 +192,9 @@ class UserReference(Reference):
             UserError: the rows are of another shape, the model's output is not a number, or a label is no class.
         """
         model, data = self.file.where("keras_model"), self.file.where("keras_data")
+        rows = states.fixed_rows(self.first) or 2
         try:
-            output = self.first.predict(self.packed(self.arrays.x_train[:2]), verbose=0)
+            output = self.first.predict(self.packed(self.arrays.x_train[:rows]), batch_size=rows, verbose=0)
         except ValueError as error:
             if "incompatible with the layer" not in str(error):
                 raise
@@ -218,6 +225,7 @@ class UserReference(Reference):
             "classes": self.classes,
             "settings": settings.of_layers(self.first),
             "optimizer": settings.of_optimizer(self.first),
+            "stateful": self.stateful,
         }
 
     def describe_layers(self) -> list:
@@ -226,7 +234,7 @@ class UserReference(Reference):
 
     def case_batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the rows that the cases are made of: inputs and targets."""
-        rows = np.arange(inputs.CASE_BATCH) % len(self.arrays.x_train)
+        rows = np.arange(states.fixed_rows(self.first) or inputs.CASE_BATCH) % len(self.arrays.x_train)
         return self.arrays.x_train[rows], self.arrays.y_train[rows]
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
@@ -272,6 +280,7 @@ class UserReference(Reference):
         from keras_reference.callbacks import EpochTimer
 
         timer, size, validation = EpochTimer(), self.batch_size, None
+        callbacks = [timer, *recurrent.callbacks_for(self, model)]
         if arrays is None:
             arrays, given = self.arrays, self.rows_for_fit(self.arrays.x_test, self.arrays.y_test)
             validation = tuple(given[name] for name in ("x", "y", "sample_weight") if given[name] is not None)
@@ -283,7 +292,7 @@ class UserReference(Reference):
                     model,
                     partial(self.rows_of_epoch, arrays, taken),
                     **{"batch_size": size, "initial_epoch": epoch, "epochs": epoch + 1, "shuffle": False, "verbose": 0},
-                    **{"validation_data": validation, "callbacks": [timer], **options},
+                    **{"validation_data": validation, "callbacks": callbacks, **options},
                 ).history
             curves = {name: values[0] for name, values in history.items() if not name.endswith(TRACE)}
             curves = {name: value for name, value in curves.items() if np.ndim(value) == 0}  # F1Score has one a class

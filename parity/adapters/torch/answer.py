@@ -44,6 +44,7 @@ def answer_facts(candidate: Candidate) -> Facts:
         rates=candidate.rates,
         draws=candidate.draws,
         unsilenced=candidate.unsilenced,
+        kept=candidate.kept,
         untrained=candidate.untrained,
     )
 

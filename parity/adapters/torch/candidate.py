@@ -27,10 +27,12 @@ class Candidate(Session):
         device: `cpu` or `gpu`.
         rates: of the layers that drop by chance, which are set to 0.
         draws, unsilenced: what else draws in a step, and why that is random even so.
+        kept: what changes in a step beside weights, where the reference keeps states; None if that is not known.
         accumulation: the Trainer's argument that makes an update of several batches, where there is one.
     """
 
     accumulation: ClassVar[dict[str, int]] = {}
+    kept: list[str] | None = None
 
     def __init__(self, task: Task):
         from lightning_mlp import device as devices
@@ -212,6 +214,7 @@ class Candidate(Session):
             the module's binding, its history, and the batch losses (steps,).
         """
         from parity.adapters.torch.record import BatchRecorder, WeightInjector
+        from parity.adapters.torch.states import kept_states
 
         plan = self.facts.plan
         binding = self.bind(self.facts.start)
@@ -219,14 +222,15 @@ class Candidate(Session):
 
         def restart(trainer) -> None:
             snapshot = snapshots[trainer.current_epoch]
-            binding.load(snapshot.weights)
+            with kept_states(binding.module):  # they go on from where this run has left them
+                binding.load(snapshot.weights)
             rate = self.rate_of(trainer)
             binding.load_moments(trainer.optimizers, snapshot.moments, snapshot.step, rate)
 
         injector = WeightInjector(binding, of_epoch=restart if snapshots else None)
         history, reporters = self.reporters()
         trained = self.epochs(lambda epoch: plan.order(self.seed, epoch, self.samples), plan.epochs)
-        if snapshots:
+        if snapshots and not self.facts.stateful:
             trained.pop("validation", None)  # restarted epochs are judged by their batches alone
         self.fit(binding, [injector, recorder, *reporters], **trained)
         return binding, history, recorder.all_losses()

@@ -22,8 +22,7 @@ from mlp_spec.support.errors import UserError
 from parity.adapters.torch.attention import attend, entered_once
 from parity.adapters.torch.record import BatchRecorder
 from parity.adapters.torch.stacked import dropping_rate, is_packed, run_apart
-from parity.protocol.law import is_random
-from parity.protocol.records import RandomLayer
+from parity.protocol.law import RandomLayer, is_random
 from parity.protocol.reshaped import differ_by_ones
 
 NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")

@@ -40,7 +40,7 @@ def read(candidate: UserCandidate) -> Contents:
     binding = candidate.bind(candidate.facts.start)
     candidate.find_output(binding, cases)
     contents = contents_of(candidate, binding, None)
-    arrays = pair_contents.inputs_for(candidate.arrays["x_test"], cases.cases)
+    arrays = pair_contents.inputs_for(candidate.arrays["x_test"], cases.cases, candidate.facts.rows_or(1))
     units = 1 if candidate.experiment.training.precision == "float32" else FLOAT64_UNITS
     predict = predictor_of(candidate, binding)
     return with_predictions(contents, arrays, predict, pair_contents.NUDGES, units)
@@ -292,8 +292,9 @@ def predictor_of(candidate: UserCandidate, binding: Binding):
     """Returns what predicts by a module with other weights: from them and Keras's rows to what is compared."""
 
     def predict(weights: Arrays, rows: np.ndarray) -> np.ndarray:
-        starts = range(0, len(rows), EVAL_BATCH)
-        return candidate.predict(binding, weights, [candidate.input_of(rows[s : s + EVAL_BATCH]) for s in starts])
+        size = candidate.facts.rows_or(EVAL_BATCH)
+        starts = range(0, len(rows), size)
+        return candidate.predict(binding, weights, [candidate.input_of(rows[s : s + size]) for s in starts])
 
     return predict
 

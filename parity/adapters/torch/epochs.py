@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity.adapters.torch.rows import UserRows
+from parity.protocol.stateful import Stateful
 
 
 class Epochs:
@@ -36,13 +37,14 @@ class Validation:
 
     Args:
         rows: make the batches.
+        stateful: what the reference keeps from batch to batch, which says how large batches are; None for nothing.
     """
 
-    def __init__(self, rows: UserRows):
-        self.rows = rows
+    def __init__(self, rows: UserRows, stateful: Stateful | None = None):
+        self.rows, self.size = rows, stateful.rows if stateful else rows.batch_size("test")
 
     def __len__(self):
-        return math.ceil(self.rows.count("test") / self.rows.batch_size("test"))
+        return math.ceil(self.rows.count("test") / self.size)
 
     def __iter__(self):
-        yield from self.rows.batches("test", np.arange(self.rows.count("test")), self.rows.batch_size("test"))
+        yield from self.rows.batches("test", np.arange(self.rows.count("test")), self.size)

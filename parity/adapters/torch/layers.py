@@ -14,6 +14,7 @@ from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.compiled import uncompile
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.recurrent import outputs_of
+from parity.adapters.torch.states import reset_states
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate, package_of
 from parity.protocol import inputs
@@ -74,6 +75,7 @@ def run(
         the output as Keras predicts it; and why it says nothing of the mode that was asked for, empty if it does.
     """
     set_mode(module, training)
+    reset_states(module)
     with torch.no_grad(), Chance():
         output = candidate.called(module, candidate.input_of(case.images[rows]))
     why_not = "" if module.training == training else "lightning_output() sets a mode of its own"

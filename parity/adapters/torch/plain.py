@@ -54,6 +54,14 @@ class WrappedModule(lightning.LightningModule):
         return optimizer
 
 
+class ValidatedModule(WrappedModule):
+    """A wrapped module that also goes through the validation rows: what it keeps from batch to batch does, in Keras."""
+
+    def validation_step(self, batch, batch_idx):
+        """Calls the module."""
+        self.apart(self.module, batch)
+
+
 def take_apart(given: object, what: str) -> tuple[nn.Module, Training | None]:
     """Returns the module that `lightning_module()` gave, and how it is trained, if it does not say so itself.
 

@@ -11,6 +11,7 @@ import torch
 
 from lightning_mlp.data import Block
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.states import reset_states, settle_states
 from parity.adapters.torch.tensors import Binding
 from parity.protocol import inputs
 from parity.protocol.answer import describe_batch, shorten
@@ -36,6 +37,10 @@ class WeightInjector(lightning.Callback):
     ):
         self.binding, self.of_batch, self.of_epoch, self.of_validation = binding, of_batch, of_epoch, of_validation
 
+    def setup(self, trainer, pl_module, stage):
+        """Has states begin anew, before the module's own hooks."""
+        reset_states(self.binding.module)
+
     def on_train_epoch_start(self, trainer, pl_module):
         """Puts an epoch's start in place."""
         if self.of_epoch:
@@ -43,6 +48,8 @@ class WeightInjector(lightning.Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         """Puts a batch's weights in place."""
+        if batch_idx == trainer.current_epoch == 0:
+            settle_states(self.binding.module)
         if self.of_batch:
             self.binding.load(self.of_batch(batch_idx))
 

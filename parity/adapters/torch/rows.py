@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch.utils import _pytree as tree
+from torch.utils.data import RandomSampler, SequentialSampler, WeightedRandomSampler
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.places import Place, side_by_side
@@ -296,6 +297,7 @@ class UserRows:
             "batch_size": self.batch_size(split),
             "drop_last": bool(getattr(loader, "drop_last", False)),
             "random": self.is_random(split, count),
+            "shuffles": shuffles(loader),
         }
 
     def check_rows(self, theirs: list[np.ndarray], split: str, seen: int) -> None:
@@ -347,6 +349,13 @@ class UserRows:
             return False
         first, second = (tree.tree_flatten(self.collated(split, range(min(8, count))))[0] for _ in range(2))
         return not all(torch.equal(first[index], second[index]) for index in self.places)
+
+
+def shuffles(loader) -> bool | None:
+    """Says whether a loader serves its rows in another order every time; None where that is not known."""
+    sampler = getattr(loader, "sampler", None)
+    known = {RandomSampler: True, WeightedRandomSampler: True, SequentialSampler: False}
+    return known.get(type(sampler)) if getattr(loader, "batch_size", None) else None
 
 
 def loaders_in(given: object, what: str) -> list:

@@ -12,6 +12,7 @@ from parity.adapters.torch.misfit import advise
 from parity.adapters.torch.names import by_names, by_roles, with_ones
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
 from parity.adapters.torch.recurrent import FIRST_BIAS, second_biases, shares, whole
+from parity.adapters.torch.states import reset_states
 from parity.protocol.moments import KERAS_KINDS, KINDS, TORCH_KINDS
 from parity.protocol.tensors import BESIDE, LAYERS, Arrays, Layout, Table, Tensor, layers_of, parts_in_torch
 
@@ -96,11 +97,12 @@ class Binding:
         return [*self.parameters.values(), *self.second.values()]
 
     def load(self, arrays: Arrays) -> None:
-        """Fills the module's weights.
+        """Fills the module's weights; what it keeps from batch to batch begins anew (`states`).
 
         Raises:
             UserError: the module wrote into the arrays it was given.
         """
+        reset_states(self.module)
         if hasattr(self.module, "load_canonical"):
             names = {
                 tensor.path: f"dense_{index}/{tensor.role}"

@@ -21,14 +21,15 @@ from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.modes import keep_modes, set_mode
 from parity.adapters.torch.norms import ExactNorms
 from parity.adapters.torch.outputs import describe_places, find_places, joined_outputs
-from parity.adapters.torch.plain import WrappedModule, take_apart
+from parity.adapters.torch.plain import ValidatedModule, WrappedModule, take_apart
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
+from parity.adapters.torch.states import changed_in_a_step, keep_states
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.updates import accumulation_of
-from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms
+from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms, ways_to_call
 from parity.protocol import memory
 from parity.protocol.answer import Session
 from parity.protocol.inputs import LAYERS_CASE
@@ -75,6 +76,7 @@ class UserCandidate(Candidate):
         check_unused(self)
         randomness = find_randomness(self.build, self.train_one_step)
         self.rates, self.draws, self.unsilenced = randomness.rates, randomness.draws, randomness.unsilenced
+        self.kept = changed_in_a_step(self)
         self.try_to_compile()
         send("start", device=self.device, dataset=self.experiment.data.dataset, epochs=self.facts.plan.epochs)
 
@@ -121,19 +123,20 @@ class UserCandidate(Candidate):
         keep_modes(module)
         if any(isinstance(value, nn.parameter.UninitializedParameter) for value in module.parameters()):
             with torch.no_grad():  # lazy layers have no shapes before the first batch
-                self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][:2]))
+                self.called(module.eval(), self.input_of(self.arrays[SPLITS["train"][0]][: self.facts.rows_or(2)]))
             set_mode(module, True)
         shapes = [(name, tuple(value.shape)) for name, value in module.named_parameters()]
         self.shapes = self.shapes or shapes
         check_again(what, self.shapes, shapes)
         module = module.double() if self.experiment.training.precision == "float64" else module
+        keep_states(module, self.facts.stateful)
         return self.compiler.compile(module, package_of(module)) if package_of(module) else module
 
     def trained_form(self, module: nn.Module) -> nn.Module:
         """Returns what the Trainer is given: a module itself, or what trains a plain one."""
         if not (training := self.built[module]):
             return module
-        wrapped = WrappedModule(module, training, self.apart)
+        wrapped = (ValidatedModule if self.facts.stateful else WrappedModule)(module, training, self.apart)
         return self.compiler.compile(wrapped, package_of(wrapped))
 
     def apart(self, module: nn.Module, batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -326,13 +329,14 @@ class UserCandidate(Candidate):
 
     def replayed(self, steps: int) -> dict:
         """Returns what `fit` trains on where only the number of steps counts."""
-        rows = [self.arrays[name][[0, 0]] for name in SPLITS["train"]]  # of one alone, batch norm has no variance
+        rows = [0] * self.facts.rows_or(2)  # of one alone, batch norm has no variance
+        rows = [self.arrays[name][rows] for name in SPLITS["train"]]
         return {"loader": load_as_they_are([self.batch_of(*rows)] * steps), **self.accumulation}
 
     def epochs(self, orders: Callable[[int], np.ndarray], epochs: int) -> dict:
         """Returns what `fit` trains on: an epoch's rows in their order."""
-        given = {"loader": Epochs(self.rows, orders, self.batch_size), "validation": Validation(self.rows)}
-        return {**given, "epochs": epochs, **self.accumulation}
+        given = {"loader": Epochs(self.rows, orders, self.batch_size), "epochs": epochs, **self.accumulation}
+        return {**given, "validation": Validation(self.rows, self.facts.stateful)}
 
     def rate_of(self, trainer) -> float:
         """Returns the learning rate of the module's own optimizer."""
@@ -366,8 +370,8 @@ class UserCandidate(Candidate):
 
     def validation_inputs(self) -> Iterator[list[torch.Tensor]]:
         """Yields the validation rows as inputs."""
-        for start in range(0, len(self.arrays["x_test"]), EVAL_BATCH):
-            yield self.input_of(self.arrays["x_test"][start : start + EVAL_BATCH])
+        rows, size = self.arrays["x_test"], self.facts.rows_or(EVAL_BATCH)
+        yield from (self.input_of(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def copied(given: nn.Module | tuple) -> nn.Module | tuple | None:
@@ -376,19 +380,6 @@ def copied(given: nn.Module | tuple) -> nn.Module | tuple | None:
         return copy.deepcopy(given)
     except Exception:  # a user's own parts may refuse in any way
         return None
-
-
-def ways_to_call(inputs: list[torch.Tensor], rows: UserRows) -> list[Callable[[nn.Module], torch.Tensor]]:
-    """Returns how a module's `forward` may take its inputs: one by one, together as in a batch, or by name."""
-    ways = [lambda module: module(*inputs)]
-    if len(inputs) > 1:
-        batch = rows.around(inputs)
-        together = next(iter(batch.values()) if isinstance(batch, dict) else iter(batch))
-        named = batch if isinstance(batch, dict) else together if isinstance(together, dict) else {}
-        named = {name: value for name, value in named.items() if any(value is one for one in inputs)}
-        ways += [lambda module: module(**named), lambda module: module(named)] if named else []
-        ways = ways if torch.is_tensor(together) else [lambda module: module(together), *ways]
-    return ways
 
 
 def package_of(module: object):

@@ -15,6 +15,19 @@ OUTPUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 OUTPUT_ADVICE = "lightning_output(module, batch) in a pair file says what Keras's output is in it"
 
 
+def ways_to_call(inputs: list[torch.Tensor], rows) -> list[Callable[[nn.Module], torch.Tensor]]:
+    """Returns how a module's `forward` may take its inputs: one by one, together as in a batch, or by name."""
+    ways = [lambda module: module(*inputs)]
+    if len(inputs) > 1:
+        batch = rows.around(inputs)
+        together = next(iter(batch.values()) if isinstance(batch, dict) else iter(batch))
+        named = batch if isinstance(batch, dict) else together if isinstance(together, dict) else {}
+        named = {name: value for name, value in named.items() if any(value is one for one in inputs)}
+        ways += [lambda module: module(**named), lambda module: module(named)] if named else []
+        ways = ways if torch.is_tensor(together) else [lambda module: module(together), *ways]
+    return ways
+
+
 def further_ways(module: nn.Module, inputs: list[torch.Tensor]) -> list[Callable[[nn.Module], torch.Tensor]]:
     """Returns how a module may be called where its `forward` does not take a batch's inputs.
 

@@ -102,8 +102,8 @@ def test_so_many_models_are_initialised_that_the_smallest_kernel_shows_its_scale
 
 
 def test_cases_have_what_their_names_say():
-    images = np.random.default_rng(0).random((40, 784), np.float32)
-    labels = np.arange(40) % 10
+    images = np.random.default_rng(0).random((inputs.CASE_BATCH, 784), np.float32)
+    labels = np.arange(inputs.CASE_BATCH) % 10
     cases = inputs.cases(TABLE, START, images, labels)
     assert [len(case.images) for case in cases.values()] == [inputs.CASE_BATCH] * 6
     assert all(case.images.dtype == np.float32 and list(case.weights) == list(START) for case in cases.values())

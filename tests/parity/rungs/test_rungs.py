@@ -21,7 +21,7 @@ def stems(package: str, *others: str) -> set[str]:
 
 
 def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
-    assert stems("rungs", "check", "settings") == set(STEMS) - WITHOUT_JUDGE
+    assert stems("rungs", "check", "settings", "stateful") == set(STEMS) - WITHOUT_JUDGE
 
 
 def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():

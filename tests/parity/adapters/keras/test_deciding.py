@@ -57,7 +57,8 @@ for together in (1, 3):
         steps = (loaded[0][1:] != loaded[0][:-1]).nonzero()[0] + 1
         ends = sorted((batches % 7 + 1).tolist())
         # the last call of an epoch has one batch of 7, and Keras counts 9
-        answers["batches"].append([sorted(min(one, 7) for one in files_of(saving())), ends, steps.tolist() == batches.tolist()])
+        files = sorted(min(one, 7) for one in files_of(saving()))
+        answers["batches"].append([files, ends, steps.tolist() == batches.tolist()])
 print(json.dumps(answers))
 """
 

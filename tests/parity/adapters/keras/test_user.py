@@ -223,10 +223,10 @@ def test_layers_that_build_leaves_without_weights_have_them(answers):
 def test_how_much_is_trained_is_said_by_flags_by_the_file_or_by_keras(answers):
     # 800 rows in batches of 32: 2 epochs of 25 steps are too few to judge, 7 are not
     assert (answers["honest"]["batch"], answers["honest"]["epochs"]) == (32, 2)
-    assert answers["honest"]["plan"] == {"epochs": 7, "samples": 800}
+    assert answers["honest"]["plan"] == {"epochs": 7, "samples": 800, "shuffled": True}
     assert (answers["full"]["batch"], answers["full"]["epochs"]) == (50, 2)
-    assert answers["full"]["plan"] == {"epochs": 10, "samples": 800}
-    assert answers["flagged"] == {"batch": 25, "plan": {"epochs": 11, "samples": 1000}}
+    assert answers["full"]["plan"] == {"epochs": 10, "samples": 800, "shuffled": True}
+    assert answers["flagged"] == {"batch": 25, "plan": {"epochs": 11, "samples": 1000, "shuffled": True}}
 
 
 def test_an_uncompiled_model_predicts_and_is_trained_nowhere(answers):

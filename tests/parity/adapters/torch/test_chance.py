@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mlp_spec.support.errors import UserError
 from parity.adapters.torch.chance import FUNCTIONS, NAMES, Chance, Randomness, Replay, find_randomness, forms_of
-from parity.protocol.records import RandomLayer
+from parity.protocol.law import RandomLayer
 
 X = torch.ones(4, 3, 2, 2)
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.plain import Training, WrappedModule, take_apart
+from parity.adapters.torch.plain import Training, ValidatedModule, WrappedModule, take_apart
 
 NET = nn.Linear(4, 3)
 WHAT = "own.py: lightning_module() returned"
@@ -62,3 +62,9 @@ def test_the_optimizer_is_the_given_one_or_made_of_the_parameters():
 def test_an_optimizer_of_something_else_is_refused(optimizer, words):
     with pytest.raises(UserError, match=words):
         wrapped(optimizer).configure_optimizers()
+
+
+def test_a_module_that_keeps_states_goes_through_the_validation_rows():
+    seen = []
+    ValidatedModule(NET, Training(LOSS, SGD), lambda *given: seen.append(given)).validation_step("rows", 0)
+    assert seen == [(NET, "rows")]
