@@ -41,7 +41,12 @@ class Validation:
     """
 
     def __init__(self, rows: UserRows, stateful: Stateful | None = None):
-        self.rows, self.size = rows, stateful.rows if stateful else rows.batch_size("test")
+        self.rows, self.stateful = rows, stateful
+
+    @property
+    def size(self) -> int:
+        """How many rows a batch has."""
+        return self.stateful.rows if self.stateful else self.rows.batch_size("test")
 
     def __len__(self):
         return math.ceil(self.rows.count("test") / self.size)

@@ -81,7 +81,8 @@ def watch_metrics(candidate) -> Logged:
         batches += [candidate.batch_of(*rows)] if len(rows[0]) == size else []
     binding = SimpleNamespace(module=candidate.build())
     options = {"epochs": 1, "log_every_n_steps": 1, "limit_val_batches": BATCHES}
-    loaders = {"loader": load_as_they_are(batches), "validation": Validation(candidate.rows)}
+    validation = Validation(candidate.rows, candidate.facts.stateful)
+    loaders = {"loader": load_as_they_are(batches), "validation": validation}
     with warnings.catch_warnings():  # of metrics that callbacks and schedulers miss: the check of them says it
         warnings.simplefilter("ignore")
         candidate.fit(binding, [Watch(logged), WithoutValidation()], **loaders, **options)

@@ -52,7 +52,7 @@ class Candidate:
         self.schedule, self.trainer_options = schedule, trainer
         every = "accumulate_grad_batches"
         self.accumulation = {every: trainer[every]} if every in trainer else {}
-        self.file = SimpleNamespace(where=str)
+        self.file, self.facts = SimpleNamespace(where=str), SimpleNamespace(stateful=None)
         self.arrays, self.batch_size, self.rows = dict.fromkeys(("x_train", "y_train"), torch.zeros(16, 2)), 8, None
 
     def build(self):

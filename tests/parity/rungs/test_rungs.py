@@ -21,11 +21,12 @@ def stems(package: str, *others: str) -> set[str]:
 
 
 def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
-    assert stems("rungs", "check", "settings", "stateful") == set(STEMS) - WITHOUT_JUDGE
+    helpers = ("check", "checkpoints", "decisions", "monitors", "settings", "stateful")
+    assert stems("rungs", *helpers) == set(STEMS) - WITHOUT_JUDGE
 
 
 def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():
-    assert stems("causes", "search", "hypothesis", "answers") == set(STEMS) - WITHOUT_CAUSE
+    assert stems("causes", "search", "hypothesis", "answers", "undoing") == set(STEMS) - WITHOUT_CAUSE
 
 
 def test_the_catalogues_traps_are_on_rungs_that_have_causes():

@@ -48,5 +48,5 @@ def test_rates_and_updates_are_those_of_every_step(tmp_path):
     assert found["own"] == [1, 0.5, 1 / 3, 0.25] and found["none"] == 0
     assert found["described"] == {"named": "own", "start": 0.5, "of": [1, 2], "schedule": True}
     assert found["halved"] == [0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
-    # two epochs of 8: the second one goes on with the gradients of the first
-    assert found["updates"] == [2, 5, 8, 11, 14] and found["every"] == [1, 4]
+    # two epochs of 10: the second one goes on with the gradients of the first
+    assert found["updates"] == [2, 5, 8, 11, 14, 17] and found["every"] == [1, 4]

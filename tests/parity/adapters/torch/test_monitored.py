@@ -1,5 +1,7 @@
 """What a module logs, and when: seen in real epochs, with the names that a callback would find there."""
 
+from types import SimpleNamespace
+
 import lightning
 import numpy as np
 import pytest
@@ -57,6 +59,7 @@ class Candidate:
     """Stands for a pair file's candidate."""
 
     arrays, batch_size, rows = dict.fromkeys(("x_train", "y_train"), np.ones((9, 2), np.float32)), 4, Rows()
+    facts = SimpleNamespace(stateful=None)
 
     def build(self):
         return Port()
