@@ -175,6 +175,22 @@ DIFFERENCES = [
         largest=0.41,
     ),
     Difference(
+        **{**ROWS, "x": "draw(2, 5, 3) * (np.arange(5) < 3)[:, None]"},
+        id="mask-with-states",
+        kinds=("SimpleRNN", "LSTM", "GRU"),
+        title="A mask beside given states",
+        what="""A layer that is given `initial_state` leaves a mask out in Keras, though the mask goes on to the layers
+            behind it. A port must leave it out there, too.""",
+        keras="layers.SimpleRNN(4)",
+        call="layer(layers.Masking()(x), initial_state=[ops.ones((2, 4))])",
+        port="KerasRNN(3, 4, batch_first=True)",
+        port_call="module(x, torch.ones(1, 2, 4), mask=(x != 0).any(dim=2))[0][:, -1]",
+        right="KerasRNN(3, 4, batch_first=True)",
+        right_call="module(x, torch.ones(1, 2, 4))[0][:, -1]",
+        size=0.67,
+        largest=0.39,
+    ),
+    Difference(
         id="recurrent-dropout",
         kinds=("LSTM", "GRU", "SimpleRNN"),
         title="Dropout inside of a recurrent layer",
