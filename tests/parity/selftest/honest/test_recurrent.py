@@ -37,6 +37,7 @@ def test_behind_a_mask_every_layer_that_heeds_it_has_it(maker):
         if layers[0].kind == maker:
             last = next(layer for layer in layers if len(layer.shape) == 1)  # behind it there are no steps
             before = [layer for layer in layers[: layers.index(last) + 1] if "(x.mT" in layer.forward]
+            before = [layer for layer in before if layer.kind != "From states"]  # Keras leaves the mask out there
             assert all(
                 MASKED in one.forward or "mask[:, None]" in one.forward for one in before if "TimeD" not in one.kind
             )
