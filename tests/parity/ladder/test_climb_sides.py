@@ -100,16 +100,19 @@ def test_a_module_without_training_stops_the_reference(monkeypatch, tmp_path):
     def ask(name, task, path, stall, follow=None, arrived=None, side=None):
         if name == LIGHTNING:
             side.parts |= answered.parts
+            assert both_there.wait(20)
             arrived("facts")
             assert sides[0].enough.is_set(), "the reference measures its noise floor until the candidate has ended"
             return side
         sides.append(side)
         side.parts |= reference.parts
+        arrived("facts")
         arrived("interchange")
+        both_there.set()
         assert climb.process.STOPPING.wait(20), "nobody stopped the reference's noise floor"
         raise climb.process.Stopped
 
-    sides = []
+    sides, both_there = [], threading.Event()
     monkeypatch.setattr(climb, "ask", ask)
     one = climb_both(tmp_path)
     assert any(check.subject == "training" for check in one.checks)
@@ -217,6 +220,7 @@ def test_a_candidate_without_facts_is_one_error_and_stops_the_reference(monkeypa
             side.errors["facts"] = "it cannot be bound"
             return side
         side.parts |= reference.parts
+        arrived("facts")
         arrived("interchange")
         assert climb.process.STOPPING.wait(20), "nobody stopped the reference"
         raise climb.process.Stopped
@@ -245,6 +249,7 @@ def test_an_interruption_stops_the_other_side_and_is_raised(monkeypatch, tmp_pat
         if name == LIGHTNING:
             raise KeyboardInterrupt
         side.parts |= reference.parts
+        arrived("facts")
         arrived("interchange")
         assert climb.process.STOPPING.wait(20), "nobody stopped the reference"
         raise climb.process.Stopped
