@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,11 +95,10 @@ def ask(
     Raises:
         Stopped: `STOPPING`, or the side's `enough`, was set meanwhile.
     """  # fmt: skip
-    side, waiting = side or Side(), list(task.parts)
-    Path(task.output_dir).mkdir(parents=True, exist_ok=True)
-    for part in waiting:
-        recording_path(task.output_dir, part).unlink(missing_ok=True)
-        missing_path(task.output_dir, part).unlink(missing_ok=True)
+    side, waiting, folder = side or Side(), list(task.parts), task.output_dir
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for path_of, part in product((recording_path, missing_path), waiting):
+        path_of(folder, part).unlink(missing_ok=True)
 
     def on_event(event: dict) -> None:
         """Takes an answer, or what prevented it; stops the process if there is enough."""
@@ -109,8 +109,8 @@ def ask(
         if is_waited_for and event["event"] in ANSWERED:
             waiting.remove(part)
             if event["event"] != "part":
-                missing_path(task.output_dir, part).touch()
-        if (is_waited_for or part is None) and side.take(event, task.output_dir):
+                missing_path(folder, part).touch()
+        if (is_waited_for or part is None) and side.take(event, folder):
             arrived(part)
         follow(event)
 
@@ -122,17 +122,22 @@ def ask(
             path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
             if not waiting or "facts" in side.errors:
                 break
-            message = ended.explain(NAMES[name], stall, task.pair.files if task.pair else ())
-            message = message or f"{NAMES[name]} ended without an answer"
+            message = why_unanswered(ended, name, stall, task)
             if before == len(waiting) and not side.parts and not side.errors:  # it never got going: it never will
                 side.errors |= dict.fromkeys(waiting, message)
                 break
-            missing_path(task.output_dir, waiting[0]).touch()
+            missing_path(folder, waiting[0]).touch()
             side.errors[waiting.pop(0)] = message
     finally:
         for part in waiting:
-            missing_path(task.output_dir, part).touch()
+            missing_path(folder, part).touch()
     return side
+
+
+def why_unanswered(ended: "Ended", name: str, stall: float, task: Task) -> str:
+    """Says why a process has ended before it answered everything; see `ask`."""
+    files = task.pair.files if task.pair else ()
+    return ended.explain(NAMES[name], stall, files) or f"{NAMES[name]} ended without an answer"
 
 
 @dataclass(frozen=True)

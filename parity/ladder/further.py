@@ -73,19 +73,6 @@ def look_further(
             shutil.rmtree(folder, ignore_errors=True)
         return records if {*task.parts} <= records.keys() else {}
 
-    def ask_candidate() -> dict[str, Answer]:
-        """Asks the candidate for its cases in float64; returns those that differ from its own by rounding alone."""
-        task = candidates_task(climb.task, climb.reference)
-        folder = Path(climb.task.output_dir).with_name(f"{LIGHTNING}-further")
-        task = replace(task, output_dir=str(folder), parts=("cases",), pair=in_float64(task.pair))
-        try:
-            side = ask(LIGHTNING, task, task.write(folder.with_suffix(".json")), stall, follow(LIGHTNING))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        found = side.parts["cases"].answers if "cases" in side.parts else {}
-        ours, theirs = climb.reference.parts["cases"], climb.candidate.parts["cases"].answers
-        return {name: exact for name, exact in found.items() if is_rounding(exact, theirs[name], ours, name)}
-
     def take(found: dict, parts: tuple[str, ...], passed: str, failed: str) -> None:
         """Keeps records of the reference and judges parts again; what had failed says what it stands beside."""
         for part, record in found.items():
@@ -100,15 +87,10 @@ def look_further(
 
     parts = climb.reference.parts
     if is_like_rounding(climb) and (further := ask_again(parts=("in_float64",), pair=in_float64(climb.task.pair))):
-        cases = parts["cases"]
-        exact = {
-            name: answer if is_rounding(answer, cases.answers[name], cases, name) else cases.answers[name]
-            for name, answer in further["in_float64"].answers.items()
-        }
-        exact = replace(cases, variants=[*cases.variants, exact])
+        exact = with_exact(parts["cases"], further["in_float64"])
         beside = "; beside what Keras itself answers in float64, which is"
         take({"cases": exact}, ("cases",), f"{beside} as far away", f"{beside} nearer")
-        if is_like_rounding(climb) and (answers := ask_candidate()):
+        if is_like_rounding(climb) and (answers := ask_candidate(climb, stall, follow(LIGHTNING))):
             own = climb.candidate.parts["cases"]
             climb.candidate.parts["cases"] = replace(own, answers=own.answers | answers)
             beside = "; judged by what Lightning answers in float64, which"
@@ -118,6 +100,35 @@ def look_further(
         count = len(further["floor"].variants)
         beside = f"; beside {count} further runs of Keras from starts {AWAY} units in the last place away, which"
         take(found, TRAINED, f"{beside} depart as far, over a kink", f"{beside} do not depart as far")
+
+
+def with_exact(cases: Cases, exact: Cases) -> Cases:
+    """Returns the reference's cases beside its answers in float64, as one more run, where these may be rounding."""
+    answers = {
+        name: answer if is_rounding(answer, cases.answers[name], cases, name) else cases.answers[name]
+        for name, answer in exact.answers.items()
+    }
+    return replace(cases, variants=[*cases.variants, answers])
+
+
+def ask_candidate(climb: Climb, stall: float, follow: Follow) -> dict[str, Answer]:
+    """Asks the candidate for its cases in float64; returns those that differ from its own by rounding alone.
+
+    Args:
+        climb: both sides.
+        stall: how many seconds the process may be silent.
+        follow: called with its events.
+    """
+    task = candidates_task(climb.task, climb.reference)
+    folder = Path(climb.task.output_dir).with_name(f"{LIGHTNING}-further")
+    task = replace(task, output_dir=str(folder), parts=("cases",), pair=in_float64(task.pair))
+    try:
+        side = ask(LIGHTNING, task, task.write(folder.with_suffix(".json")), stall, follow)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    found = side.parts["cases"].answers if "cases" in side.parts else {}
+    ours, theirs = climb.reference.parts["cases"], climb.candidate.parts["cases"].answers
+    return {name: exact for name, exact in found.items() if is_rounding(exact, theirs[name], ours, name)}
 
 
 def failed_parts(climb: Climb) -> set[str]:
