@@ -135,6 +135,7 @@ class Tensor:
     flattened: tuple[int, ...] = ()  # of a kernel behind Flatten: the shape (H, W, C) that was flattened
     axes: tuple[int, ...] = ()  # of each of torch's axes, which of Keras's it is; where the pair file says so
     inputs: int = 0  # of an EinsumDense's kernel, how many of its first axes are summed over
+    written: int = 0  # which one its layer is, where a port's are in the order in which Keras's were written
     with_ones: tuple[int, ...] = ()  # its shape in torch, where it has other axes of length one there
 
     @property

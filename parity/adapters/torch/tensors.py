@@ -241,7 +241,8 @@ def is_taken(part: object, taken: set[tuple[int, int]]) -> bool:
 def layers_by_kind(table: Table) -> dict[tuple[str, ...], list[list[Tensor]]]:
     """Returns the layers whose tensors the user has not named, as they are in torch, by their kinds there."""
     of_kind: dict[tuple[str, ...], list[list[Tensor]]] = {}
-    for layer in layers_of([tensor for tensor in table if tensor.torch_name is None]):
+    layers = layers_of([tensor for tensor in table if tensor.torch_name is None])
+    for layer in sorted(layers, key=lambda layer: layer[0].written):
         of_kind.setdefault(LAYERS[layer[0].kind][0], []).extend(parts_in_torch(layer))
     return of_kind
 

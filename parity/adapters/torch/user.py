@@ -26,6 +26,7 @@ from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.states import changed_in_a_step, keep_states
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
+from parity.adapters.torch.tables import CHANNELS_FIRST, choose_table
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.updates import accumulation_of
@@ -70,7 +71,7 @@ class UserCandidate(Candidate):
         what = self.file.where("lightning_data")
         given, classes = self.file.call("lightning_data"), self.facts.classes
         self.rows = UserRows(given, self.arrays, self.experiment.training.precision, what, classes)
-        self.output, self.flattening, self.way = "", "", None
+        self.output, self.flattening, self.way, self.has_table = "", "", None, False
         self.shape = None  # of a row of Keras's output
         self.places = {}  # of Keras's outputs in the module's, where there are several
         check_unused(self)
@@ -258,20 +259,10 @@ class UserCandidate(Candidate):
         raise UserError(f"{what}: forward() cannot be called with the inputs ({errors[0]}); {OUTPUT_ADVICE}")
 
     def bind(self, arrays: Arrays, seed: int | None = None) -> Binding:
-        """Builds a module that holds the given weights; finds, once, in which order it flattens.
-
-        A port may flatten (C, H, W) as PyTorch lays an image out, or turn it to (H, W, C) first, as Keras does. The
-        order whose output is nearer to Keras's is the module's.
-        """
-        table = self.facts.tensors
-        if any(tensor.flattened for tensor in table) and not self.flattening:
-            cases, gaps = self.task.reference("cases"), {}
-            for name, one in {"(C, H, W)": table, "(H, W, C)": [replace(t, flattened=()) for t in table]}.items():
-                gaps[name] = min(self.output_gaps(Binding(self.build(), one), cases).values()), one
-            self.flattening, (_, one) = min(gaps.items(), key=lambda item: item[1][0])
-            self.places = {}
-            self.facts = replace(self.facts, tensors=one)
-            send("note", text=f"features are flattened in the order {self.flattening}")
+        """Builds a module that holds the given weights; finds, once, which table of tensors is its own."""
+        if not self.has_table:
+            self.flattening, table = choose_table(self)
+            self.facts, self.has_table = replace(self.facts, tensors=table), True
         return super().bind(arrays, seed)
 
     def find_output(self, binding, reference) -> None:
@@ -288,13 +279,18 @@ class UserCandidate(Candidate):
             self.output = min(gaps, key=gaps.get)
             send("note", text=f"the module's output is {self.output}")
 
-    def output_gaps(self, binding, reference) -> dict[str, float]:
+    def output_gaps(self, binding, reference, name: str | None = None) -> dict[str, float]:
         """Returns how far the module's output is from Keras's, whatever it may be, under the weights of one case.
+
+        Args:
+            binding: the module's parameters.
+            reference: the cases, and Keras's answers.
+            name: of the case; None takes the start, with several outputs one in which no two heads are alike.
 
         Raises:
             UserError: it has another shape than Keras's.
         """
-        name = LAYERS_CASE if self.facts.outputs else "the start"  # heads that start from 0 are all alike
+        name = name or (LAYERS_CASE if self.facts.outputs else "the start")
         case, ours = reference.cases[name], reference.answers[name].probabilities
         if self.facts.outputs:
             binding.load(case.weights)
@@ -349,7 +345,7 @@ class UserCandidate(Candidate):
         logged, self.compiled_steps = LoggedMetrics(right.curves), CompiledSteps(self.compiler)
         reporters = [logged, right, self.compiled_steps, HeldSchedulers(reference_decisions(self))]
         if facts.random_layers and len(self.rates) == len(facts.random_layers):
-            turned = self.flattening == "(C, H, W)"
+            turned = self.flattening == CHANNELS_FIRST
             reporters.append(Replay(facts.random_layers, self.task.reference_dir, turned, self.channels_first()))
         return logged, reporters
 
