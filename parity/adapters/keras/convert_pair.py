@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_reference import checkpoint
 from parity.adapters.keras import chance, saved, states, tensors
-from parity.adapters.keras.answer import answer_facts, predict_with
+from parity.adapters.keras.answer import answer_case, answer_facts, predict_with
 from parity.adapters.keras.user import UserReference
 from parity.protocol import inputs, pair_contents
 from parity.protocol.contents import with_predictions, with_target_predictions
@@ -20,11 +20,14 @@ from parity.protocol.tensors import Arrays
 
 
 def describe(reference: UserReference) -> Facts:
-    """Describes the pair; leaves a case, by which the other side finds how it flattens and what its output is."""
+    """Describes the pair; leaves cases, by which the other side finds how it flattens and what its outputs are."""
     cases = inputs.cases(reference.table, reference.start, *reference.case_batch())
-    start = cases["the start"]
-    output = predictor_of(reference, reference.first)(start.weights, start.images)
-    answers = {"the start": Answer(output, np.empty(0), {})}
+    if reference.outputs.names:  # which is which is told by the loss, too
+        answers = {inputs.LAYERS_CASE: answer_case(reference, cases[inputs.LAYERS_CASE])}
+    else:
+        answers, predict = {}, predictor_of(reference, reference.first)
+        for name in ("the start", inputs.LAYERS_CASE):
+            answers[name] = Answer(predict(cases[name].weights, cases[name].images), np.empty(0), {})
     write_record(reference.task.output_dir, "cases", Cases(answers=answers, cases=cases))
     return answer_facts(reference)
 

@@ -72,11 +72,12 @@ def choose_table(candidate) -> tuple[str, Table]:
         return "", candidate.facts.tensors
     cases, gaps, nearest = candidate.task.reference("cases"), {}, {}
     orders = dict.fromkeys(order for _, order in tables)
+    is_trained = candidate.facts.outputs and cases.answers[LAYERS_CASE].loss.size and not candidate.untrained
     case = LAYERS_CASE if len(orders) > 1 else None  # layers that start alike are alike there in any order
     for (flattening, order), table in tables.items():
         candidate.places, binding = {}, Binding(candidate.build(), table)
         gap = min(candidate.output_gaps(binding, cases, case).values())
-        if len(orders) > 1 and candidate.facts.outputs and not candidate.untrained:
+        if is_trained and len(orders) > 1:
             gap = max(gap, loss_gap(candidate, binding, cases))
         gaps[flattening, order] = gap
         if order not in nearest or gap < gaps[nearest[order], order]:

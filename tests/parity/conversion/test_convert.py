@@ -242,3 +242,71 @@ def test_python_says_the_same(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"there is no file a\.keras"):
         parity.convert("a.keras", tmp_path / "a.ckpt", pair=PAIR)
     assert os.listdir(tmp_path) == []
+
+
+HEADS = """
+def keras_data():
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    x, (a, b) = draw.random((64, 4)).astype("float32"), draw.random((2, 64, 1)).astype("float32")
+    return (x, (a, b)), (x, (a, b))
+
+
+def keras_model():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((4,))
+    second = layers.Dense(1)(inputs)
+    first = layers.Dense(1)(inputs)
+    model = keras.Model(inputs, [first, second])
+    model.compile("sgd", ["mse", "mae"])
+    return model
+
+
+def lightning_module():
+    import lightning
+    import torch
+    from torch import nn
+
+    class Port(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.second, self.first = nn.Linear(4, 1), nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.first(x), self.second(x)
+
+        def training_step(self, batch, batch_idx):
+            x, a, b = batch
+            first, second = self(x)
+            return (first - a).square().mean() + (second - b).abs().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.01)
+
+    return Port()
+
+
+def lightning_data():
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    (x, targets), _ = keras_data()
+    rows = TensorDataset(*map(torch.from_numpy, (x, *targets)))
+    return DataLoader(rows, batch_size=32), DataLoader(rows, batch_size=32)
+"""
+
+
+def test_two_heads_of_a_kind_cross_each_to_its_own(tmp_path):
+    """Keras lists the first output's layer first; both sides write the second's first."""
+    pair, source, target = tmp_path / "pair.py", tmp_path / "port.ckpt", tmp_path / "model.keras"
+    pair.write_text(HEADS)
+    weights = {"first.weight": torch.ones(1, 4), "second.weight": torch.full((1, 4), 2.0)}
+    biases = {"first.bias": torch.zeros(1), "second.bias": torch.full((1,), 3.0)}
+    torch.save({"state_dict": weights | biases}, source)
+    ended = run_python("-m", "parity", "convert", "--pair", pair, source, target)
+    assert ended.status == 0, ended
+    code = "import keras, sys; print([float(v.numpy().mean()) for v in keras.models.load_model(sys.argv[1]).weights])"
+    assert run_python("-c", code, target).out.splitlines()[-1] == "[1.0, 0.0, 2.0, 3.0]"
