@@ -25,6 +25,7 @@ import numpy as np
 from parity.ladder.climb import Climb, candidates_task, judge
 from parity.pair import Pair
 from parity.process import Follow, ask
+from parity.protocol.inputs import HORIZON, largest_so_far
 from parity.protocol.records import Answer, Cases, Floor, Predictions, Restarts, Run, Steps
 from parity.protocol.task import KERAS, LIGHTNING, write_record
 from parity.protocol.user_data import columns_of
@@ -38,7 +39,7 @@ CROSSED = 2 * MULTIPLE
 # What crossed where the reference did not lies within rounding of what such a run departs: within twice as much.
 COUNTED = 2 / MULTIPLE
 
-
+NEARLY = 0.99  # of the horizon: rounded to float32, it is not yet reached
 # What fails by more has other causes than rounding that is the same in every run, which was seen to make 12 and 13.
 LIKE_ROUNDING = 100.0
 
@@ -54,12 +55,12 @@ def look_further(
     The climb, and the recordings of the reference, have from then on what was found; checks that had failed say so.
 
     Args:
-        climb: that has ended; of a pair that is not the lab's, else nothing is asked.
+        climb: that has ended.
         stall: how many seconds the process may be silent.
         follow: from a side to what is called with its events.
         judged: called with each part that is judged again.
     """
-    if climb.task is None or climb.task.pair.is_lab:
+    if climb.task is None:
         return
 
     def ask_again(**changes) -> dict:
@@ -96,7 +97,10 @@ def look_further(
             beside = "; judged by what Lightning answers in float64, which"
             take({}, ("cases",), f"{beside} is Keras's", f"{beside} is not Keras's, either")
     if is_training_alone(climb) and (further := ask_again(parts=("lockstep", "floor", "restarts"), away=AWAY)):
-        found = {"floor": with_further_runs(parts, further), "restarts": with_further_restarts(parts, further)}
+        failed, is_lab = failed_parts(climb), climb.task.pair.is_lab
+        found = {"floor": with_further_runs(parts, further)} if failed - {"restarts"} else {}
+        if "restarts" in failed:
+            found["restarts"] = with_further_restarts(parts, further, is_lab)
         count = len(further["floor"].variants)
         beside = f"; beside {count} further runs of Keras from starts {AWAY} units in the last place away, which"
         take(found, TRAINED, f"{beside} depart as far, over a kink", f"{beside} do not depart as far")
@@ -222,16 +226,37 @@ def is_whole(run: Run, trained: Steps) -> bool:
     return len(run.losses) == len(trained.losses)
 
 
-def with_further_restarts(parts: dict, further: dict) -> Restarts:
-    """Returns the restarted epochs with the floor of those that crossed a kink; see `with_further_runs`."""
+def with_further_restarts(parts: dict, further: dict, is_lab: bool = False) -> Restarts:
+    """Returns the restarted epochs with the floor of those that crossed a kink; see `with_further_runs`.
+
+    A run so far away may pass the horizon where the reference's own do not: all steps stay judged, and none by more.
+
+    Args:
+        parts: the reference's records.
+        further: those of the process that made the further runs.
+        is_lab: whether the horizon is the lab's, see `horizon_of`.
+    """
     restarts, ours = parts["restarts"], further["restarts"].losses
     losses = running_floor(ours, restarts.variants)
     counting = [
-        counted(run, ours)
+        within_horizon(counted(run, ours), ours, np.float64(1) if is_lab else largest_so_far(ours))
         for run in further["restarts"].variants
         if (distance(ours[: len(run)], run) / losses[: len(run)]).max() > CROSSED
     ]
     return replace(restarts, variants=[*restarts.variants, *counting])
+
+
+def within_horizon(losses: np.ndarray, ours: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Returns a run's losses, those beyond the chaos horizon moved to where it begins.
+
+    Args:
+        losses: of the run.
+        ours: the reference's.
+        size: what the horizon is relative to.
+    """
+    most = np.broadcast_to(NEARLY * HORIZON * size, ours.shape)[: len(losses)]
+    own = ours[: len(losses)].astype(np.float64)
+    return (own + np.clip(losses - own, -most, most)).astype(losses.dtype)
 
 
 def counted_run(run: Run, trained: Steps, predicted: Predictions) -> Run:

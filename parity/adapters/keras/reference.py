@@ -16,6 +16,7 @@ from parity.protocol.task import Task, send
 from parity.protocol.tensors import Arrays
 
 EXECUTION_STEPS = 100  # batches in one call where only the noise floor is measured: the same bits, sooner
+FURTHER, FURTHER_RUNS = 100, 9  # numbers of the runs from starts further away, see `parity.ladder.further`
 
 
 class Reference(Session):
@@ -135,7 +136,12 @@ class Reference(Session):
         tensors.load_state(model, state)
 
     def variants(self) -> list[inputs.Variant]:
-        """Returns the runs that measure the noise floor of a training."""
+        """Returns the runs that measure the noise floor of a training.
+
+        Those from starts further away are others: rows that change places differ in rounding alone.
+        """
+        if self.task.away > 1:
+            return [inputs.Variant("nudged", FURTHER + number) for number in range(FURTHER_RUNS)]
         return inputs.variants()
 
     def case_variants(self) -> list[inputs.Variant]:
@@ -210,7 +216,8 @@ class Reference(Session):
 
     def varied(self, variant: inputs.Variant, weights: Arrays, seed: int | None = None) -> Arrays:
         """Returns weights by path as a variant has them."""
-        return variant.weights(self.table, weights, self.seed if seed is None else seed)
+        of_all = self.task.away if self.task.away > 1 else 0
+        return variant.weights(self.table, weights, self.seed if seed is None else seed, of_all)
 
     def varied_inputs(self, variant: inputs.Variant, images: np.ndarray) -> np.ndarray:
         """Returns a case's inputs as a variant has them: pixels stay as they are."""

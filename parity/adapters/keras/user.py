@@ -28,7 +28,6 @@ from parity.protocol.user_data import SPLITS, describe_arrays
 
 # Times as many runs for the floor where a training is short: each run meets other kinks of ReLU and pooling, and few.
 MORE_RUNS, SHORT_STEPS = 3, 2_000
-FURTHER, FURTHER_RUNS = 100, 9  # numbers of the runs from starts further away, see `parity.ladder.further`
 KERAS_BATCH_SIZE = 32  # of `fit`, where nothing else is said
 FLOAT64_UNITS = 64  # the root of some 4,000 terms
 FIT = (
@@ -153,8 +152,8 @@ class UserReference(Reference):
 
         Rows that change places would get others' masks, or states.
         """
-        if self.task.away > 1:  # other starts; rows that change places differ in rounding alone
-            return [inputs.Variant("nudged", FURTHER + number) for number in range(FURTHER_RUNS)]
+        if self.task.away > 1:
+            return super().variants()
         is_short = self.plan.epochs * self.plan.steps(self.batch_size) <= SHORT_STEPS
         kinds, stay = inputs.VARIANTS * (MORE_RUNS if is_short else 1), bool(self.random_layers or self.stateful)
         return [inputs.Variant("nudged" if stay else kind, number) for number, kind in enumerate(kinds)]

@@ -11,9 +11,10 @@ from parity.ladder.climb import Climb
 from parity.pair import Pair, Settings
 from parity.process import Side
 from parity.protocol import task as tasks
-from parity.protocol.records import Cases, Run
+from parity.protocol.inputs import HORIZON
+from parity.protocol.records import Cases, Restarts, Run
 from parity.protocol.task import KERAS, LIGHTNING, Task, read_record
-from parity.rungs.check import Check
+from parity.rungs.check import Check, horizon_of, running_floor
 
 JUMP = np.float32(3e-5)  # of a batch loss of about 1, at a kink
 STEP = 70
@@ -144,20 +145,32 @@ def test_a_difference_that_is_larger_than_a_kink_still_fails(tmp_path, asked):
 
 
 def test_restarted_epochs_have_further_runs_too(tmp_path, asked):
-    climb = make_climb(tmp_path, JUMP)
-    before = climb.reference.parts["restarts"].variants
+    climb = make_climb(tmp_path, 0.0)
+    fail_restarts(climb)
+    before, floor = climb.reference.parts["restarts"].variants, climb.reference.parts["floor"]
     asked(climb, JUMP, again=JUMP)
     assert len(climb.reference.parts["restarts"].variants) == len(before) + 1
-    climb = make_climb_again(climb)
+    assert climb.reference.parts["floor"] is floor  # the free run had not failed: its limits stay
+    fail_restarts(climb)
     asked(climb, JUMP, again=1e-7)
     assert len(climb.reference.parts["restarts"].variants) == len(before) + 1
 
 
-def make_climb_again(climb: Climb) -> Climb:
-    """Has a climb's training fail once more."""
-    failed = replace(climb.judgements["lockstep"][0], status="fail")
-    climb.judgements["lockstep"][0] = failed
-    return climb
+@pytest.mark.parametrize("size", [1.0, 50.0])
+def test_restarted_epochs_stay_judged_where_a_further_run_passes_the_horizon(size):
+    """What is judged there is judged within the horizon, and not less."""
+    ours = np.full(120, size, np.float32)
+    run = shifted(ours, 0.1 * size)
+    parts = {"restarts": Restarts(losses=ours, variants=[shifted(ours, 1e-7)])}
+    found = further.with_further_restarts(parts, {"restarts": Restarts(losses=ours, variants=[run])}, size == 1)
+    floor = running_floor(ours, found.variants)
+    assert len(found.variants) == 2
+    assert horizon_of(floor, None if size == 1 else ours) == 120 and floor[-1] > 0.9 * HORIZON * size
+
+
+def fail_restarts(climb: Climb) -> None:
+    """Has the restarted epochs fail."""
+    climb.judgements["restarts"][0] = replace(climb.judgements["restarts"][0], status="fail")
 
 
 LOSS = "the start"  # a case
@@ -269,13 +282,11 @@ def test_a_kink_is_looked_for_behind_rounding(tmp_path, asked):
     assert judged == ["cases", *further.TRAINED] and not ids_of(climb, "fail")
 
 
-@pytest.mark.parametrize("why", ["passed", "other part", "lab", "unanswered", "not asked"])
+@pytest.mark.parametrize("why", ["passed", "other part", "unanswered", "not asked"])
 def test_nothing_is_asked_where_more_than_the_training_departs_or_nothing(why, tmp_path, asked):
     climb = make_climb(tmp_path, 0.0 if why == "passed" else JUMP)
     if why == "other part":
         climb.judgements["cases"] = [Check("x", "gradients", "fail")]
-    if why == "lab":
-        climb.task = replace(climb.task, pair=Pair(sample_records.EXPERIMENT))
     if why == "unanswered":
         del climb.candidate.parts["interchange"]
     if why == "not asked":
