@@ -15,6 +15,7 @@ from parity.selftest import sweeps
 from parity.selftest.sweeps import SweepFlags
 
 CONFIDENCE = 0.95
+WIDTHS = (3, 9.1)  # of layers, as powers of 2: 8 to some 550
 SGDS = (SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True))
 
 
@@ -73,7 +74,7 @@ def experiment(seed: int) -> Experiment:
     if preset is not None:
         return replace(preset, training=replace(preset.training, seed=seed))
     draw = np.random.default_rng([seed, 20])
-    sizes = tuple(int(size) for size in 2 ** draw.uniform(3, 7, draw.integers(1, 4)))
+    sizes = tuple(int(size) for size in 2 ** draw.uniform(*WIDTHS, draw.integers(1, 4)))
     choices = [*SGDS, Adam(), AdamW(), RMSprop(), RMSprop(momentum=0.5)]
     return Experiment(
         ModelSpec(sizes, str(draw.choice(ACTIVATIONS))),
@@ -90,11 +91,13 @@ def experiment(seed: int) -> Experiment:
 def attempt(seed: int, data_folder: str | None, options: AlarmFlags, folder: Path) -> dict:
     """Puts one pair through the ladder; returns its row."""
     from parity.ladder.climb import climb_with
+    from parity.ladder.further import look_further
 
     own, asked = folder / f"seed-{seed}", experiment(seed)
     started = time.monotonic()
     reference, task = sweeps.record(asked, data_folder, options, own)
     climb = climb_with(reference, replace(task, output_dir=str(own / "lightning")), own, options.stall_timeout)
+    look_further(climb, options.stall_timeout, lambda side: lambda event: None)
     if not any(check.status in ("fail", "error") for check in climb.checks):
         shutil.rmtree(own)  # only what is to be looked at is kept
     spec = asked.training

@@ -37,6 +37,10 @@ def test_seeds_cover_presets_and_own_models_of_every_kind():
     assert {one.model for one in drawn} > {preset.model for preset in PRESETS.values()}
     assert {one.training.optimizer.name for one in drawn} == {"sgd", "adam", "adamw", "rmsprop"}
     assert {one.model.activation for one in drawn} == {"relu", "sigmoid", "tanh"}
+    assert (
+        min(min(one.model.hidden_sizes) for one in drawn) < 16
+        and max(max(one.model.hidden_sizes) for one in drawn) > 512
+    )
     assert {one.training.precision for one in drawn} == {"float32", "float64"}
     assert len({one.training.seed for one in drawn}) == 300
 
