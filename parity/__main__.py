@@ -56,7 +56,8 @@ class ParityFlags(flags.ExperimentFlags):
     compile: bool = False
     """Lightning's: whole steps compiled, 100 per execution unless told otherwise; --candidate's by torch.compile."""
     accept: tuple[str, ...] | None = None
-    """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
+    """Ids of checks, such as optimizer/weights-after-every-step, or of differences, such as adam-epsilon, that are
+    shown and do not decide: what fails for them alone is accepted."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-parity-<name> unless given."""
     format: Literal["text", "json"] = "text"
@@ -148,14 +149,15 @@ def compare(options) -> int:
                 task, options.accelerator, run.path, options.stall_timeout, progress.follow_side, progress.show_result
             )
             look_further(climb, options.stall_timeout, progress.follow_side, progress.show_result)
-            undone, was_stopped = undo(climb, run.path, options, progress)
+            facts = climb.reference.parts.get("facts")
+            accepted = (*(options.accept or ()), *(facts.accept if facts else ()))
+            undone, was_stopped = undo(climb, run.path, options, progress, accepted)
     except KeyboardInterrupt:
         raise command.Interrupted(f"What was finished is in {run.path}.") from None
     finally:
         for path in (run.path / KERAS).glob("*.npy"):  # a user's rows crossed in them; the report needs none
             path.unlink()
-    facts = climb.reference.parts.get("facts")
-    checks = accept(explain(climb), [*(options.accept or ()), *(facts.accept if facts else ())])
+    checks = accept(explain(climb), accepted, undone)
     report = build.build(climb, checks, options.level, datetime.now(), undone)
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     if was_stopped:
@@ -163,7 +165,7 @@ def compare(options) -> int:
     return build.EXIT_STATUS[report["verdict"]]
 
 
-def undo(climb, folder: Path, options, progress) -> tuple:
+def undo(climb, folder: Path, options, progress, accepted: tuple[str, ...]) -> tuple:
     """Searches for the differences of a pair file's candidate; returns them, and whether Ctrl-C stopped the search.
 
     Args:
@@ -171,6 +173,7 @@ def undo(climb, folder: Path, options, progress) -> tuple:
         folder: of the run.
         options: of the command.
         progress: shows what is tried.
+        accepted: ids of checks and differences.
     """
     from parity.causes import undoing
     from parity.protocol.task import LIGHTNING
@@ -180,7 +183,7 @@ def undo(climb, folder: Path, options, progress) -> tuple:
         return None, False
     follow = progress.follow_side(LIGHTNING)
     try:
-        return undoing.search(climb, folder, options.stall_timeout, follow, how == "first"), False
+        return undoing.search(climb, folder, options.stall_timeout, follow, how == "first", accepted), False
     except KeyboardInterrupt:
         return None, True
 

@@ -35,7 +35,8 @@ class CheckFlags:
     explain: Literal["all", "first", "none"] = "all"
     """Search for the differences that fail the port, by undoing each in it: 'all', or those of the 'first' failure."""
     accept: tuple[str, ...] = ()
-    """Ids of checks, such as optimizer/weights-after-every-step, that are shown and do not decide."""
+    """Ids of checks, such as optimizer/weights-after-every-step, or of differences, such as adam-epsilon, that are
+    shown and do not decide: what fails for them alone is accepted."""
     output_dir: str | None = None
     """Folder of the report, new or empty; runs/<time>-check-<name> unless given."""
     format: Literal["text", "json"] = "text"

@@ -9,8 +9,10 @@ what fails still is searched again.
 import math
 import shutil
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from parity.causes import effects
 from parity.ladder.climb import Climb, candidates_task, judge
 from parity.process import Follow, Side, ask
 from parity.protocol.records import Trials
@@ -35,6 +37,9 @@ class Difference:
     check: Check  # the failed check that shows it first
     explained: float  # 1 - gap with it undone / gap
     changes: list[str]  # where it is in the candidate, and what to write there
+    # what the training ends with where it alone is left, by Keras's name of the metric: as Keras's, and with it; None
+    # where that was not measured, nothing where both train from the same weights and it is a difference of these
+    effect: dict[str, tuple[float, float]] | None = None
 
     @property
     def title(self) -> str:
@@ -54,6 +59,7 @@ class Difference:
         return {
             "id": self.id, "title": self.title, "formulas": self.formulas, "rung": self.check.rung,
             "check": self.check.id, "explained": round(self.explained, 6), "changes": self.changes,
+            "effect": self.effect,
         }  # fmt: skip
 
 
@@ -65,6 +71,8 @@ class Undone:
     refused: dict[str, str] = field(default_factory=dict)  # why a difference could not be undone, by its id
     tried: set[str] = field(default_factory=set)
     checks: Checks = field(default_factory=list)  # of the ladder with all that was found undone
+    accepted: tuple[str, ...] = ()  # which of them are accepted
+    beside: Checks = field(default_factory=list)  # of the ladder with these alone undone
 
     @property
     def left(self) -> Checks:
@@ -75,13 +83,21 @@ class Undone:
         """Returns it as `report.json` holds it."""
         return {
             "found": [one.to_dict() for one in self.found],
+            "accepted": list(self.accepted),
             "tried": sorted(self.tried),
             "refused": self.refused,
             "left": [{"id": check.id, "rung": check.rung, "name": check.name} for check in self.left],
         }
 
 
-def search(climb: Climb, folder: Path, stall: float, follow: Follow, first_alone: bool = False) -> Undone | None:
+def search(
+    climb: Climb,
+    folder: Path,
+    stall: float,
+    follow: Follow,
+    first_alone: bool = False,
+    accepted: tuple[str, ...] = (),
+) -> Undone | None:
     """Searches for the differences that fail a pair file's candidate; returns None where nothing failed.
 
     Args:
@@ -90,6 +106,7 @@ def search(climb: Climb, folder: Path, stall: float, follow: Follow, first_alone
         stall: how many seconds a process may be silent.
         follow: called with the events of the processes.
         first_alone: whether the search ends with the first part that fails.
+        accepted: ids of differences, or of the checks that show them: the ladder is climbed with these alone undone.
     """
     if climb.task is None or not climb.task.pair.file or not failed_parts(climb.judgements):
         return None
@@ -100,10 +117,8 @@ def search(climb: Climb, folder: Path, stall: float, follow: Follow, first_alone
             break
         undone = tuple(one.id for one in result.found)
         place = folder / f"undoing-{number + 1}"
-        task = replace(candidate_task(climb, place), parts=TRIALS, undone=undone, explained=parts)
         try:
-            answered = ask(LIGHTNING, task, task.write(folder / f"{place.name}.json"), stall, follow)
-            trials = answered.parts.get("trials")
+            trials = ask_trials(climb, stall, follow, place, undone=undone, explained=parts)
             found = named(climb, side, judgements, trials, place, result) if trials else []
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -114,7 +129,28 @@ def search(climb: Climb, folder: Path, stall: float, follow: Follow, first_alone
         result.checks = [check for part in CANDIDATE_PARTS for check in judgements.get(part, ())]
         if first_alone:
             break
+    result.found = effects.measured(climb, side, result.found, folder, partial(ask_trials, climb, stall, follow))
+    chosen = tuple(one.id for one in result.found if {one.id, one.check.id} & {*accepted})
+    result.accepted, result.beside = chosen, result.checks
+    if 0 < len(chosen) < len(result.found):
+        _, judgements = climb_changed(climb, folder, stall, follow, chosen)
+        result.beside = [check for part in CANDIDATE_PARTS for check in judgements.get(part, ())]
     return result
+
+
+def ask_trials(climb: Climb, stall: float, follow: Follow, folder: Path, **asked) -> Trials | None:
+    """Has the candidate answer parts with differences undone; returns what was tried, None where it did not answer.
+
+    Args:
+        climb: both sides.
+        stall: how many seconds the process may be silent.
+        follow: called with its events.
+        folder: of the records.
+        asked: what the task says of differences.
+    """
+    task = replace(candidate_task(climb, folder), parts=TRIALS, **asked)
+    path = task.write(folder.with_name(f"{folder.name}.json"))
+    return ask(LIGHTNING, task, path, stall, follow).parts.get("trials")
 
 
 def failed_parts(judgements: dict[str, Checks]) -> list[str]:

@@ -103,6 +103,7 @@ class Task:
     # which differences fail them (`adapters.torch.undo`)
     undone: tuple[str, ...] = ()
     explained: tuple[str, ...] = ()
+    left_alone: tuple[str, ...] = ()  # differences: each is left alone in turn, the others undone
     away: int = 1  # how many times as far as rounding the reference's runs start from it; of further runs alone
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None

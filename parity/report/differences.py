@@ -1,5 +1,6 @@
 """The differences of a port that were proved by undoing them, in words."""
 
+from parity.causes import effects
 from parity.causes.undoing import describe
 
 
@@ -13,7 +14,8 @@ def lines_of(difference: dict) -> list[str]:
     """Returns one difference in lines: what it is, what both compute, and what to write where."""
     first = f"{difference['title']} [{difference['id']}]: {difference['explained']:.1%} of {difference['check']}"
     formulas = [f"  {side}: {formula}" for side, formula in difference["formulas"].items()]
-    return [first, *formulas, *(f"  {change}" for change in difference["changes"])]
+    effect = [f"  {said}"] if (said := effects.describe(difference.get("effect"))) else []
+    return [first, *formulas, *(f"  {change}" for change in difference["changes"]), *effect]
 
 
 def paragraphs(report: dict) -> list[str]:

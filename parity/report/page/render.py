@@ -8,7 +8,7 @@ from statistics import median
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlp_spec.runs import fitting
-from parity.causes import undoing
+from parity.causes import effects, undoing
 from parity.protocol.records import Record
 from parity.report import differences, findings
 from parity.report.build import is_of_lab, sentence, shown
@@ -95,6 +95,7 @@ def describe_pair(report: dict, keras: dict[str, Record], lightning: dict[str, R
         "tensors": found["tensors"],
         "differences": report.get("differences"),
         "heading": differences.heading(report["differences"]) if report.get("differences") else "",
+        "effect_of": effects.describe,
         "stands": undoing.describe(report["differences"]) if report.get("differences") else "",
         "modes": layer_by_layer.describe_modes(report["checks"]),
         "steps": curves.build_step_chart(keras, lightning),

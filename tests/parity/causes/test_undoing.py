@@ -107,11 +107,17 @@ def test_ctrl_c_in_the_search_leaves_the_report_as_it_was(how, tmp_path, monkeyp
 
     asked, progress = [], SimpleNamespace(follow_side=lambda side: None)
 
-    def search(climb, folder, stall, follow, first_alone):
-        asked.append(first_alone)
+    def search(climb, folder, stall, follow, first_alone, accepted):
+        asked.append((first_alone, accepted))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(undoing, "search", search)
     options = SimpleNamespace(explain=how, stall_timeout=10.0)
-    assert undo(Climb(), tmp_path, options, progress) == (None, True) and asked == [how == "first"]
-    assert undo(Climb(), tmp_path, SimpleNamespace(), progress) == (None, False)  # the lab's flags have no such word
+    accepted = ("adam-epsilon",)
+    assert undo(Climb(), tmp_path, options, progress, accepted) == (None, True) and asked == [
+        (how == "first", accepted)
+    ]
+    assert undo(Climb(), tmp_path, SimpleNamespace(), progress, ()) == (
+        None,
+        False,
+    )  # the lab's flags have no such word

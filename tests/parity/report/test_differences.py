@@ -9,7 +9,7 @@ from parity.report.page import render
 ONE = {
     "id": "momentum", "title": "Momentum <b>", "formulas": {"Keras": "v = m v - lr g", "candidate": "w -= lr g"},
     "rung": "optimizer", "check": "optimizer/weights-after-every-step", "explained": 0.9987,
-    "changes": ["SGD(momentum=0): write 0.9"],
+    "changes": ["SGD(momentum=0): write 0.9"], "effect": {"val_loss": [0.5, 0.75], "val_acc": [0.875, 0.8125]},
 }  # fmt: skip
 SEARCHED = {"found": [ONE], "tried": ["momentum"], "refused": {"nesterov": "it has none"}, "left": []}
 
@@ -22,7 +22,10 @@ def test_a_difference_is_told_with_its_share_both_formulas_and_what_to_write():
         "  Keras: v = m v - lr g",
         "  candidate: w -= lr g",
         "  SGD(momentum=0): write 0.9",
+        "  alone: val_loss 0.75 in place of 0.5, val_acc 0.8125 in place of 0.875",
     ]
+    assert len(differences.lines_of({**ONE, "effect": None})) == 4
+    assert "from the same weights" in differences.lines_of({**ONE, "effect": {}})[-1]
     assert differences.heading(SEARCHED) == "1 difference, each proved by undoing it"
     assert differences.heading({"found": []}).startswith("No differences")
 
@@ -38,7 +41,7 @@ def test_every_report_has_the_list():
     assert "## 1 difference, each proved by undoing it" in text and "Momentum &lt;b&gt; [momentum]" in text
     page = render.render(report, {}, {})
     assert 'id="differences"' in page and "Momentum &lt;b&gt;" in page and "Momentum <b>" not in page
-    assert "it has none" in page and 'href="#differences"' in page
+    assert "it has none" in page and "val_loss 0.75 in place of 0.5" in page and 'href="#differences"' in page
     assert 'id="differences"' not in render.render(REPORT, {}, {})
 
 

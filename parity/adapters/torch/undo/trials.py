@@ -1,6 +1,7 @@
 """Tries which differences fail a part: it is answered with one undone, with all, and with all but one."""
 
 import time
+from itertools import product
 from pathlib import Path
 
 from parity.adapters.torch import answer
@@ -14,7 +15,10 @@ from parity.protocol.task import send, write_record
 def answer_trials(candidate: Changed) -> Trials:
     """Answers the parts that fail again and again, each with other differences undone."""
     trials, changes, refused = [], {}, {}
-    for part in candidate.task.explained:
+    left = candidate.task.left_alone
+    for part, id in product(candidate.task.explained, left):
+        try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
+    for part in () if left else candidate.task.explained:
         found = []
         for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone):
             if try_part(candidate, part, (id,), trials, refused):

@@ -1,5 +1,6 @@
 """A failed part is answered with each difference undone, with all, and with all but one; what refuses is told."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,3 +70,10 @@ def test_what_a_trainer_or_an_optimizer_is_changed_by_is_seen_before_a_part_is_a
         trainer=lambda package, callbacks: asked.append("trainer"),
     )
     assert not trials.is_changed(candidate) and asked == ["optimizers", "trainer"]
+
+
+def test_each_is_left_alone_where_that_is_asked(undos, tmp_path):
+    candidate = Candidate(tmp_path)
+    candidate.task = replace(candidate.task, undone=(), left_alone=("a", "b", "c"))
+    record = trials.answer_trials(candidate)
+    assert [trial.undone for trial in record.trials] == [("b", "c"), ("a", "c"), ("a", "b")] and not record.refused
