@@ -9,16 +9,17 @@ from keras_like import optimizers as keras_like
 from parity.adapters.torch.undo.difference import OPTIMIZERS, TRAINER, Built, Undo
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
-# By difference: the optimizers of PyTorch that have it, their number, and how Keras calls it.
+RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)
+# By difference: the optimizers of PyTorch that have it, their number under all its names, and how Keras calls it.
 NUMBERS = {
     "learning-rate": ((torch.optim.Optimizer,), "lr", "learning_rate"),
     "adam-epsilon": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "eps", "epsilon"),
     "adam-beta-1": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.0", "beta_1"),
     "adam-beta-2": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.1", "beta_2"),
-    "rmsprop-rho": ((torch.optim.RMSprop,), "alpha", "rho"),
-    "momentum": ((torch.optim.SGD, torch.optim.RMSprop, keras_like.KerasSGD), "momentum", "momentum"),
+    "rmsprop-rho": (RMSPROPS, "alpha rho", "rho"),
+    "momentum": ((torch.optim.SGD, keras_like.KerasSGD, *RMSPROPS), "momentum", "momentum"),
     "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
-    "weight-decay-decoupled": ((torch.optim.AdamW,), "weight_decay", "weight_decay"),
+    "weight-decay-decoupled": ((torch.optim.AdamW, keras_like.KerasAdam), "weight_decay", "weight_decay"),
     "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
 }
 # By difference: what computes as Keras does in place of PyTorch's own, and what it calls the numbers of PyTorch's.
@@ -44,13 +45,14 @@ SAME = {"Adam": {"Adam", "AdamW", "KerasAdam"}, "AdamW": {"Adam", "AdamW", "Kera
 def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) -> list[str]:
     """Sets a number of the optimizers to Keras's, in every group of parameters."""
     value, lines = built.facts.optimizer.get(theirs), {}
-    name, _, index = ours.partition(".")
+    names, _, index = ours.partition(".")
     value = 0.0 if value is None and theirs == "weight_decay" else value
     if not isinstance(value, int | float):
         return []
     for optimizer in (one for one in built.optimizers if isinstance(one, classes)):
         for group in optimizer.param_groups:
-            if name not in group:
+            name = next((one for one in names.split() if one in group), None)
+            if name is None:
                 continue
             own = group[name][int(index)] if index else group[name]
             if own == value or (abs(own - value) <= 1e-6 * abs(value) and own is not value and value):
@@ -144,7 +146,14 @@ def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     return [f"Trainer(gradient_clip_val={limit:g}): leave it out"]
 
 
+SCHEDULES = [
+    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
+    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
+]
+# In the order in which they are undone: the rate that a schedule began with is put back before it becomes Keras's, and
+# numbers are Keras's before another optimizer takes them over.
 UNDOS = [
+    *SCHEDULES,
     *(
         Undo(id, PARTS, partial(set_number, classes=classes, ours=ours, theirs=theirs), OPTIMIZERS)
         for id, (classes, ours, theirs) in NUMBERS.items()
@@ -152,8 +161,6 @@ UNDOS = [
     *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
       for id, (right, names) in RIGHT.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
-    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
-    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
     Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
     Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),
 ]  # fmt: skip
