@@ -169,18 +169,33 @@ def attempt(fault: PairFault, reference, task, options: sweeps.JobFlags, own: Pa
         options: of the command.
         own: the port's folder.
     """  # fmt: skip
+    file, path = own / "pair.py", str(EXAMPLES / fault.example / "pair_right.py")
+    file.write_text(FILE.format(example=fault.example, names=fault.names, path=path), encoding="utf-8")
+    undone, row = examine(file, reference, task, options, own)
+    return {**row_of(fault, undone), **row}
+
+
+def examine(file: Path, reference, task, options: sweeps.JobFlags, own: Path) -> tuple[dict, dict]:
+    """Puts a port through the ladder and searches for its differences.
+
+    Args:
+        file: the pair file.
+        reference, task: Keras's answers, and what candidates are asked.
+        options: of the command.
+        own: the port's folder.
+
+    Returns:
+        what was found, as `report.json` holds it, empty where nothing was searched; and what else a row says.
+    """  # fmt: skip
     from parity.causes.undoing import search
     from parity.ladder.climb import climb_with
     from parity.ladder.further import look_further
 
-    file, keras = own / "pair.py", own / "keras"
-    path = str(EXAMPLES / fault.example / "pair_right.py")
-    file.write_text(FILE.format(example=fault.example, names=fault.names, path=path), encoding="utf-8")
+    keras, lightning = own / "keras", own / "lightning"
     # what is asked further of the reference is kept in its folder: that is the port's own
     shutil.copytree(task.reference_dir, keras, copy_function=os.link)
-    task = replace(
-        task, output_dir=str(own / "lightning"), reference_dir=str(keras), pair=replace(task.pair, file=str(file))
-    )
+    pair = replace(task.pair, file=str(file))
+    task = replace(task, output_dir=str(lightning), reference_dir=str(keras), pair=pair)
     started = time.monotonic()
     climb = climb_with(replace(reference, parts={**reference.parts}), task, own, options.stall_timeout)
     look_further(climb, options.stall_timeout, lambda side: lambda event: None)
@@ -188,17 +203,15 @@ def attempt(fault: PairFault, reference, task, options: sweeps.JobFlags, own: Pa
     failed = next((check for check in climb.checks if check.status == "fail"), None)
     undone = search(climb, own, options.stall_timeout, lambda event: None)
     seconds = time.monotonic() - climbed
-    row = {
-        **row_of(fault, undone.to_dict() if undone else {}),
+    for folder in (keras, lightning):
+        shutil.rmtree(folder, ignore_errors=True)
+    return undone.to_dict() if undone else {}, {
         "caught": failed is not None,
         "check": failed.id if failed else None,
         "errors": [f"{check.rung}: {check.detail}" for check in climb.checks if check.status == "error"],
         "seconds": round(climbed - started, 1),
         "explaining_seconds": round(seconds, 1) if undone else 0.0,
     }
-    for name in ("keras", "lightning"):
-        shutil.rmtree(own / name, ignore_errors=True)
-    return row
 
 
 def row_of(fault: PairFault, undone: dict) -> dict:

@@ -175,7 +175,7 @@ NUMBERS = [
 
 # ---- optimizers
 
-OPTIM, SCHEDULES = torch.optim, torch.optim.lr_scheduler
+OPTIM, DECAY = torch.optim, torch.optim.lr_scheduler.ExponentialLR
 SGDS = (BATCH_NORM, LSTM, GRU)
 TO_RMSPROP = {"lr": "lr", "alpha": "rho", "momentum": "momentum", "eps": "eps"}
 TO_ADAM = {name: name for name in ("lr", "betas", "eps", "weight_decay")}
@@ -201,8 +201,8 @@ OPTIMIZERS = [
     Plant("momentum", (DIABETES,), ("momentum",), with_numbers(momentum=0.9), form="rmsprop"),
     Plant("nesterov", SGDS, ("nesterov",), with_numbers(nesterov=True)),
     Plant("weight-decay-decoupled", (CNN,), ("arithmetic", "decay"), with_numbers(weight_decay=0.01)),
-    Plant("schedule-step", EXAMPLES, ("schedule",), with_schedule(partial(SCHEDULES.ExponentialLR, gamma=0.99), "step")),
-    Plant("schedule-epoch", EXAMPLES, ("schedule",), with_schedule(partial(SCHEDULES.ExponentialLR, gamma=0.5))),
+    Plant("schedule-step", EXAMPLES, ("schedule",), with_schedule(partial(DECAY, gamma=0.99), "step")),
+    Plant("schedule-epoch", EXAMPLES, ("schedule",), with_schedule(partial(DECAY, gamma=0.5))),
     Plant("clip-norm", EXAMPLES, ("clipping",), options={"gradient_clip_val": 0.1}),
     Plant(
         "clip-value", EXAMPLES, ("clipping",),
