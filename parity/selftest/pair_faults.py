@@ -74,16 +74,22 @@ class PairFault:
         Raises:
             UserError: there are no such ones.
         """
-        from parity.selftest.planted.plants import EXAMPLES as NAMES
         from parity.selftest.planted.plants import of_example
 
         example, _, names = name.partition("/")
-        if example not in NAMES:
-            raise UserError(f"--only {name}: there is no example {example}; there are {', '.join(NAMES)}")
+        if example not in example_names():
+            raise UserError(f"--only {name}: there is no example {example}; there are {', '.join(example_names())}")
         known = [plant.name for plant in of_example(example)]
         if unknown := [one for one in names.split("+") if one not in known]:
             raise UserError(f"--only {name}: {example} has no fault {unknown[0]}; it has {', '.join(known)}")
         return cls(example, tuple(names.split("+")))
+
+
+def example_names() -> tuple[str, ...]:
+    """Names the examples in whose ports faults are planted."""
+    from parity.selftest.planted import plants
+
+    return plants.EXAMPLES
 
 
 def draw(seed: int, singles: int | None, pairs: int, triples: int) -> list[PairFault]:
@@ -94,18 +100,18 @@ def draw(seed: int, singles: int | None, pairs: int, triples: int) -> list[PairF
         singles: how many faults stand alone in a port; all there are if None.
         pairs, triples: how many ports have two and three faults, which do not touch the same; the examples in turn.
     """  # fmt: skip
-    from parity.selftest.planted.plants import EXAMPLES as NAMES
     from parity.selftest.planted.plants import are_compatible, of_example
 
+    examples = example_names()
     chance = random.Random(seed)
-    alone = [PairFault(example, (plant.name,)) for example in NAMES for plant in of_example(example)]
+    alone = [PairFault(example, (plant.name,)) for example in examples for plant in of_example(example)]
     if singles is not None and singles < len(alone):
         alone = chance.sample(alone, singles)
     several = {}
     for count, wanted in ((2, pairs), (3, triples)):
         found, tries = 0, 0
         while found < wanted and tries < 100 * wanted:
-            example, tries = NAMES[tries % len(NAMES)], tries + 1
+            example, tries = examples[tries % len(examples)], tries + 1
             plants = chance.sample(of_example(example), count)
             fault = PairFault(example, tuple(sorted(plant.name for plant in plants)))
             if are_compatible(plants) and fault not in several:
