@@ -151,19 +151,33 @@ def sweep(faults: list[PairFault], options: sweeps.JobFlags, folder: Path) -> in
 
 
 def record(example: str, options: sweeps.JobFlags, folder: Path) -> tuple:
-    """Records an example's reference; returns it with the candidates' task.
+    """Records an example's reference, or reads what was recorded before; returns it with the candidates' task.
 
     Raises:
         UserError: it could not be recorded.
     """
     from parity.check import CheckFlags
 
+    if (whole := folder / "whole").exists():
+        return recorded(folder)
     shutil.rmtree(folder, ignore_errors=True)
     pair = CheckFlags(str(EXAMPLES / example / "pair_right.py")).pair()
     reference, task = sweeps.record_pair(pair, options, folder)
     if reference.errors:
         raise UserError("the reference could not be recorded: " + "; ".join(dict.fromkeys(reference.errors.values())))
+    whole.touch()
     return reference, task
+
+
+def recorded(folder: Path) -> tuple:
+    """Returns a reference that was recorded before, with the candidates' task."""
+    from parity.ladder.climb import candidates_task
+    from parity.process import Side
+    from parity.protocol.task import KERAS, Task, read_record
+
+    task = replace(Task.read(folder / f"{KERAS}.json"), output_dir=str(folder / KERAS))
+    reference = Side({part: read_record(task.output_dir, part) for part in task.parts})
+    return reference, candidates_task(task, reference)
 
 
 def attempt(fault: PairFault, reference, task, options: sweeps.JobFlags, own: Path) -> dict:

@@ -19,9 +19,10 @@ NUMBERS = {
     "rmsprop-rho": (RMSPROPS, "alpha rho", "rho"),
     "momentum": ((torch.optim.SGD, keras_like.KerasSGD, *RMSPROPS), "momentum", "momentum"),
     "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
-    "weight-decay-decoupled": ((torch.optim.AdamW, keras_like.KerasAdam), "weight_decay", "weight_decay"),
+    "weight-decay-decoupled": ((torch.optim.Adam, keras_like.KerasAdam), "weight_decay", "weight_decay"),
     "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
 }
+DECOUPLED = {"weight-decay-decoupled": True, "weight-decay-coupled": False}
 # By difference: what computes as Keras does in place of PyTorch's own, and what it calls the numbers of PyTorch's.
 RIGHT = {
     "adam-epsilon-place": (
@@ -42,8 +43,10 @@ KERAS = {
 SAME = {"Adam": {"Adam", "AdamW", "KerasAdam"}, "AdamW": {"Adam", "AdamW", "KerasAdam"}}
 
 
-def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) -> list[str]:
-    """Sets a number of the optimizers to Keras's, in every group of parameters."""
+def set_number(
+    built: Built, classes: tuple[type, ...], ours: str, theirs: str, decoupled: bool | None = None
+) -> list[str]:
+    """Sets a number of the optimizers to Keras's, in every group of parameters; of a decay, one of the two kinds."""
     value, lines = built.facts.optimizer.get(theirs), {}
     names, _, index = ours.partition(".")
     value = 0.0 if value is None and theirs == "weight_decay" else value
@@ -52,7 +55,7 @@ def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) 
     for optimizer in (one for one in built.optimizers if isinstance(one, classes)):
         for group in optimizer.param_groups:
             name = next((one for one in names.split() if one in group), None)
-            if name is None:
+            if name is None or decoupled not in (None, is_decoupled(optimizer, group)):
                 continue
             own = group[name][int(index)] if index else group[name]
             if own == value or (abs(own - value) <= 1e-6 * abs(value) and own is not value and value):
@@ -64,6 +67,11 @@ def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) 
             label = f"beta_{int(index) + 1}" if index else name
             lines[f"{type(optimizer).__name__}({label}={shown(own)}): write {shown(value)}"] = None
     return list(lines)
+
+
+def is_decoupled(optimizer: torch.optim.Optimizer, group: dict) -> bool:
+    """Says whether an optimizer's decay is no part of the gradient; in PyTorch, AdamW is an Adam."""
+    return group.get("decoupled_weight_decay", isinstance(optimizer, keras_like.KerasAdam))
 
 
 def shown(value: float) -> str:
@@ -155,7 +163,12 @@ SCHEDULES = [
 UNDOS = [
     *SCHEDULES,
     *(
-        Undo(id, PARTS, partial(set_number, classes=classes, ours=ours, theirs=theirs), OPTIMIZERS)
+        Undo(
+            id,
+            PARTS,
+            partial(set_number, classes=classes, ours=ours, theirs=theirs, decoupled=DECOUPLED.get(id)),
+            OPTIMIZERS,
+        )
         for id, (classes, ours, theirs) in NUMBERS.items()
     ),
     *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
