@@ -83,15 +83,17 @@ def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) 
     """Puts optimizers that compute as Keras's in the place of PyTorch's own, with the same numbers."""
     lines = {}
     for index, optimizer in enumerate(built.optimizers):
-        if type(optimizer) not in right:
+        own = next((kind for kind in right if isinstance(optimizer, kind)), None)
+        if own is None:
             continue
-        made = right[type(optimizer)]
+        made = right[own]
         groups = [
             {"params": group["params"], **{new: group[old] for old, new in names.items() if old in group}}
             for group in optimizer.param_groups
         ]
         built.optimizers[index] = made(groups)
-        lines[f"torch.optim.{type(optimizer).__name__}: write {made.__module__}.{made.__name__}"] = None
+        called = f"{'torch.optim.' * (type(optimizer) is own)}{type(optimizer).__name__}"
+        lines[f"{called}: write {made.__module__}.{made.__name__}"] = None
     return list(lines)
 
 
@@ -102,7 +104,8 @@ def replace_kind(built: Built) -> list[str]:
     if kind not in KERAS or not isinstance(asked.get("learning_rate"), float) or len(built.optimizers) != 1:
         return []
     (optimizer,) = built.optimizers
-    if type(optimizer).__name__ in SAME.get(kind, {kind, f"Keras{kind}", kind.replace("Nadam", "NAdam")}):
+    same = SAME.get(kind, {kind, f"Keras{kind}", kind.replace("Nadam", "NAdam")})
+    if same & {base.__name__ for base in type(optimizer).__mro__}:  # a person's own may derive from it
         return []
     made = KERAS[kind]
     parameters = [one for group in optimizer.param_groups for one in group["params"]]

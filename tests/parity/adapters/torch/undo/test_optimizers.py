@@ -80,6 +80,15 @@ def test_another_kind_is_replaced_by_kerass_with_its_numbers():
     assert undone("adam-for-sgd", OPTIM.AdamW, ADAM)[1] == undone("adam-for-sgd", OPTIM.SGD, SGD)[1] == []
 
 
+def test_a_persons_own_class_is_of_the_kind_that_it_derives_from():
+    class Own(OPTIM.Adam):
+        pass
+
+    built, (line,) = undone("adam-epsilon-place", Own, ADAM)
+    assert line.startswith("Own: write") and type(built.optimizers[0]) is KerasAdam
+    assert undone("adam-for-sgd", Own, ADAM)[1] == [] != undone("adam-for-sgd", Own, SGD)[1]
+
+
 def schedules(built) -> list[dict]:
     """A schedule of every form, that has halved the rate already."""
     scheduler = OPTIM.lr_scheduler.StepLR(built.optimizers[0], 1, 0.5)
