@@ -1,9 +1,9 @@
 """Which differences fail a pair file's candidate: each is proved by undoing it, in the candidate's own process.
 
 A failed part is answered again with each known difference undone, with all, and with all but one
-(`adapters.torch.undo`). A difference is named where undoing it takes nine tenths of a failed check's gap away, or, of
-several, where leaving it alone brings a failure back. The ladder is then climbed with all that were named undone, and
-what fails still is searched again.
+(`adapters.torch.undo`). A difference is named where undoing it takes nine tenths of a failed check's gap away or makes
+the check pass, or, of several, where leaving it alone brings a failure back. The ladder is then climbed with all that
+were named undone, and what fails still is searched again.
 """
 
 import math
@@ -238,22 +238,29 @@ def explained(worse: Checks, better: Checks) -> tuple[Check, float] | None:
     Args:
         worse, better: the checks before and after.
     """
-    after = {check.id: gap_of(check) for check in better}
+    after, passed = {check.id: gap_of(check) for check in better}, {one.id for one in better if one.status == "pass"}
     bad = {check.rung for check in better if check.status in ("fail", "error")}
     for check in worse:
         if check.status != "fail":
             continue
         # a check of something that only the difference brought in is gone with it
         share = share_gone(gap_of(check), after.get(check.id, math.inf if check.rung in bad else 0.0))
-        if share >= ENOUGH:
+        if share >= ENOUGH or (share > 0 and check.id in passed):  # what is left of a small gap is rounding
             return check, share
     return None
 
 
 def gap_of(check: Check) -> float:
-    """Returns the gap that a check measured; infinite where it found none to measure and failed."""
+    """Returns the gap that a check measured, in units of its limit; infinite where it found none to measure and failed.
+
+    Of steps, the largest counts: the first that fails, which the check shows, is hardly beyond its limit.
+    """
     if isinstance(check.measured, int | float):
-        return float(check.measured)
+        for name in ("largest_ratio_to_limit", "largest_ratio_to_floor"):
+            if check.more.get(name) is not None:
+                return float(check.more[name])
+        limit = check.limit if isinstance(check.limit, int | float) and check.limit > 0 else 1.0
+        return float(check.measured) / limit
     return math.inf if check.status in ("fail", "error") else 0.0
 
 

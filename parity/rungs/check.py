@@ -128,6 +128,7 @@ class Gap:
     measured: float  # the largest gap; infinite where the candidate has no number
     floor: float  # the noise floor there
     index: tuple[int, ...] = ()  # the place
+    of_all: float | None = None  # of steps of which the first that fails is shown: the largest ratio of all
 
     @property
     def limit(self) -> float:

@@ -3,12 +3,14 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from mlp_spec import flags
 from mlp_spec.experiment import PRESETS
 from mlp_spec.support import command
 from mlp_spec.support.errors import UserError
-from parity.selftest import sweeps
+from mlp_spec.support.values import one_of, whole_number
+from parity.selftest import pair_faults, sweeps
 from parity.selftest.sweeps import SweepFlags
 
 MODELS, DATA = "parity.selftest.planted.models", "parity.selftest.planted.data"
@@ -62,8 +64,20 @@ FAULTS = [
 class FaultFlags(SweepFlags):
     """What to sweep."""
 
+    kinds: Literal["all", "mlps", "examples"] = "all"
+    """Of the lab's MLPs, of the examples' right ports, or of both."""
     only: tuple[str, ...] = ()
-    """Names of faults; all unless given."""
+    """Names of faults, such as TorchAdam, diabetes/rmsprop-rho or digits_lstm/clip-norm+nesterov; all unless given."""
+    singles: int | None = None
+    """How many of the faults that stand alone in an example's port are tried, drawn at random; all unless given."""
+    pairs: int = 40
+    """Ports with two faults at once, drawn at random."""
+    triples: int = 10
+    """Ports with three."""
+    seed: int = 0
+    """Of what is drawn."""
+    resume: str | None = None
+    """Folder of results that were interrupted, in place of --output-dir: what is there is not run again."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,27 +87,50 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def sweep(options: FaultFlags) -> int:
-    """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
+    """Plants what was asked for, in the lab's MLPs and in the examples' ports; returns the exit status."""
     from mlp_spec.runs.folder import RunFolder
-    from mlp_spec.support.values import one_of
 
     data_folder = sweeps.check(options)
-    for name in options.only:
-        one_of("only", name, [fault.name for fault in FAULTS])
-    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
-    folder = RunFolder.create(options.output_dir, "faults").path
+    faults, of_examples = chosen(options)
+    folder = sweeps.resumed(options.resume) or RunFolder.create(options.output_dir, "faults").path
+    status = sweep_mlps(faults, data_folder, options, folder) if faults else 0
+    return max(status, pair_faults.sweep(of_examples, options, folder)) if of_examples else status
+
+
+def chosen(options: FaultFlags) -> tuple[list[Fault], list[pair_faults.PairFault]]:
+    """Returns which faults are planted: of the lab's MLPs, and of the examples.
+
+    Raises:
+        UserError: a number is out of its range, or a fault is not known.
+    """
+    for name in ("singles", "pairs", "triples"):
+        whole_number(name, getattr(options, name) or 0, 0, 10_000)
+    whole_number("seed", options.seed, 0, 2**31)
+    if options.only:
+        for name in (name for name in options.only if "/" not in name):
+            one_of("only", name, [fault.name for fault in FAULTS])
+        of_examples = [pair_faults.PairFault.parse(name) for name in options.only if "/" in name]
+        return [fault for fault in FAULTS if fault.name in options.only], of_examples
+    drawn = options.kinds != "mlps"
+    of_examples = pair_faults.draw(options.seed, options.singles, options.pairs, options.triples) if drawn else []
+    return FAULTS if options.kinds != "examples" else [], of_examples
+
+
+def sweep_mlps(faults: list[Fault], data_folder: str | None, options: FaultFlags, folder: Path) -> int:
+    """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
     references = {}
 
     def record_references(progress) -> None:
-        for preset in dict.fromkeys(fault.preset for fault in faults):
+        for preset in dict.fromkeys(fault.preset for fault in faults if not sweeps.is_done(folder, fault.name)):
             progress.print(f"recording Keras's {preset} ...")
-            references[preset] = sweeps.record(PRESETS[preset], data_folder, options, folder / f"reference-{preset}")
+            place = folder / f"reference-{preset}"
+            references[preset] = sweeps.record(PRESETS[preset], data_folder, options, place)
             if errors := references[preset][0].errors:
                 raise UserError("the reference could not be recorded: " + "; ".join(dict.fromkeys(errors.values())))
 
     rows = sweeps.run(
         faults,
-        lambda fault: attempt(fault, *references[fault.preset], options, folder),
+        sweeps.kept(folder, lambda fault, own: attempt(fault, *references[fault.preset], options, own)),
         lambda row, _: line(row),
         options.jobs,
         folder / "faults.json",
@@ -105,13 +142,11 @@ def sweep(options: FaultFlags) -> int:
     return 0 if caught == len(rows) else 1
 
 
-def attempt(fault: Fault, reference, task, options: FaultFlags, folder: Path) -> dict:
-    """Puts one candidate through the ladder; returns its row of the matrix."""
+def attempt(fault: Fault, reference, task, options: FaultFlags, own: Path) -> dict:
+    """Puts one candidate through the ladder, in its own folder; returns its row of the matrix."""
     from parity.causes.search import explain
     from parity.ladder.climb import climb_with
 
-    own = folder / fault.name
-    own.mkdir()
     target = {"candidate_datamodule": fault.target} if fault.data else {"candidate": fault.target}
     task = replace(task, output_dir=str(own / "lightning"), pair=replace(task.pair, **target))
     started = time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from mlp_spec import flags
 from mlp_spec.experiment import Experiment
 from mlp_spec.support import command
+from mlp_spec.support.errors import UserError
 from parity.pair import Pair
 
 if TYPE_CHECKING:  # numpy waits: `--help` must answer at once
@@ -84,6 +87,52 @@ def record_pair(pair: Pair, options: JobFlags, folder: Path, **of_task) -> tuple
     folder.mkdir(exist_ok=True)
     task = Task((), str(folder / KERAS), pair, **{"level": "quick", **of_task})
     return record_reference(task, folder, options.stall_timeout)
+
+
+def resumed(folder: str | None) -> Path | None:
+    """Returns the folder of results that are gone on with, if there are.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        raise UserError(f"--resume {folder}: there is no such folder")
+    return Path(folder)
+
+
+def row_path(folder: Path, name: str) -> Path:
+    """Returns where the row of an item is kept."""
+    return folder / name.replace("/", "-").replace(":", "-") / "row.json"
+
+
+def is_done(folder: Path, name: str) -> bool:
+    """Says whether an item's row is kept from before."""
+    return row_path(folder, name).exists()
+
+
+def kept(folder: Path, attempt: Callable) -> Callable:
+    """Returns what tries an item in a folder of its own, which keeps its row; one that is kept is not tried again.
+
+    Args:
+        folder: of the results.
+        attempt: returns the row of an item, which has a name; takes the item and its folder, which is new.
+    """
+    from mlp_spec.support.files import write_json
+
+    def attempt_once(item) -> dict:
+        """Returns an item's row."""
+        path = row_path(folder, item.name)
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        shutil.rmtree(path.parent, ignore_errors=True)  # of one that was interrupted
+        path.parent.mkdir()
+        row = attempt(item, path.parent)
+        write_json(path, row)
+        return row
+
+    return attempt_once
 
 
 def run(items: list, attempt: Callable, line: Callable, jobs: int, file: Path, what: str, prepare=None) -> list[dict]:

@@ -1,6 +1,7 @@
 """A difference is named where undoing it takes the gap away, and where leaving it alone brings the failure back."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,21 @@ def test_one_alone_is_named_if_nine_tenths_of_the_gap_go_with_it():
     assert undoing.proved(before, {("epsilon",): [check("probabilities", 11.0), check("layers", "not a number")]}) == {}
     found = undoing.proved(before, {("epsilon",): [check("probabilities", 11.0), check("layers", 0.5)]})
     assert found == {"epsilon": (before[1], 1.0)}
+
+
+def test_what_is_left_of_a_small_gap_is_rounding():
+    before = [check("weights", 5.8e-9, 1e-9)]
+    (found,) = undoing.proved(before, {("decay",): [check("weights", 0.9e-9, 1e-9)]}).items()
+    assert found == ("decay", (before[0], pytest.approx(1 - 0.9 / 5.8)))
+    assert undoing.proved(before, {("decay",): [check("weights", 1.1e-9, 1e-9)]}) == {}
+
+
+def test_a_gap_is_measured_in_limits_and_of_steps_the_largest_counts():
+    one = check("weights", 6.0, 2.0)
+    assert undoing.gap_of(one) == 3.0 and undoing.gap_of(check("facts", 1, 0)) == 1.0
+    assert undoing.gap_of(replace(one, more={"largest_ratio_to_limit": 70.0})) == 70.0
+    assert undoing.gap_of(replace(one, more={"largest_ratio_to_floor": 80.0})) == 80.0
+    assert undoing.gap_of(replace(one, more={"largest_ratio_to_limit": None})) == 3.0
 
 
 def test_of_those_that_stand_for_each_other_the_one_that_explains_most_is_named():

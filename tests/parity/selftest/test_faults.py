@@ -47,7 +47,8 @@ def attempt(monkeypatch, tmp_path):
 
         monkeypatch.setattr(climb, "ask", ask)
         task = Task(LAB_PARTS, "", Pair(EXPERIMENT, "mnist-sample"))
-        return faults.attempt(fault, reference, task, FaultFlags(), tmp_path)
+        (tmp_path / fault.name).mkdir()
+        return faults.attempt(fault, reference, task, FaultFlags(), tmp_path / fault.name)
 
     return attempted
 

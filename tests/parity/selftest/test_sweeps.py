@@ -2,6 +2,7 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 from conftest import assert_user_error, run_python
@@ -22,6 +23,9 @@ from parity.selftest.sweeps import SweepFlags
         (["alarms", "--runs", "0"], "--runs is 0"),
         (["alarms", "--jobs", "0"], "--jobs is 0"),
         (["faults", "--only", "Gremlin"], "Gremlin"),
+        (["faults", "--only", "digits_cnn/Gremlin"], "digits_cnn has no fault Gremlin"),
+        (["faults", "--pairs", "-1"], "--pairs is -1"),
+        (["faults", "--resume", "/no/such/folder"], "--resume /no/such/folder: there is no such folder"),
         (["faults", "--stall-timeout", "-1"], "--stall-timeout is -1"),
         (["faults", "--data-dir", "/no/such/folder"], "/no/such/folder"),
     ],
@@ -48,6 +52,26 @@ def test_results_come_in_the_order_of_the_items_and_several_at_once(tmp_path, ca
     assert [row["number"] for row in rows] == [2, 4, 6, 8]
     assert json.loads((tmp_path / "rows.json").read_text()) == {"schema": 1, "rows": rows}
     assert "3: {'number': 6}" in capsys.readouterr().out
+
+
+def test_what_is_kept_is_not_tried_again_and_what_was_interrupted_begins_anew(tmp_path):
+    asked, items = [], [SimpleNamespace(name=name) for name in ("one/a:b", "two")]
+
+    def attempt(item, own):
+        asked.append(item.name)
+        assert list(own.iterdir()) == []
+        (own / "left").touch()
+        if len(asked) == 2:
+            raise ZeroDivisionError
+        return {"name": item.name}
+
+    once = sweeps.kept(tmp_path, attempt)
+    assert once(items[0]) == {"name": "one/a:b"} and sweeps.is_done(tmp_path, "one/a:b")
+    with pytest.raises(ZeroDivisionError):
+        once(items[1])
+    assert not sweeps.is_done(tmp_path, "two")
+    assert [once(item) for item in items] == [{"name": "one/a:b"}, {"name": "two"}]
+    assert asked == ["one/a:b", "two", "two"]
 
 
 def test_ctrl_c_stops_the_work_and_says_what_is_there(tmp_path):

@@ -69,9 +69,9 @@ class Changed(UserCandidate):
             self.options = kept
 
     def apply(self, stage: str, built: Built) -> None:
-        """Undoes the differences of a stage, and keeps what was changed."""
-        for id in self.undone:
-            if UNDOS[id].stage == stage and (lines := UNDOS[id].change(built)):
+        """Undoes the differences of a stage in the order of their table, and keeps what was changed."""
+        for id, undo in UNDOS.items():
+            if id in self.undone and undo.stage == stage and (lines := undo.change(built)):
                 self.changes[id] = lines
 
 

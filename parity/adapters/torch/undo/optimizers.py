@@ -9,18 +9,20 @@ from keras_like import optimizers as keras_like
 from parity.adapters.torch.undo.difference import OPTIMIZERS, TRAINER, Built, Undo
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
-# By difference: the optimizers of PyTorch that have it, their number, and how Keras calls it.
+RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)
+# By difference: the optimizers of PyTorch that have it, their number under all its names, and how Keras calls it.
 NUMBERS = {
     "learning-rate": ((torch.optim.Optimizer,), "lr", "learning_rate"),
     "adam-epsilon": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "eps", "epsilon"),
     "adam-beta-1": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.0", "beta_1"),
     "adam-beta-2": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.1", "beta_2"),
-    "rmsprop-rho": ((torch.optim.RMSprop,), "alpha", "rho"),
-    "momentum": ((torch.optim.SGD, torch.optim.RMSprop, keras_like.KerasSGD), "momentum", "momentum"),
+    "rmsprop-rho": (RMSPROPS, "alpha rho", "rho"),
+    "momentum": ((torch.optim.SGD, keras_like.KerasSGD, *RMSPROPS), "momentum", "momentum"),
     "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
-    "weight-decay-decoupled": ((torch.optim.AdamW,), "weight_decay", "weight_decay"),
+    "weight-decay-decoupled": ((torch.optim.Adam, keras_like.KerasAdam), "weight_decay", "weight_decay"),
     "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
 }
+DECOUPLED = {"weight-decay-decoupled": True, "weight-decay-coupled": False}
 # By difference: what computes as Keras does in place of PyTorch's own, and what it calls the numbers of PyTorch's.
 RIGHT = {
     "adam-epsilon-place": (
@@ -41,16 +43,19 @@ KERAS = {
 SAME = {"Adam": {"Adam", "AdamW", "KerasAdam"}, "AdamW": {"Adam", "AdamW", "KerasAdam"}}
 
 
-def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) -> list[str]:
-    """Sets a number of the optimizers to Keras's, in every group of parameters."""
+def set_number(
+    built: Built, classes: tuple[type, ...], ours: str, theirs: str, decoupled: bool | None = None
+) -> list[str]:
+    """Sets a number of the optimizers to Keras's, in every group of parameters; of a decay, one of the two kinds."""
     value, lines = built.facts.optimizer.get(theirs), {}
-    name, _, index = ours.partition(".")
+    names, _, index = ours.partition(".")
     value = 0.0 if value is None and theirs == "weight_decay" else value
     if not isinstance(value, int | float):
         return []
     for optimizer in (one for one in built.optimizers if isinstance(one, classes)):
         for group in optimizer.param_groups:
-            if name not in group:
+            name = next((one for one in names.split() if one in group), None)
+            if name is None or decoupled not in (None, is_decoupled(optimizer, group)):
                 continue
             own = group[name][int(index)] if index else group[name]
             if own == value or (abs(own - value) <= 1e-6 * abs(value) and own is not value and value):
@@ -64,6 +69,11 @@ def set_number(built: Built, classes: tuple[type, ...], ours: str, theirs: str) 
     return list(lines)
 
 
+def is_decoupled(optimizer: torch.optim.Optimizer, group: dict) -> bool:
+    """Says whether an optimizer's decay is no part of the gradient; in PyTorch, AdamW is an Adam."""
+    return group.get("decoupled_weight_decay", isinstance(optimizer, keras_like.KerasAdam))
+
+
 def shown(value: float) -> str:
     """Returns a number as code has it."""
     return str(value) if isinstance(value, bool) else f"{value:g}"
@@ -73,15 +83,17 @@ def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) 
     """Puts optimizers that compute as Keras's in the place of PyTorch's own, with the same numbers."""
     lines = {}
     for index, optimizer in enumerate(built.optimizers):
-        if type(optimizer) not in right:
+        own = next((kind for kind in right if isinstance(optimizer, kind)), None)
+        if own is None:
             continue
-        made = right[type(optimizer)]
+        made = right[own]
         groups = [
             {"params": group["params"], **{new: group[old] for old, new in names.items() if old in group}}
             for group in optimizer.param_groups
         ]
         built.optimizers[index] = made(groups)
-        lines[f"torch.optim.{type(optimizer).__name__}: write {made.__module__}.{made.__name__}"] = None
+        called = f"{'torch.optim.' * (type(optimizer) is own)}{type(optimizer).__name__}"
+        lines[f"{called}: write {made.__module__}.{made.__name__}"] = None
     return list(lines)
 
 
@@ -92,7 +104,8 @@ def replace_kind(built: Built) -> list[str]:
     if kind not in KERAS or not isinstance(asked.get("learning_rate"), float) or len(built.optimizers) != 1:
         return []
     (optimizer,) = built.optimizers
-    if type(optimizer).__name__ in SAME.get(kind, {kind, f"Keras{kind}", kind.replace("Nadam", "NAdam")}):
+    same = SAME.get(kind, {kind, f"Keras{kind}", kind.replace("Nadam", "NAdam")})
+    if same & {base.__name__ for base in type(optimizer).__mro__}:  # a person's own may derive from it
         return []
     made = KERAS[kind]
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
@@ -144,16 +157,26 @@ def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     return [f"Trainer(gradient_clip_val={limit:g}): leave it out"]
 
 
+SCHEDULES = [
+    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
+    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
+]
+# In the order in which they are undone: the rate that a schedule began with is put back before it becomes Keras's, and
+# numbers are Keras's before another optimizer takes them over.
 UNDOS = [
+    *SCHEDULES,
     *(
-        Undo(id, PARTS, partial(set_number, classes=classes, ours=ours, theirs=theirs), OPTIMIZERS)
+        Undo(
+            id,
+            PARTS,
+            partial(set_number, classes=classes, ours=ours, theirs=theirs, decoupled=DECOUPLED.get(id)),
+            OPTIMIZERS,
+        )
         for id, (classes, ours, theirs) in NUMBERS.items()
     ),
     *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
       for id, (right, names) in RIGHT.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
-    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
-    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
     Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
     Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),
 ]  # fmt: skip

@@ -50,6 +50,23 @@ def test_schedules_go_on_with_what_was_put_in_place():
     assert new.param_groups[0]["lr"] == pytest.approx(0.05) and old.param_groups[0]["lr"] == 0.5
 
 
+def test_differences_are_undone_in_the_order_of_the_table_not_in_that_in_which_they_were_found():
+    from types import SimpleNamespace
+
+    from sample_built import make_built
+
+    from parity.adapters.torch.undo.candidate import Changed
+    from parity.adapters.torch.undo.difference import OPTIMIZERS
+
+    built = make_built(optimizer={"learning_rate": 0.1})
+    built.optimizers = make()
+    built.schedules = [{"scheduler": SCHEDULE(built.optimizers[0], 1)}]
+    candidate = SimpleNamespace(undone=("learning-rate", "schedule-epoch"), changes={})
+    Changed.apply(candidate, OPTIMIZERS, built)
+    # the rate that the schedule began with is put back first, and is then Keras's
+    assert built.optimizers[0].param_groups[0]["lr"] == 0.1 and len(candidate.changes) == 2 and not built.schedules
+
+
 def test_every_undoing_has_an_id_of_its_own():
     from parity.adapters.torch.undo import numbers, optimizers, starts
 

@@ -32,6 +32,16 @@ def undone(id: str, make, asked: dict, **changes):
         ("momentum", OPTIM.SGD, SGD, "SGD(momentum=0): write 0.9", "momentum", 0.9),
         ("nesterov", OPTIM.SGD, SGD, "SGD(nesterov=False): write True", "nesterov", True),
         ("weight-decay-decoupled", OPTIM.AdamW, ADAM, "AdamW(weight_decay=0.01): write 0", "weight_decay", 0.0),
+        (
+            "weight-decay-decoupled", lambda p: KerasAdam(p, weight_decay=0.1), ADAM,
+            "KerasAdam(weight_decay=0.1): write 0", "weight_decay", 0.0,
+        ),
+        (
+            "weight-decay-coupled", lambda p: OPTIM.Adam(p, weight_decay=0.1), ADAM,
+            "Adam(weight_decay=0.1): write 0", "weight_decay", 0.0,
+        ),
+        ("rmsprop-rho", OPTIM.RMSprop, {"rho": 0.9}, "RMSprop(alpha=0.99): write 0.9", "alpha", 0.9),
+        ("rmsprop-rho", KerasRMSprop, {"rho": 0.8}, "KerasRMSprop(rho=0.9): write 0.8", "rho", 0.8),
     ],
 )  # fmt: skip
 def test_a_number_becomes_kerass(id, make, asked, line, name, value):
@@ -45,6 +55,11 @@ def test_a_number_that_keras_does_not_have_or_schedules_is_left():
     assert (
         undone("learning-rate", lambda p: OPTIM.Adam(p, 1.0), {**ADAM, "learning_rate": {"class_name": "X"}})[1] == []
     )
+
+
+def test_the_two_kinds_of_decay_are_told_apart():
+    assert undone("weight-decay-coupled", OPTIM.AdamW, ADAM)[1] == []
+    assert undone("weight-decay-decoupled", lambda p: OPTIM.Adam(p, weight_decay=0.1), ADAM)[1] == []
 
 
 def test_another_arithmetic_keeps_the_ports_numbers():
@@ -63,6 +78,15 @@ def test_another_kind_is_replaced_by_kerass_with_its_numbers():
     (optimizer,), group = built.optimizers, built.optimizers[0].param_groups[0]
     assert type(optimizer) is KerasSGD and (group["lr"], group["momentum"], group["nesterov"]) == (0.01, 0.9, True)
     assert undone("adam-for-sgd", OPTIM.AdamW, ADAM)[1] == undone("adam-for-sgd", OPTIM.SGD, SGD)[1] == []
+
+
+def test_a_persons_own_class_is_of_the_kind_that_it_derives_from():
+    class Own(OPTIM.Adam):
+        pass
+
+    built, (line,) = undone("adam-epsilon-place", Own, ADAM)
+    assert line.startswith("Own: write") and type(built.optimizers[0]) is KerasAdam
+    assert undone("adam-for-sgd", Own, ADAM)[1] == [] != undone("adam-for-sgd", Own, SGD)[1]
 
 
 def schedules(built) -> list[dict]:
