@@ -1,4 +1,4 @@
-"""Ports and Keras's settings of their models, to undo a single difference in: each can be run, and is compared after."""
+"""Ports, and what Keras is set to beside them, to undo a single difference in: each can be run, and compared after."""
 
 from collections.abc import Callable
 

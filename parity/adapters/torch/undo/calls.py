@@ -99,6 +99,7 @@ class Mode(TorchFunctionMode):
         self.trace: Trace | None = None
         # by tensor, all of which are kept alive: parts that it comes from, whether it is theirs, what made it
         self.tags: dict[int, tuple] = {}
+        self.formed_of: dict[int, int] = {}  # by tensor, the one that it is another form of
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Calls a function, or what stands in its place."""
@@ -132,6 +133,8 @@ class Mode(TorchFunctionMode):
             call = Call(name, number, func, args, kwargs, output, place, tags[0][1], owners)
             self.trace.calls.setdefault(family, []).append(call)
         keeps = name in FORMS
+        if keeps and torch.is_tensor(output):
+            self.formed_of[id(output)] = self.formed_of.get(id(given[0]), id(given[0]))
         self.tag(output, frozenset().union(*(tag[0] for tag in tags)), tags[0][1] if keeps else "", name)
 
     def tag(self, output: object, owners: frozenset[str], direct: str, made_by: str) -> None:
@@ -192,19 +195,19 @@ class Calls:
         Args:
             run: puts rows through the module, and returns its output.
         """
-        self.mode.trace, self.mode.tags = trace, _ = Trace(), {}
+        self.mode.trace = trace = Trace()
         try:
             output = run()
         finally:
             self.mode.trace = None
         last = {id(leaf) for leaf in tree.tree_leaves(output) if torch.is_tensor(leaf)}
-        last |= {id(tag[3]) for tag in self.mode.tags.values() if tag[2] in FORMS and id(tag[3]) in last}
+        last |= {self.mode.formed_of[one] for one in last if one in self.mode.formed_of}
         for family, calls in trace.calls.items():
             trace.calls[family] = [
                 Call(**{**vars(call), "is_last": any(id(x) in last for x in tree.tree_leaves(call.output))})
                 for call in calls
             ]
-        self.mode.tags = {}
+        self.mode.tags, self.mode.formed_of = {}, {}
         return trace
 
     def replace(self, call: Call, function: Callable) -> None:

@@ -96,9 +96,9 @@ def lay_out_images(built: Built) -> list[str]:
     return lines
 
 
-def laid_out(shape: tuple[int, ...], input: torch.Tensor, *_, **__) -> torch.Tensor:
+def laid_out(image: tuple[int, ...], input: torch.Tensor, *_, **__) -> torch.Tensor:
     """Lays features out as an image, and moves its channels."""
-    return input.unflatten(1, shape).movedim(-1, 1)
+    return input.unflatten(1, image).movedim(-1, 1)
 
 
 def rank_of(call: Call) -> int:

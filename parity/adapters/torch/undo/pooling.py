@@ -125,10 +125,10 @@ def resize_as_keras(built: Built, id: str) -> list[str]:
     return lines
 
 
-def resized(scale: object, mode: str, input: torch.Tensor, *_, **__) -> torch.Tensor:
+def resized(scale: object, interpolation: str, input: torch.Tensor, *_, **__) -> torch.Tensor:
     """Resizes an image."""
     factors = tuple(map(float, scale)) if isinstance(scale, list) else float(scale)
-    return F.interpolate(input, scale_factor=factors, mode=mode)
+    return F.interpolate(input, scale_factor=factors, mode=interpolation)
 
 
 IDS = ("max-pooling-same", "average-pooling-same", "pooling-kind", "pooling-window")

@@ -51,6 +51,6 @@ def test_schedules_go_on_with_what_was_put_in_place():
 
 
 def test_every_undoing_has_an_id_of_its_own():
-    from parity.adapters.torch.undo import numbers, optimizers, starts
+    from parity.adapters.torch.undo import layers, numbers, optimizers, starts
 
-    assert len(UNDOS) == sum(len(one.UNDOS) for one in (numbers, optimizers, starts))
+    assert len(UNDOS) == sum(len(one.UNDOS) for one in (layers, numbers, optimizers, starts))
