@@ -44,6 +44,7 @@ class Difference:
     right_call: str = "module(x)"
     channels_first: bool = True  # whether the module takes (N, C, ...), where Keras takes (N, ..., C)
     optimizer: tuple[str, float] = ("SGD", 0.1)  # of `step`: the class of either framework, and the rate
+    not_undone: str = ""  # why `check` cannot undo it in a port; empty where it can
 
     def __post_init__(self):
         for name, value in vars(self).items():

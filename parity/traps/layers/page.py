@@ -138,6 +138,7 @@ def render_difference(entry: Difference) -> str:
         *([f"# {same}", entry.shown["right"]] if entry.right else ["# nothing in PyTorch computes the same"]),
     ]
     code = "\n".join(lines)
+    not_undone = f"\n*Not undone by* `check`*:* {entry.not_undone}.\n" if entry.not_undone else ""
     return f"""\
 ### {entry.id}
 
@@ -148,4 +149,4 @@ def render_difference(entry: Difference) -> str:
 ```
 
 *Compared:* {entry.compared or MODES[entry.mode]}, for `x = {entry.x}`.
-"""
+{not_undone}"""

@@ -1,15 +1,23 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import replace
+from functools import partial, wraps
 
 import torch
+from torch import nn
 
-from parity.adapters.torch.undo import numbers, optimizers, starts
+from parity.adapters.torch.chance import Chance
+from parity.adapters.torch.modes import set_mode
+from parity.adapters.torch.states import reset_states
+from parity.adapters.torch.undo import layers, numbers, optimizers, starts
 from parity.adapters.torch.undo.difference import MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.user import UserCandidate
+from parity.protocol.records import LayerCall
+from parity.protocol.tensors import Arrays
+from parity.protocol.user_data import SPLITS
 
-UNDOS: dict[str, Undo] = {undo.id: undo for undo in (*starts.UNDOS, *numbers.UNDOS, *optimizers.UNDOS)}
+UNDOS: dict[str, Undo] = {undo.id: undo for undo in (*starts.UNDOS, *numbers.UNDOS, *layers.UNDOS, *optimizers.UNDOS)}
 
 
 class Changed(UserCandidate):
@@ -25,11 +33,36 @@ class Changed(UserCandidate):
     def __init__(self, task):
         self.changes: dict[str, list[str]] = {}
         super().__init__(task)
+        self.tensors = task.reference("facts").tensors
         self.undo(())
 
     def undo(self, ids: tuple[str, ...]) -> None:
         """Has some differences undone from now on, beside those of the task."""
         self.undone, self.changes = (*self.task.undone, *ids), {}
+        # a module that is changed may flatten in another order and give another form of the output
+        self.facts = replace(self.facts, tensors=self.tensors)
+        self.flattening, self.output, self.places = "", "", {}
+
+    def bind(self, arrays: Arrays, seed: int | None = None):
+        """Builds a module that holds the given weights; finds anew what its output is, once something is undone."""
+        binding = super().bind(arrays, seed)
+        if self.undone and not self.output and not self.places:
+            self.find_output(binding, self.task.reference("cases"))
+            binding.load(arrays)
+        return binding
+
+    def run_once(self, module: nn.Module) -> object:
+        """Puts some rows through a module in evaluation mode; returns its output."""
+        rows = self.input_of(self.arrays[SPLITS["train"][0]][: self.facts.rows_or(3)])
+        with torch.no_grad(), Chance():
+            output = self.called(module.eval(), rows)
+        set_mode(module, True)
+        reset_states(module)
+        return output
+
+    def layers_of_reference(self) -> list[LayerCall]:
+        """Returns what went through the reference's layers in evaluation mode."""
+        return self.task.reference("layers").in_place.evaluation
 
     def build(self, seed: int | None = None):
         """Builds a module, and undoes differences in it."""
@@ -37,7 +70,8 @@ class Changed(UserCandidate):
         if not self.undone:
             return module
         draw = 0 if seed is None else seed - self.seed
-        built = Built(module, self.facts, draw, self.draws_of_reference)
+        run, recorded = partial(self.run_once, module), self.layers_of_reference
+        built = Built(module, self.facts, draw, self.draws_of_reference, run=run, recorded=recorded)
         self.apply(MODULE, built)
         if configure := getattr(module, "configure_optimizers", None):
             module.configure_optimizers = lambda: self.configured(configure, built)

@@ -7,7 +7,8 @@ from functools import cached_property
 from torch import nn
 
 from parity.adapters.torch.tensors import Binding
-from parity.protocol.records import Facts
+from parity.adapters.torch.undo.calls import Calls, Trace
+from parity.protocol.records import Facts, LayerCall
 
 MODULE, OPTIMIZERS, TRAINER = "module", "optimizers", "trainer"
 
@@ -23,6 +24,8 @@ class Built:
     optimizers: list = field(default_factory=list)  # what `configure_optimizers` gave
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
+    run: Callable[[], object] | None = None  # puts some rows through the module, in evaluation mode
+    recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
 
     @cached_property
     def binding(self) -> Binding:
@@ -32,6 +35,42 @@ class Built:
         for value, own in zip(self.module.parameters(), before, strict=True):
             value.data.copy_(own)
         return binding
+
+    @cached_property
+    def settings(self) -> dict[str, dict]:
+        """What Keras's layers are set to, by path, in the order of execution."""
+        return self.facts.settings
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Of each of Keras's layers with tensors, by path, the name of the part that holds them."""
+        held = {tensor.path: tensor.torch_name for tensor in self.binding.table if tensor.torch_name}
+        return {path.rpartition("/")[0]: name.split(" ")[0].rpartition(".")[0] for path, name in held.items()}
+
+    @cached_property
+    def calls(self) -> Calls:
+        """What replaces functions that the module calls in its `forward`."""
+        return Calls(self.module, {name: self.module.get_submodule(name) for name in {*self.names.values()} if name})
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What the module does in one pass, before anything of it is replaced; nothing where it cannot be run."""
+        return self.calls.trace(self.run) if self.run else Trace()
+
+    @cached_property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Of each of Keras's layers with tensors, by path, the shape (N, ..., C) of what it was first given."""
+        calls = reversed(self.recorded())
+        return {call.layer: call.input.shape for call in calls if call.input is not None}
+
+    @cached_property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Of each of Keras's layers with tensors, by path, the shape (N, ..., C) of what it first gave."""
+        return {call.layer: call.output.shape for call in reversed(self.recorded()) if call.output is not None}
+
+    def layers_of(self, kinds: tuple[str, ...]) -> dict[str, dict]:
+        """Returns the settings of Keras's layers of some kinds, by path, in the order of execution."""
+        return {path: one for path, one in self.settings.items() if one["class_name"] in kinds}
 
     def owners(self, kinds: tuple[str, ...]) -> dict[str, tuple[str, nn.Module]]:
         """Returns by Keras's path the name and the module that holds a layer of some kinds."""

@@ -77,5 +77,4 @@ NUMBERS = {
 UNDOS = [
     *(Undo(id, parts, partial(set_number, number=number)) for id, (parts, number) in NUMBERS.items()),
     Undo("batch-norm-variance", TRACKING, track_biased),
-    Undo("leaky-relu-layer", PASSES, set_slope),
 ]

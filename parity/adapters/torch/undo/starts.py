@@ -7,7 +7,7 @@ import torch
 from parity.adapters.torch.recurrent import shares
 from parity.adapters.torch.tensors import to_torch
 from parity.adapters.torch.undo.difference import Built, Undo
-from parity.protocol.tensors import Tensor
+from parity.protocol.tensors import FOLDED, Tensor
 from parity.traps.layers.catalogue import DIFFERENCES
 
 GATED = ("LSTM", "GRU", "SimpleRNN")
@@ -15,22 +15,23 @@ CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D")
 # By difference: kinds of layers, and roles of their tensors, all others where none are named.
 STARTS = {
     "dense-start": (("Dense", "EinsumDense"), ("kernel",)),
-    "dense-bias-start": (("Dense", "EinsumDense", *CONVOLUTIONS), ("bias",)),
+    "dense-bias-start": (("Dense", "EinsumDense", "MultiHeadAttention", *CONVOLUTIONS), ("bias",)),
     "convolution-start": (CONVOLUTIONS, ("kernel",)),
     "transposed-start": (("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), ("kernel", "bias")),
     "depthwise-start": (("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), ()),
     "embedding-start": (("Embedding",), ()),
     "recurrent-start": (GATED, ("recurrent_kernel",)),
     "recurrent-kernel-start": (GATED, ("kernel",)),
-    "forget-gate": (GATED, ("bias",)),
-    "attention-start": (("MultiHeadAttention",), ()),
+    "forget-gate": (("LSTM",), ("bias",)),
+    "attention-start": (("MultiHeadAttention",), ("kernel",)),
+    "recurrent-bias-start": (("GRU", "SimpleRNN"), ("bias",)),
     "prelu-start": (("PReLU",), ()),
 }
 
 
 def start(built: Built, kinds: tuple[str, ...], roles: tuple[str, ...]) -> list[str]:
     """Fills the tensors of some kinds and roles with one of the reference's draws."""
-    tensors = [t for t in built.facts.tensors if t.kind in kinds and (not roles or t.role in roles)]
+    tensors = [t for t in built.facts.tensors if kind_of(built, t) in kinds and (not roles or t.role in roles)]
     if not tensors:
         return []
     weights, lines = built.weights_of_draw(built.draw), {}
@@ -40,6 +41,13 @@ def start(built: Built, kinds: tuple[str, ...], roles: tuple[str, ...]) -> list[
             initializer = built.facts.initializers.get(tensor.path, {}).get("name", "its initialiser")
             lines[f"{tensor.torch_name}: start as Keras's {tensor.kind} does, by {initializer}"] = None
     return list(lines)
+
+
+def kind_of(built: Built, tensor: Tensor) -> str:
+    """Returns the kind of the layer that a tensor belongs to; of a projection, that of the attention around it."""
+    around = tensor.path.rpartition("/")[0].rpartition("/")[0]
+    whole = built.facts.settings.get(around, {}).get("class_name", "")
+    return whole if tensor.kind == FOLDED and whole == "MultiHeadAttention" else tensor.kind
 
 
 def fill(built: Built, tensor: Tensor, array) -> None:

@@ -14,16 +14,19 @@ from parity.protocol.task import send, write_record
 
 def answer_trials(candidate: Changed) -> Trials:
     """Answers the parts that fail again and again, each with other differences undone."""
-    trials, changes, refused = [], {}, {}
+    trials, changes, refused, absent = [], {}, {}, set()
     left = candidate.task.left_alone
     for part, id in product(candidate.task.explained, left):
         try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
     for part in () if left else candidate.task.explained:
         found = []
-        for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone):
+        known = {*candidate.task.undone, *absent}
+        for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in known):
             if try_part(candidate, part, (id,), trials, refused):
                 found.append(id)
                 changes[id] = candidate.changes[id]
+            elif id not in refused:  # it is not there to be undone, whatever the part
+                absent.add(id)
         together = [tuple(one for one in found if one != left_out) for left_out in (None, *found)]
         for undone in dict.fromkeys(ids for ids in together if len(ids) > 1):
             try_part(candidate, part, undone, trials, refused)

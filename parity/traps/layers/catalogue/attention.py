@@ -55,4 +55,21 @@ DIFFERENCES = [
         size=0.052,
         largest=0.12,
     ),
+    Difference(
+        **ALL,
+        id="attention-scale",
+        title="What an attention divides its products by",
+        what="Keras divides by sqrt(key_dim), the size of a head, as PyTorch does unless told otherwise.",
+        keras="layers.MultiHeadAttention(2, 3)",
+        call="layer(x, x)",
+        port="KerasMultiHeadAttention(6, 2, 3)",
+        port_call="""module.attention_output(F.scaled_dot_product_attention(
+            *(part(x).unflatten(2, (2, 3)).transpose(1, 2) for part in (module.query, module.key, module.value)),
+            scale=6**-0.5).transpose(1, 2).flatten(2))""",
+        right="KerasMultiHeadAttention(6, 2, 3)",
+        right_call="module(x, x)",
+        x="draw(2, 5, 6)",
+        size=0.13,
+        largest=1.2,
+    ),
 ]

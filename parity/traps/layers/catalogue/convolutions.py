@@ -32,6 +32,22 @@ DIFFERENCES = [
         largest=3.3,
     ),
     Difference(
+        id="padding-added",
+        kinds=("Conv2D", "Conv1D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"),
+        title="Padding where Keras has none",
+        what="""Keras's padding is "valid" unless it says otherwise. A port that pads has a larger output, which a
+            global pooling behind it hides.""",
+        keras="layers.Conv2D(4, 3)",
+        call="ops.mean(layer(x), axis=(1, 2))",
+        port="nn.Conv2d(3, 4, 3, padding=1)",
+        port_call="module(x).mean((2, 3))",
+        right="nn.Conv2d(3, 4, 3)",
+        right_call="module(x).mean((2, 3))",
+        x="draw(2, 6, 6, 3)",
+        size=0.45,
+        largest=0.75,
+    ),
+    Difference(
         id="convolution-start",
         kinds=("Conv2D", "Conv1D", "Conv3D"),
         title="Initial kernels",
@@ -96,6 +112,7 @@ DIFFERENCES = [
         x="draw(2, 5, 5, 3)",
         size=3.8,
         largest=1.8,
+        not_undone="a pair's weights are moved by the table above, which has the channels in PyTorch's order",
     ),
     Difference(
         id="depthwise-start",

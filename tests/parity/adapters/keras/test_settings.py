@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 from conftest import run_python
+
+from parity.protocol.curves import POINTS
 
 SCRIPT = """
 import json
@@ -23,7 +26,9 @@ class Own(layers.Layer):
         return x
 
 
-model = keras.Sequential([keras.Input((4,)), inner, Own(name="own"), layers.LeakyReLU(0.25, name="leaky")])
+model = keras.Sequential([keras.Input((4,)), inner, Own(name="own"), layers.LeakyReLU(0.25, name="leaky"),
+    layers.Dense(3, "relu", name="activated"), layers.Activation("softmax", name="mixed"),
+    layers.Dense(2, name="linear")])
 none = settings.of_optimizer(model)
 model.compile(keras.optimizers.Adam(0.5, clipnorm=1.0), "mse")
 print(json.dumps([settings.of_layers(model), settings.of_optimizer(model), none]))
@@ -37,5 +42,9 @@ def test_numbers_and_words_of_layers_and_of_the_optimizer_are_read():
     assert {"inner", "inner/norm", "own", "leaky"} <= set(layers) and none == {}
     norm = layers["inner/norm"]
     assert (norm["class_name"], norm["momentum"], norm["epsilon"]) == ("BatchNormalization", 0.5, 1e-3)
-    assert layers["leaky"]["negative_slope"] == 0.25 and layers["own"] == {"class_name": "Own"}
+    assert layers["leaky"]["negative_slope"] == 0.25 and layers["own"]["class_name"] == "Own"
+    assert layers["leaky"]["fed_by"] == ["own"] and layers["activated"]["units"] == 3
+    assert layers["leaky"]["curve"] == pytest.approx([0.25 * x if x < 0 else x for x in POINTS])
+    assert layers["activated"]["curve"] == pytest.approx([max(x, 0.0) for x in POINTS])
+    assert "curve" not in layers["mixed"] and "curve" not in layers["linear"]
     assert optimizer["class_name"] == "Adam" and (optimizer["learning_rate"], optimizer["clipnorm"]) == (0.5, 1.0)

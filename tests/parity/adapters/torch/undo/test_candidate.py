@@ -68,6 +68,6 @@ def test_differences_are_undone_in_the_order_of_the_table_not_in_that_in_which_t
 
 
 def test_every_undoing_has_an_id_of_its_own():
-    from parity.adapters.torch.undo import numbers, optimizers, starts
+    from parity.adapters.torch.undo import layers, numbers, optimizers, starts
 
-    assert len(UNDOS) == sum(len(one.UNDOS) for one in (numbers, optimizers, starts))
+    assert len(UNDOS) == sum(len(one.UNDOS) for one in (layers, numbers, optimizers, starts))

@@ -31,11 +31,11 @@ def test_the_biased_variance_is_tracked_by_the_same_module():
 
 def test_leaky_slopes_are_set_in_their_order_where_there_are_as_many():
     built = make_built()
-    assert UNDOS["leaky-relu-layer"].change(built) == ["2: nn.LeakyReLU(0.01): write nn.LeakyReLU(0.3)"]
+    assert numbers.set_slope(built) == ["2: nn.LeakyReLU(0.01): write nn.LeakyReLU(0.3)"]
     assert built.module[2].negative_slope == 0.3
     more = make_module()
     more.append(torch.nn.LeakyReLU())
-    assert UNDOS["leaky-relu-layer"].change(make_built(more)) == []
+    assert numbers.set_slope(make_built(more)) == []
     assert more[2].negative_slope == 0.01
 
 
