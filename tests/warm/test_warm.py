@@ -16,6 +16,7 @@ from warm import client, recordings
 
 from mlp_spec.experiment import PRESETS
 from parity.pair import Pair
+from parity.protocol import memory
 from parity.protocol.task import SnippetsTask, Task
 
 pytestmark = pytest.mark.skipif(sys.executable == PYTHON, reason="NOT RUN: every command starts cold here")
@@ -70,15 +71,18 @@ def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
     assert not client.same_surroundings(settings)
 
 
-def test_other_numbers_of_threads_have_servers_of_their_own(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+@pytest.mark.parametrize(
+    ("variable", "value", "other"), [("OMP_NUM_THREADS", "1", "2"), (*memory.surroundings().popitem(), "another")]
+)
+def test_what_is_read_when_a_process_starts_has_servers_of_its_own(variable, value, other, monkeypatch):
+    monkeypatch.delenv(variable, raising=False)
     settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
-    assert client.with_threads(settings) == (settings, "")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    one, name = client.with_threads(settings)
+    assert client.as_started(settings) == (settings, "")
+    monkeypatch.setenv(variable, value)
+    one, name = client.as_started(settings)
     assert client.same_surroundings(one) and not client.same_surroundings(settings)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert client.with_threads(settings)[1] not in ("", name)
+    monkeypatch.setenv(variable, other)
+    assert client.as_started(settings)[1] not in ("", name)
 
 
 @pytest.mark.parametrize(
