@@ -191,7 +191,7 @@ def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: in
         return wait(connection, parent)
     import recordings
 
-    job = recordings.key_of(arguments)
+    job = recordings.job_of(arguments)
 
     def start(printed) -> int:
         read, write = os.pipe()
@@ -202,8 +202,7 @@ def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: in
 
     if job is None:
         return start(recordings.write_all)
-    kept = recordings.Path(folder) / "recordings" / job[0]
-    return recordings.once(kept, job[1], start)
+    return recordings.once(recordings.Path(folder) / "recordings" / job.key, job, start)
 
 
 def main(folder: str, arguments: list[str]) -> None:
