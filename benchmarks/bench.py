@@ -103,7 +103,8 @@ def bench(options: BenchFlags) -> None:
     # of its own: code is compiled anew in the first round
     with tempfile.TemporaryDirectory() as cache, Progress(sys.stderr) as progress:
         runner = Runner(shared, {"TORCHINDUCTOR_CACHE_DIR": cache}, progress, progress.add_row("runs", runs))
-        result["imports"] = measure_imports()
+        if not options.only:
+            result["imports"] = measure_imports()
         result["presets"] = {preset: race(runner, preset, names, options) for preset in ("small", "bigger")}
         if swept:
             result["batch_sizes"] = sweep(runner, "--batch-size", BATCH_SIZES, swept)

@@ -1,6 +1,7 @@
 """Several ports of one Keras model, put through the ladder by one process: Keras answers once."""
 
 import json
+import sys
 from pathlib import Path
 
 from conftest import ROOT, run_python
@@ -14,7 +15,8 @@ from parity.check import CheckFlags
 from parity.ladder.climb import climb_with
 from parity.selftest import sweeps
 
-module, folder, *names = sys.argv[1:]
+sys.executable, tests, module, folder, *names = sys.argv[1:]
+sys.path.insert(0, tests)
 PAIRS, folder, found = import_module(module).PAIRS, Path(folder), {}
 
 
@@ -46,7 +48,8 @@ def climb_ports(folder: Path, module: str, *names: str) -> dict[str, dict[str, l
     Returns:
         by port and id of its checks: status, detail, and what else is said.
     """
-    ended = run_python("-c", CODE, module, folder, *names, env={"PYTHONPATH": f"{ROOT}/tests:{ROOT}"}, timeout=600)
+    # the python of the tests, which starts the frameworks' processes warm where their environment is the session's
+    ended = run_python("-c", CODE, sys.executable, ROOT / "tests", module, folder, *names, timeout=600)
     assert ended.status == 0, ended.err
     found = json.loads(ended.out.splitlines()[-1])
     return {name: {check[0]: check[1:] for check in of_port} for name, of_port in found.items()}

@@ -152,10 +152,10 @@ def run_python(
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def interrupt_after(text: str, *arguments: str, timeout: float = 120) -> Ended:
-    """Runs `python <arguments>` and sends it Ctrl-C as soon as its output holds `text`."""
+def interrupt_after(text: str, *arguments: str, timeout: float = 120, cold: bool = True) -> Ended:
+    """Runs `python <arguments>` and sends it Ctrl-C as soon as its output holds `text`; see `run_python`."""
     process = subprocess.Popen(
-        [PYTHON, "-u", *map(str, arguments)],
+        [PYTHON if cold else sys.executable, "-u", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -107,6 +107,13 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(side, run, 
     assert load(tmp_path / "1", "history.json") != load(run, "history.json")
 
 
+def test_many_steps_in_one_call_are_the_same_bits_in_keras(keras_run, tmp_path):
+    ended = command("keras", *QUICK, "--steps-per-execution", "100", "--output-dir", tmp_path / "run")
+    assert ended.status == 0, ended.err
+    assert load(tmp_path / "run", "history.json") == load(keras_run, "history.json")
+    assert bits("keras", tmp_path / "run") == bits("keras", keras_run)
+
+
 def test_an_interrupted_run_resumes_to_the_same_bits(side, tmp_path):
     flags = "--preset bigger --dataset mnist-sample --batch-size 16 --epochs 6".split()
     whole, part, rest = (tmp_path / name for name in ("whole", "part", "rest"))

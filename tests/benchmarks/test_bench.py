@@ -11,6 +11,13 @@ from mlp_spec.support.errors import UserError
 from parity.ladder.progress import Progress
 
 
+def test_imports_are_measured(monkeypatch):
+    monkeypatch.setattr(bench, "IMPORTS", {"little": "import time", "more": "import time; time.sleep(.2); 9 * [1]"})
+    measured = bench.measure_imports()
+    assert 0 <= measured["little"]["seconds"] < 0.2 < measured["more"]["seconds"]
+    assert all(one["mb"] > 1 for one in measured.values())
+
+
 @pytest.mark.full
 def test_the_benchmark_times_a_contender_as_its_user_sees_it(full_mnist):
     ended = run_python(*"-m benchmarks.bench --only compiled --rounds 1 --epochs 2 --data-dir".split(), full_mnist)

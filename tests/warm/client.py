@@ -26,8 +26,9 @@ READ_LATER = (
 # and those that torch, Lightning or scikit-learn has written into the environment of whoever starts it.
 LEFT_BEHIND = r"PYTORCH_NVML_BASED_CUDA_CHECK|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK|PL_\w+|_TORCHINDUCTOR_\w+"
 MAY_DIFFER = re.compile(f"{READ_LATER}|{LEFT_BEHIND}")
-# Joblib sets these for its workers: a server of its own, with these settings, starts the commands of them all.
-THREADS = re.compile(r"[A-Z]+_(NUM|MAXIMUM)_THREADS|ENABLE_IPC")
+# Read when a process starts: servers of their own have them. Joblib sets numbers of threads for its workers, and
+# `parity.process` how malloc is to work where a pair file is checked.
+AT_START = re.compile(r"[A-Z]+_(NUM|MAXIMUM)_THREADS|ENABLE_IPC|GLIBC_TUNABLES")
 # Joblib's workers start cold, since they inherit open pipes; the commands that they start need not.
 LOKY = "joblib.externals.loky.backend.popen_loky_posix"
 START_LOKY = """import runpy, sys
@@ -76,19 +77,19 @@ def same_surroundings(settings: dict) -> bool:
     return ours == theirs and sorted(os.sched_getaffinity(0)) == settings["cores"]
 
 
-def with_threads(settings: dict) -> tuple[dict, str]:
-    """Returns the settings with the numbers of threads that this process was given, and what names them.
+def as_started(settings: dict) -> tuple[dict, str]:
+    """Returns the settings with what this process was given of `AT_START`, and what names it.
 
     Args:
         settings: of the session.
     """
-    threads = {name: value for name, value in os.environ.items() if THREADS.fullmatch(name)}
-    known = {name: value for name, value in settings["environment"].items() if THREADS.fullmatch(name)}
-    if threads == known:
+    ours = {name: value for name, value in os.environ.items() if AT_START.fullmatch(name)}
+    known = {name: value for name, value in settings["environment"].items() if AT_START.fullmatch(name)}
+    if ours == known:
         return settings, ""
     others = {name: value for name, value in settings["environment"].items() if name not in known}
-    suffix = f"-{binascii.crc32(repr(sorted(threads.items())).encode()):08x}"
-    return {**settings, "environment": {**others, **threads}}, suffix
+    suffix = f"-{binascii.crc32(repr(sorted(ours.items())).encode()):08x}"
+    return {**settings, "environment": {**others, **ours}}, suffix
 
 
 def connect(folder: str, kind: str, settings: dict) -> socket.socket:
@@ -190,7 +191,7 @@ def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: in
         return wait(connection, parent)
     import recordings
 
-    job = recordings.key_of(arguments)
+    job = recordings.job_of(arguments)
 
     def start(printed) -> int:
         read, write = os.pipe()
@@ -201,8 +202,7 @@ def run(folder: str, kind: str, settings: dict, arguments: list[str], parent: in
 
     if job is None:
         return start(recordings.write_all)
-    kept = recordings.Path(folder) / "recordings" / job[0]
-    return recordings.once(kept, job[1], start)
+    return recordings.once(recordings.Path(folder) / "recordings" / job.key, job, start)
 
 
 def main(folder: str, arguments: list[str]) -> None:
@@ -213,7 +213,7 @@ def main(folder: str, arguments: list[str]) -> None:
     kind = kind_of(arguments)
     if arguments[:2] == ["-m", LOKY]:
         arguments = ["-c", START_LOKY, settings["warm_python"], *arguments[1:]]
-    settings, suffix = with_threads(settings)
+    settings, suffix = as_started(settings)
     if kind is None or not same_surroundings(settings):
         os.execv(settings["python"], [settings["python"], *arguments])
     end_as(run(folder, kind + suffix, settings, arguments, parent))

@@ -11,12 +11,15 @@ import time
 from dataclasses import replace
 
 import pytest
+import sample_records
 from conftest import PYTHON, QUICK, ROOT, run_python, surroundings
-from warm import client, recordings
+from warm import client, pair_files, recordings
 
-from mlp_spec.experiment import PRESETS
-from parity.pair import Pair
-from parity.protocol.task import SnippetsTask, Task
+from mlp_spec.experiment import PRESETS, TrainingSpec
+from parity.pair import Pair, Settings
+from parity.protocol import memory, pair_file
+from parity.protocol.records import stamped
+from parity.protocol.task import SnippetsTask, Task, read_record, write_record
 
 pytestmark = pytest.mark.skipif(sys.executable == PYTHON, reason="NOT RUN: every command starts cold here")
 HEAD = "import lightning_mlp\n"  # what makes the client choose a warm process
@@ -70,15 +73,18 @@ def test_a_variable_that_imports_read_gives_a_cold_start(monkeypatch):
     assert not client.same_surroundings(settings)
 
 
-def test_other_numbers_of_threads_have_servers_of_their_own(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+@pytest.mark.parametrize(
+    ("variable", "value", "other"), [("OMP_NUM_THREADS", "1", "2"), (*memory.surroundings().popitem(), "another")]
+)
+def test_what_is_read_when_a_process_starts_has_servers_of_its_own(variable, value, other, monkeypatch):
+    monkeypatch.delenv(variable, raising=False)
     settings = {"environment": surroundings(), "cores": sorted(os.sched_getaffinity(0))}
-    assert client.with_threads(settings) == (settings, "")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    one, name = client.with_threads(settings)
+    assert client.as_started(settings) == (settings, "")
+    monkeypatch.setenv(variable, value)
+    one, name = client.as_started(settings)
     assert client.same_surroundings(one) and not client.same_surroundings(settings)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert client.with_threads(settings)[1] not in ("", name)
+    monkeypatch.setenv(variable, other)
+    assert client.as_started(settings)[1] not in ("", name)
 
 
 @pytest.mark.parametrize(
@@ -192,19 +198,19 @@ def command(folder, *parts, reference=None, candidate=None, **changes):
 
 def test_a_task_is_known_again_in_another_folder(tmp_path):
     (tmp_path / "other").mkdir()
-    key, output = recordings.key_of(command(tmp_path, "facts"))
-    assert output == tmp_path / "keras"
-    assert recordings.key_of(command(tmp_path / "other", "facts")) == (key, tmp_path / "other" / "keras")
-    assert recordings.key_of(command(tmp_path, "facts", candidate="port.py:Port"))[0] == key
+    job = recordings.job_of(command(tmp_path, "facts"))
+    assert job.output == tmp_path / "keras"
+    assert recordings.job_of(command(tmp_path / "other", "facts")) == replace(job, output=tmp_path / "other" / "keras")
+    assert recordings.job_of(command(tmp_path, "facts", candidate="port.py:Port")) == job
     for other in (command(tmp_path, "cases"), command(tmp_path, "facts", level="quick")):
-        assert recordings.key_of(other)[0] != key
+        assert recordings.job_of(other).key != job.key
 
 
 def test_nothing_else_is_kept(tmp_path):
-    assert recordings.key_of(command(tmp_path, reference="port.py:build")) is None
-    assert recordings.key_of(command(tmp_path, pair=Pair(PRESETS["small"], data="port.py:rows"))) is None
-    assert recordings.key_of(command(tmp_path, pair=None, snippets=SnippetsTask("", {}))) is None
-    assert recordings.key_of(["-m", "parity", "drift"]) is None
+    assert recordings.job_of(command(tmp_path, reference="port.py:build")) is None
+    assert recordings.job_of(command(tmp_path, pair=Pair(PRESETS["small"], data="port.py:rows"))) is None
+    assert recordings.job_of(command(tmp_path, pair=None, snippets=SnippetsTask("", {}))) is None
+    assert recordings.job_of(["-m", "parity", "drift"]) is None
 
 
 @pytest.mark.parametrize(
@@ -217,10 +223,11 @@ def test_what_ended_well_is_given_again(tmp_path, capfdbinary, status, line, kep
         printed(line)
         return status
 
-    assert recordings.record(tmp_path / "kept", tmp_path / "first", run) == status
-    assert recordings.replay(tmp_path / "kept", tmp_path / "second") == kept
+    first, second = (recordings.Job("key", tmp_path / name) for name in ("first", "second"))
+    assert recordings.record(tmp_path / "kept", first, run) == status
+    assert second.replay(tmp_path / "kept") == kept
     assert capfdbinary.readouterr().out == line * (1 + kept)
-    assert recordings.record(tmp_path / "kept", tmp_path / "third", lambda printed: 5) == (None if kept else 5)
+    assert recordings.record(tmp_path / "kept", first, lambda printed: 5) == (None if kept else 5)
     if kept:
         assert (tmp_path / "second" / "facts.npz").read_bytes() == b"numbers"
 
@@ -231,6 +238,92 @@ def test_a_job_that_another_process_records_is_waited_for_but_not_for_ever(tmp_p
     with open(tmp_path / "kept" / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         started = time.monotonic()
-        assert recordings.once(tmp_path / "kept", tmp_path / "first", lambda printed: 4) == 4
+        job = recordings.Job("key", tmp_path / "first")
+        assert recordings.once(tmp_path / "kept", job, lambda printed: 4) == 4
         assert time.monotonic() - started > 0.3
     assert not (tmp_path / "kept" / "done").exists()
+
+
+PAIR = """
+def keras_model():
+    import keras
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+
+
+def keras_data():
+    import numpy as np
+    x = np.random.default_rng(1).random((40, 3))
+    return (x, x[:, :2]), (x, x[:, :2])
+
+
+def lightning_data():
+    return None
+
+
+def lightning_module():
+    return {port}
+"""
+
+
+def pair_job(folder, text: str, *parts: str, epochs: int = 1, **changes):
+    """Returns the job of a pair file that is written into a new folder."""
+    folder.mkdir()
+    path = folder / f"{folder.name}.py"
+    path.write_text(text)
+    experiment = Settings(path.stem, pair_file.check(str(path)), TrainingSpec(epochs=epochs), {"epochs": epochs})
+    return recordings.job_of(command(folder, *parts or ("facts",), pair=Pair(experiment, file=str(path)), **changes))
+
+
+def test_pair_files_that_ask_the_same_of_keras_are_one_job(tmp_path):
+    one = pair_job(tmp_path / "one", PAIR.format(port=1))
+    two = pair_job(
+        tmp_path / "two", PAIR.format(port=2) + "lightning_trainer = dict\n# Lightning's Trainer has no flags\n"
+    )
+    assert one.key == two.key and (one.identity["name"], two.identity["name"]) == ("one", "two")
+    for number, (text, changes) in enumerate([
+        (PAIR.replace("Dense(2)", "Dense(4)"), {}), (PAIR.replace("rng(1)", "rng(2)"), {}), (PAIR + "WEIGHTS = {}", {}),
+        (PAIR, {"epochs": 2}), (PAIR, {"level": "quick"}), (PAIR, {"backend": "jax"}), (PAIR, {"away": 10}),
+    ]):  # fmt: skip
+        assert pair_job(tmp_path / str(number), text, **changes).key != one.key, (text, changes)
+
+
+@pytest.mark.parametrize(
+    "line", ["x = open('rows')", "import os", "from random import random", "x = lightning_data()",
+             "from numpy.random import default_rng; x = default_rng()", "import numpy as np; x = np.random.rand(3)",
+             "import folder", "import broken"],
+)  # fmt: skip
+def test_a_pair_file_whose_code_reads_more_than_itself_is_not_kept(line, tmp_path):
+    (tmp_path / "own" / "folder").mkdir(parents=True)
+    (tmp_path / "own" / "broken.py").write_text("def (")
+    (tmp_path / "own" / "pair.py").write_text(f"{PAIR}\n{line}\n")
+    assert pair_files.keras_code(tmp_path / "own" / "pair.py", tmp_path) is None
+
+
+def test_files_that_a_pair_file_imports_are_part_of_the_job(tmp_path):
+    for name, value in (("one", 1), ("two", 1), ("three", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.py").write_text("from numbers_of import *\n")
+        (tmp_path / name / "numbers_of.py").write_text(f"x = {value}\n")
+        (tmp_path / name / "pair.py").write_text(f"import data\n{PAIR}")
+    one, two, three = (pair_files.keras_code(tmp_path / name / "pair.py", ROOT) for name in ("one", "two", "three"))
+    assert one == two != three
+
+
+def test_a_pair_files_recordings_are_given_again_under_anothers_name(tmp_path, capfdbinary):
+    jobs = [pair_job(tmp_path / name, PAIR.format(port=0) + f"# {name}\n") for name in ("one", "two")]
+    settings = [Settings(**job.identity, training=TrainingSpec(seed=3, batch_size=7)) for job in jobs]
+    facts, cases = (sample_records.make_sides()[0].parts[part] for part in ("facts", "cases"))
+    facts = replace(facts, experiment=settings[0].to_dict())
+
+    def run(printed) -> int:
+        jobs[0].output.mkdir()
+        for part, record in (("facts", facts), ("cases", cases)):
+            write_record(jobs[0].output, part, stamped(record, settings[0], 1.0))
+        return 0
+
+    assert recordings.record(tmp_path / "kept", jobs[0], run) == 0 and jobs[1].replay(tmp_path / "kept")
+    read = [read_record(jobs[1].output, part) for part in ("facts", "cases")]
+    assert read[0].experiment == settings[1].to_dict() != settings[0].to_dict()
+    assert {(one.run_id, one.experiment_hash) for one in read} == {(settings[1].run_id, settings[1].hash)}
+    ours, theirs = (one.to_recording().arrays for one in (read[1], cases))
+    assert ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)

@@ -126,8 +126,9 @@ def test_reference_points_are_recorded_and_compared_with_without_tensorflow(stud
 def test_ctrl_c_keeps_the_finished_seeds_and_says_how_to_go_on(tmp_path):
     flags = [*QUICK, "--against", made_points(tmp_path)]
     ended = interrupt_after(
-        "of 200  about", "-m", "parity", "seeds", *flags, "--seeds", "200", "--output-dir", tmp_path / "run"
-    )
+        "of 200  about", "-m", "parity", "seeds", *flags, "--seeds", "200", "--output-dir", tmp_path / "run",
+        cold=False,
+    )  # fmt: skip
     assert ended.status == 130 and "Traceback" not in ended.err + ended.out, ended
     assert "of 200 seeds of Lightning are kept; go on with the same command and --store" in ended.err
     time.sleep(1)

@@ -22,7 +22,7 @@ def test_the_sound_pair_raises_no_alarm(tmp_path):
 def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process(tmp_path):
     ended = interrupt_after(
         "1/50", "-m", "parity", "alarms", "--dataset", "mnist-sample", "--runs", "50", "--output-dir",
-        str(tmp_path / "run"), timeout=250,
+        str(tmp_path / "run"), timeout=250, cold=False,
     )  # fmt: skip
     assert ended.status == 130 and "Traceback" not in ended.err, ended
     assert "of 50 runs are in" in ended.err
