@@ -1,15 +1,21 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
+import weakref
 from collections.abc import Callable
 from functools import wraps
 
 import torch
 
-from parity.adapters.torch.undo import numbers, optimizers, starts
-from parity.adapters.torch.undo.difference import MODULE, OPTIMIZERS, TRAINER, Built, Undo
-from parity.adapters.torch.user import UserCandidate
+from parity.adapters.torch import answer
+from parity.adapters.torch.undo import losses, numbers, optimizers, starts
+from parity.adapters.torch.undo.calls import Call
+from parity.adapters.torch.undo.difference import LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
+from parity.adapters.torch.undo.fits import Fit, fit_loss
+from parity.adapters.torch.undo.steps import change_steps
+from parity.adapters.torch.user import UserCandidate, package_of
 
-UNDOS: dict[str, Undo] = {undo.id: undo for undo in (*starts.UNDOS, *numbers.UNDOS, *optimizers.UNDOS)}
+TABLES = (starts, numbers, losses, optimizers)
+UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
 class Changed(UserCandidate):
@@ -24,6 +30,8 @@ class Changed(UserCandidate):
 
     def __init__(self, task):
         self.changes: dict[str, list[str]] = {}
+        self.fits: dict[tuple[str, ...], Fit] = {}
+        self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
         super().__init__(task)
         self.undo(())
 
@@ -33,15 +41,49 @@ class Changed(UserCandidate):
 
     def build(self, seed: int | None = None):
         """Builds a module, and undoes differences in it."""
+        fit = self.fit_of_loss()
         module = super().build(seed)
         if not self.undone:
             return module
         draw = 0 if seed is None else seed - self.seed
-        built = Built(module, self.facts, draw, self.draws_of_reference)
+        self.of_modules[module] = built = Built(module, self.facts, draw, self.draws_of_reference, fit=fit)
         self.apply(MODULE, built)
-        if configure := getattr(module, "configure_optimizers", None):
-            module.configure_optimizers = lambda: self.configured(configure, built)
+        if package_of(module):
+            self.change_training(module, built)
         return module
+
+    def trained_form(self, module):
+        """Returns what the Trainer is given, with differences undone in how it is trained."""
+        trained = super().trained_form(module)
+        if trained is not module and module in self.of_modules:
+            self.change_training(trained, self.of_modules[module])
+        return trained
+
+    def change_training(self, trained, built: Built) -> None:
+        """Undoes differences in the losses and the optimizers of what the Trainer is given."""
+        configure = trained.configure_optimizers
+        trained.configure_optimizers = lambda: self.configured(configure, built)
+        if any(UNDOS[id].stage == LOSS for id in self.undone):
+            change_steps(trained, lambda call: self.apply(LOSS, built, call))
+
+    def fit_of_loss(self) -> Fit:
+        """Returns what the loss is with all others undone, where a difference is undone that fits it."""
+        others = tuple(id for id in self.undone if not UNDOS[id].fitted)
+        if others == self.undone:
+            return Fit()
+        if others not in self.fits:
+            undone, changes = self.undone, self.changes
+            self.undone, self.changes = others, {}
+            try:
+                own, asked = answer.answer_cases(self), self.facts.loss.get("penalties", {})
+            finally:
+                self.undone, self.changes = undone, changes
+            ours = {path: factors.get("l2", 0.0) for path, factors in asked.items()}
+            self.fits[others] = fit_loss(self.task.reference("cases"), own, ours)
+        return self.fits[others]
+
+    def try_to_compile(self) -> None:
+        """Compiles nothing: what compiled code calls cannot be changed."""
 
     def draws_of_reference(self, number: int) -> dict:
         """Returns one of the reference's draws of initial weights, by path."""
@@ -68,11 +110,18 @@ class Changed(UserCandidate):
         finally:
             self.options = kept
 
-    def apply(self, stage: str, built: Built) -> None:
-        """Undoes the differences of a stage, and keeps what was changed."""
-        for id in self.undone:
-            if UNDOS[id].stage == stage and (lines := UNDOS[id].change(built)):
-                self.changes[id] = lines
+    def apply(self, stage: str, built: Built, *what: Call) -> None:
+        """Undoes the differences of a stage, in the order of the tables, and keeps what was changed.
+
+        Args:
+            stage, built: of what was built.
+            what: a call of a loss, of that stage.
+        """  # fmt: skip
+        for id in (id for id, undo in UNDOS.items() if id in self.undone and undo.stage == stage):
+            lines = UNDOS[id].change(built, *what) or []
+            lines = [lines] if isinstance(lines, str) else lines
+            if lines:  # a loss is called in several places
+                self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))
 
 
 def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:

@@ -7,9 +7,10 @@ from functools import cached_property
 from torch import nn
 
 from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts
 
-MODULE, OPTIMIZERS, TRAINER = "module", "optimizers", "trainer"
+MODULE, LOSS, OPTIMIZERS, TRAINER = "module", "loss", "optimizers", "trainer"
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Built:
     optimizers: list = field(default_factory=list)  # what `configure_optimizers` gave
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
+    fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
 
     @cached_property
     def binding(self) -> Binding:
@@ -49,6 +51,8 @@ class Undo:
 
     id: str  # in a catalogue: `traps.catalogue.TRAPS` or `traps.layers.catalogue.DIFFERENCES`
     parts: tuple[str, ...]  # of the ladder, that it can fail
-    # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference
-    change: Callable[[Built], list[str]]
+    # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference.
+    # Of a loss: changes a call in it (`calls.Call`), its second argument, and may return one line
+    change: Callable[..., list[str] | str | None]
     stage: str = MODULE  # what it changes
+    fitted: bool = False  # whether it fits a number, which may not show before all others are undone

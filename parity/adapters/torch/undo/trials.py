@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from parity.adapters.torch import answer
+from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
@@ -16,8 +17,13 @@ def answer_trials(candidate: Changed) -> Trials:
     trials, changes, refused = [], {}, {}
     for part in candidate.task.explained:
         found = []
-        for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone):
+        ids = [id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone]
+        for id in ids:
             if try_part(candidate, part, (id,), trials, refused):
+                found.append(id)
+                changes[id] = candidate.changes[id]
+        for id in (id for id in ids if UNDOS[id].fitted and id not in found and id not in refused):
+            if found and shows_behind(candidate, tuple(found), id):
                 found.append(id)
                 changes[id] = candidate.changes[id]
         together = [tuple(one for one in found if one != left_out) for left_out in (None, *found)]
@@ -53,12 +59,25 @@ def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: lis
     return True
 
 
+def shows_behind(candidate: Changed, others: tuple[str, ...], id: str) -> bool:
+    """Says whether a difference that fits a number shows once others are undone."""
+    candidate.undo((*others, id))
+    try:
+        is_changed(candidate)
+    except Exception:  # as in `try_part`; the others were tried
+        return False
+    return id in candidate.changes
+
+
 def is_changed(candidate: Changed) -> bool:
     """Says whether something is changed in what a step is made of, before a whole part is answered."""
     stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
     module = candidate.build()
     if "optimizers" in stages and hasattr(module, "configure_optimizers"):
         module.configure_optimizers()
+    if "loss" in stages:
+        with Chance():
+            candidate.train_one_step(module, [], validates=True)
     if "trainer" in stages:
         candidate.trainer(package_of(module), [])
     return bool(set(candidate.changes) - set(candidate.task.undone))
