@@ -10,7 +10,7 @@ from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts
 
-MODULE, LOSS, OPTIMIZERS, TRAINER = "module", "loss", "optimizers", "trainer"
+MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
 
 
 @dataclass
@@ -25,6 +25,14 @@ class Built:
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
+    # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
+    places: Callable[..., list] = lambda training=True: []
+    random_calls: Callable[[], list] = list
+    plan: object | None = None
+    # of data (`data`): the user's rows, what turns their chunks back by split and place, and a batch of Keras's rows
+    rows: object | None = None
+    repairs: dict[str, dict[int, Callable]] = field(default_factory=dict)
+    batch: Callable[[], object] = tuple
 
     @cached_property
     def binding(self) -> Binding:

@@ -6,6 +6,7 @@ from pathlib import Path
 from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
+from parity.adapters.torch.undo.difference import LOSS
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
 from parity.protocol.records import Trial, Trials, stamped
@@ -15,10 +16,12 @@ from parity.protocol.task import send, write_record
 def answer_trials(candidate: Changed) -> Trials:
     """Answers the parts that fail again and again, each with other differences undone."""
     trials, changes, refused = [], {}, {}
+    showing = candidate.losses_that_show()
+    hidden = {id for id, undo in UNDOS.items() if undo.stage == LOSS} - showing
     for part in candidate.task.explained:
         found = []
         ids = [id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone]
-        for id in ids:
+        for id in (id for id in ids if id not in hidden):
             if try_part(candidate, part, (id,), trials, refused):
                 found.append(id)
                 changes[id] = candidate.changes[id]
@@ -75,6 +78,8 @@ def is_changed(candidate: Changed) -> bool:
     module = candidate.build()
     if "optimizers" in stages and hasattr(module, "configure_optimizers"):
         module.configure_optimizers()
+    if "data" in stages:
+        candidate.describe_data()
     if "loss" in stages:
         with Chance():
             candidate.train_one_step(module, [], validates=True)
