@@ -51,6 +51,7 @@ class Call:
     value: torch.Tensor | None = None  # of a step's own formula
     rows: int = 1  # of the batch
     number: int = 1  # of the call in its step
+    is_validation: bool = False  # whether it is called in `validation_step`
     weights: torch.Tensor | None = None  # that each term is multiplied by, before the mean of all
     after: list[Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=list)  # what is made of the loss
 

@@ -26,6 +26,7 @@ class Built:
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
     # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
+    trained: set = field(default_factory=set)  # functions of losses that training steps have called
     places: Callable[..., list] = lambda training=True: []
     random_calls: Callable[[], list] = list
     plan: object | None = None

@@ -13,12 +13,13 @@ CLOSE = 1e-4  # relative: a number with few digits that is nearer is what somebo
 
 @dataclass(frozen=True)
 class Fit:
-    """What a candidate's loss is, if it is Keras's but for a factor and penalties: s L + sum c w^2."""
+    """What a candidate's loss is, if it is Keras's but for a factor and penalties: s L + sum c w^2, or s times all."""
 
     scale: float = 1.0
     penalties: dict[str, float] = field(default_factory=dict)  # c by path, of tensors that have one
     rows: int = 0  # of a case's batch
     is_good: bool = False  # whether that is what it is
+    of_all: bool = False  # whether the factor is of the penalties, too
 
 
 def fit_loss(reference: Cases, own: Cases, ours: dict[str, float]) -> Fit:
@@ -56,7 +57,12 @@ def fit_loss(reference: Cases, own: Cases, ours: dict[str, float]) -> Fit:
         factor = plain(found[number] / 2 + scale * ours.get(path, 0.0)) if counts else scale * ours.get(path, 0.0)
         if abs(factor) > CLOSE * ours.get(path, 0.0) and factor:
             penalties[path] = factor
-    return Fit(scale, penalties, rows, bool(left <= GOOD**2 * whole))
+    scaled = {path: scale * factor for path, factor in ours.items() if factor}
+    of_all = penalties.keys() == scaled.keys() and np.allclose(
+        [*penalties.values()], [scaled[p] for p in penalties], CLOSE
+    )
+    penalties = {path: ours[path] for path in penalties} if of_all else penalties
+    return Fit(scale, penalties, rows, bool(left <= GOOD**2 * whole), bool(of_all))
 
 
 def plain(value: float) -> float:

@@ -241,7 +241,7 @@ def shown(weights: torch.Tensor) -> str:
 
 def penalise(built: Built, call: Call) -> list[str] | None:
     """Adds Keras's penalties on weights, and takes the port's own away."""
-    if call.number > 1 or not built.facts.loss:
+    if call.number > 1 or not built.facts.loss or not is_trained(built, call):
         return None
     asked_for, fit = built.facts.loss["penalties"], built.fit
     own = fit.penalties if fit.is_good else {}
@@ -271,6 +271,13 @@ def line_of(name: str, l1: float, l2: float, has: float) -> str:
     return f"the loss has {has:g} * {name}.square().sum(): {f'write {l2:g} * ...' if l2 else 'leave it out'}"
 
 
+def is_trained(built: Built, call: Call) -> bool:
+    """Says whether a loss is trained, or of a validation that calls the same function as the training."""
+    if not call.is_validation:
+        built.trained.add(call.func)
+    return call.func in built.trained
+
+
 def rescale(built: Built, call: Call, of_rows: bool) -> str | None:
     """Takes a factor of the whole loss away.
 
@@ -279,12 +286,22 @@ def rescale(built: Built, call: Call, of_rows: bool) -> str | None:
         of_rows: whether the number of rows is, as in a sum of one's own, else any other.
     """  # fmt: skip
     fit = built.fit
-    if not fit.is_good or fit.scale == 1 or fit.scale <= 0:
+    if not fit.is_good or fit.scale == 1 or fit.scale <= 0 or not is_trained(built, call):
         return None
     if of_rows != (abs(fit.scale / fit.rows - 1) < 1e-3):
         return None
     by = call.rows if of_rows else fit.scale
-    call.after.append(lambda loss: loss / by)
+    own = {} if fit.of_all else fit.penalties
+    kept = [
+        (built.binding.holders(tensor), 0.0, own[tensor.path]) for tensor in built.binding.table if tensor.path in own
+    ]
+
+    def rescaled(loss: torch.Tensor) -> torch.Tensor:
+        """Takes the factor away, and leaves penalties that do not have it."""
+        penalties = sum(penalty(*term) for term in kept) if call.func is None else 0.0
+        return (loss - penalties) / by + penalties
+
+    call.after.append(rescaled)
     if of_rows:
         return f"{call.name} is a sum over the batch: divide it by the number of its rows"
     return f"{call.name} is {fit.scale:g} times Keras's: divide it by {fit.scale:g}"

@@ -28,7 +28,13 @@ def changed_step(own: Callable, change: Callable[[Call], None], is_training: boo
     @wraps(own)
     def step(*arguments, **options):
         """Makes the step."""
-        calls = Calls(change)
+
+        def mark(call: Call) -> None:
+            """Says in which step a loss is called, and changes it."""
+            call.is_validation = not is_training
+            change(call)
+
+        calls = Calls(mark)
         with calls:
             result = own(*arguments, **options)
         return result if calls.seen or not is_training else changed_result(result, arguments[:1], change)
