@@ -29,7 +29,9 @@ def of_loss(loss: object) -> dict:
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
     if isinstance(loss, keras.losses.Loss):
-        return {"class_name": type(loss).__name__, **settings.plain(loss)}
+        given = getattr(loss, "_fn_kwargs", {})  # Huber's delta does not stand in its configuration
+        numbers = {name: value for name, value in given.items() if isinstance(value, int | float | str)}
+        return {"class_name": type(loss).__name__, **numbers, **settings.plain(loss)}
     name = getattr(loss, "__name__", type(loss).__name__)
     return {"class_name": "".join(f"{word[:1].upper()}{word[1:]}" for word in name.split("_"))}
 

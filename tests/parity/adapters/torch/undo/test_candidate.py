@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.adapters.torch.undo.candidate import UNDOS, hold, optimizers_in
+from parity.adapters.torch.undo.candidate import TABLES, UNDOS, hold, optimizers_in
 
 SCHEDULE = torch.optim.lr_scheduler.StepLR
 
@@ -51,6 +51,4 @@ def test_schedules_go_on_with_what_was_put_in_place():
 
 
 def test_every_undoing_has_an_id_of_its_own():
-    from parity.adapters.torch.undo import numbers, optimizers, starts
-
-    assert len(UNDOS) == sum(len(one.UNDOS) for one in (numbers, optimizers, starts))
+    assert len(UNDOS) == sum(len(one.UNDOS) for one in TABLES)

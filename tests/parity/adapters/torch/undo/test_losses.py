@@ -64,7 +64,7 @@ def test_another_loss_becomes_kerass_and_kerass_is_left(id):
     assert not torch.isclose(port(), right())
     loss, (line,) = undone(id, asked, port)
     torch.testing.assert_close(loss, right())
-    assert "test_losses.py, line" in line and "write" in line or "give it" in line
+    assert ("test_losses.py, line" in line and "write" in line) or "give it" in line
     assert undone(id, asked, right) == (right(), [])
 
 
@@ -74,7 +74,7 @@ def test_sums_smoothing_and_a_loss_that_only_keras_has():
         "label-smoothing", {**BINARY, "label_smoothing": 0.2}, lambda: losses.WITH_LOGITS(LOGIT, BIT)
     )
     torch.testing.assert_close(loss, losses.WITH_LOGITS(LOGIT, BIT * 0.8 + 0.1))
-    loss, (line,) = undone("label-smoothing", SMOOTH, lambda: F.nll_loss(Z.log_softmax(1), Y))
+    loss, _ = undone("label-smoothing", SMOOTH, lambda: F.nll_loss(Z.log_softmax(1), Y))
     torch.testing.assert_close(loss, F.cross_entropy(Z, Y, label_smoothing=0.1))
     assert undone("another-loss", {"class_name": "KLDivergence"}, lambda: F.mse_loss(NUMBERS, BIT))[1] == []
 

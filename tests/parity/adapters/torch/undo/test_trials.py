@@ -25,6 +25,9 @@ class Candidate:
     def undo(self, ids):
         self.undone, self.changes = (*self.task.undone, *ids), {}
 
+    def losses_that_show(self):
+        return set()
+
     def build(self):
         self.changes = {id: [f"write {id}"] for id in self.undone if id not in self.absent}
         return nn.Identity()
@@ -69,3 +72,20 @@ def test_what_a_trainer_or_an_optimizer_is_changed_by_is_seen_before_a_part_is_a
         trainer=lambda package, callbacks: asked.append("trainer"),
     )
     assert not trials.is_changed(candidate) and asked == ["optimizers", "trainer"]
+
+
+def test_what_fits_a_number_is_tried_again_behind_the_others(undos, monkeypatch, tmp_path):
+    monkeypatch.setitem(trials.UNDOS, "fits", Undo("fits", ("restarts",), lambda built: [], fitted=True))
+
+    class Hidden(Candidate):
+        """Shows a difference only where another one is undone."""
+
+        def build(self):
+            built = super().build()
+            if len(self.undone) < 3:
+                self.changes.pop("fits", None)
+            return built
+
+    record = trials.answer_trials(Hidden(tmp_path, absent=("b", "c")))
+    assert [trial.undone for trial in record.trials] == [("a",), ("a", "fits")]
+    assert record.changes["fits"] == ["write fits"]
