@@ -220,7 +220,7 @@ def proved(before: Checks, trials: dict[tuple[str, ...], Checks]) -> dict[str, t
     alone = [ids[0] for ids in trials if len(ids) == 1]
     together = max(trials, key=len)
     found = {}
-    for id in alone:
+    for id in together:
         without = tuple(one for one in together if one != id)
         worse = trials.get(without) if without else before
         if worse and (shown := explained(worse, trials[together])):

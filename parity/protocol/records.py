@@ -98,9 +98,11 @@ class Facts(Record):
     outputs: list[str] = field(default_factory=list)
     clipped: list[str] = field(default_factory=list)
     quirks: list[Quirk] = field(default_factory=list)  # of the backend of a pair file's reference
-    # of a pair file's reference, by layer its class (`class_name`) and its numbers; and its optimizer's
+    # of a pair file's reference, by layer its class (`class_name`) and its numbers; its optimizer's; and what its loss
+    # is made of (`adapters.keras.losses`)
     settings: dict[str, dict] = field(default_factory=dict)
     optimizer: dict = field(default_factory=dict)
+    loss: dict = field(default_factory=dict)
     stateful: Stateful | None = None  # what keeps states from batch to batch in a pair file's reference
     kept: list[str] | None = None  # what then changes in a step of the candidate's beside weights; None if unknown
     # metrics, accept: of a pair file, METRICS and ACCEPT

@@ -13,7 +13,7 @@ from keras import ops
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
-from parity.adapters.keras import augment, chance, quirks, recurrent, rows, settings, states, tensors, trained
+from parity.adapters.keras import augment, chance, losses, quirks, recurrent, rows, settings, states, tensors, trained
 from parity.adapters.keras.callbacks import begin, whole_updates
 from parity.adapters.keras.outputs import Outputs
 from parity.adapters.keras.random_layers import why_unsilenced
@@ -224,6 +224,7 @@ class UserReference(Reference):
             "classes": self.classes,
             "settings": settings.of_layers(self.first),
             "optimizer": settings.of_optimizer(self.first),
+            "loss": losses.describe(self.first, self.outputs.losses, self.table, self.fit_options.get("class_weight")),
             "stateful": self.stateful,
         }
 

@@ -96,6 +96,38 @@ TRAPS = [
         digits=9,
     ),
     Trap(
+        id="inputs-scaled",
+        title="Inputs scaled or shifted otherwise",
+        what="""Another divisor, a mean and a deviation of other rows, or a unit: every input is Keras's times a factor,
+            and something is added, alike or column by column. The first layer can make up for it, so the loss falls.
+            Remedy: the numbers that Keras's rows were made with.""",
+        keras="x",
+        port="a x + b",
+        shows=f"{IMAGES} the candidate's range is another one.",
+        inputs="Three inputs; the port standardises them with the mean 3 and the deviation 2.",
+        columns=("x = 1", "x = 3", "x = 9"),
+        keras_code="ops.array([1.0, 3.0, 9.0])",
+        port_code="(torch.tensor([1.0, 3.0, 9.0]) - 3) / 2",
+        keras_numbers=(1.0, 3.0, 9.0),
+        port_numbers=(-1.0, 0.0, 3.0),
+    ),
+    Trap(
+        id="batch-transfer",
+        title="Batches are changed on their way",
+        what="""`on_after_batch_transfer` scales, mirrors or augments what the loader served; in Keras nothing does, or
+            the rows have been scaled once already. No look at the loader shows it. Remedy: leave it out, or do in Keras
+            what it does.""",
+        keras="the model is given x",
+        port="the model is given f(x)",
+        shows="`train images and labels` passes where the loader is right, and losses and gradients fail.",
+        inputs="Three inputs that are divided by 255 before they are served; the hook divides them again.",
+        columns=("x = 51", "x = 102", "x = 255"),
+        keras_code="ops.array([51.0, 102.0, 255.0]) / 255",
+        port_code="torch.tensor([51.0, 102.0, 255.0]) / 255 / 255",
+        keras_numbers=(0.2, 0.4, 1.0),
+        port_numbers=(0.00078431, 0.0015686, 0.0039216),
+    ),
+    Trap(
         id="pixels-moved",
         title="The same pixels at other places",
         what="""Images read column by column (or with height and width exchanged) are flattened in another order. An

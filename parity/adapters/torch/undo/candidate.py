@@ -1,23 +1,32 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
+import weakref
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
 
+import numpy as np
 import torch
 from torch import nn
 
-from parity.adapters.torch.chance import Chance
+from parity.adapters.torch import answer
+from parity.adapters.torch.chance import Chance, find_randomness
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
-from parity.adapters.torch.undo import layers, numbers, optimizers, starts
-from parity.adapters.torch.undo.difference import MODULE, OPTIMIZERS, TRAINER, Built, Undo
-from parity.adapters.torch.user import UserCandidate
+from parity.adapters.torch.undo import data, dropouts, layers, losses, numbers, optimizers, starts
+from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
+from parity.adapters.torch.undo.fits import Fit, fit_loss
+from parity.adapters.torch.undo.loss_calls import Call
+from parity.adapters.torch.undo.steps import change_steps
+from parity.adapters.torch.user import UserCandidate, package_of
+from parity.protocol.inputs import LAYERS_CASE
 from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
-UNDOS: dict[str, Undo] = {undo.id: undo for undo in (*starts.UNDOS, *numbers.UNDOS, *layers.UNDOS, *optimizers.UNDOS)}
+TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers)
+UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
 class Changed(UserCandidate):
@@ -26,12 +35,18 @@ class Changed(UserCandidate):
     Attributes:
         undone: by their ids.
         changes: by difference, where it was and what to write there, of the last module that was built.
+        look: called with each call of a loss in place of changing it; None to change it.
     """
 
     undone: tuple[str, ...] = ()
+    look = None
 
     def __init__(self, task):
         self.changes: dict[str, list[str]] = {}
+        self.fits: dict[tuple[str, ...], Fit] = {}
+        self.seen_places: dict[tuple, list] = {}
+        self.seen_rates: dict[tuple[str, ...], list[float]] = {}
+        self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
         super().__init__(task)
         self.tensors = task.reference("facts").tensors
         self.undo(())
@@ -41,7 +56,7 @@ class Changed(UserCandidate):
         self.undone, self.changes = (*self.task.undone, *ids), {}
         # a module that is changed may flatten in another order and give another form of the output
         self.facts = replace(self.facts, tensors=self.tensors)
-        self.flattening, self.output, self.places = "", "", {}
+        self.has_table, self.flattening, self.output, self.places = False, "", "", {}
 
     def bind(self, arrays: Arrays, seed: int | None = None):
         """Builds a module that holds the given weights; finds anew what its output is, once something is undone."""
@@ -66,16 +81,134 @@ class Changed(UserCandidate):
 
     def build(self, seed: int | None = None):
         """Builds a module, and undoes differences in it."""
+        fit = self.fit_of_loss()
         module = super().build(seed)
         if not self.undone:
             return module
         draw = 0 if seed is None else seed - self.seed
-        run, recorded = partial(self.run_once, module), self.layers_of_reference
-        built = Built(module, self.facts, draw, self.draws_of_reference, run=run, recorded=recorded)
+        self.of_modules[module] = built = Built(
+            module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
+            recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
+            random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
+        )  # fmt: skip
         self.apply(MODULE, built)
-        if configure := getattr(module, "configure_optimizers", None):
-            module.configure_optimizers = lambda: self.configured(configure, built)
+        if package_of(module):
+            self.change_training(module, built)
         return module
+
+    def trained_form(self, module):
+        """Returns what the Trainer is given, with differences undone in how it is trained."""
+        trained = super().trained_form(module)
+        if trained is not module and module in self.of_modules:
+            self.change_training(trained, self.of_modules[module])
+        return trained
+
+    def change_training(self, trained, built: Built) -> None:
+        """Undoes differences in the losses and the optimizers of what the Trainer is given."""
+        configure = trained.configure_optimizers
+        trained.configure_optimizers = lambda: self.configured(configure, built)
+        if any(UNDOS[id].stage == LOSS for id in self.undone):
+            built.binding.follow()  # found now: finding it fills weights, which a step may not
+            change_steps(trained, lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call))
+
+    def losses_that_show(self) -> set[str]:
+        """Returns the differences of losses that show by themselves, beside those of the task: one step shows all."""
+        all_of_them = {id for id, undo in UNDOS.items() if undo.stage == LOSS} - {*self.task.undone}
+        found = set()
+
+        def look(built: Built, call: Call) -> None:
+            """Changes a call as the task says, and looks what else would change it."""
+            self.apply(LOSS, built, call, throughout=True)
+            for id in all_of_them - found:
+                one = replace(call, options=dict(call.options), after=list(call.after))
+                if UNDOS[id].change(built, one):
+                    found.add(id)
+
+        self.undo(tuple(id for id in all_of_them if UNDOS[id].fitted))
+        self.look = look
+        try:
+            with Chance():
+                self.train_one_step(self.build(), [], validates=True)
+        except Exception:  # each by itself will say why
+            return all_of_them
+        finally:
+            self.look = None
+        return found
+
+    def fit_of_loss(self) -> Fit:
+        """Returns what the loss is with all others undone, where a difference is undone that fits it."""
+        others = tuple(id for id in self.undone if not UNDOS[id].fitted)
+        if others == self.undone:
+            return Fit()
+        if others not in self.fits:
+            with self.with_undone(others):
+                own, asked = answer.answer_cases(self), self.facts.loss.get("penalties", {})
+            ours = {path: factors.get("l2", 0.0) for path, factors in asked.items()}
+            self.fits[others] = fit_loss(self.task.reference("cases"), own, ours)
+        return self.fits[others]
+
+    def first_batch(self):
+        """Returns a batch of Keras's first rows."""
+        return self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
+
+    def describe_data(self) -> dict[str, dict]:
+        """Compares the user's rows, turned back where differences are undone in them; the loaders stay."""
+        built = Built(None, self.facts, 0, self.draws_of_reference, rows=self.rows)
+        self.apply(DATA, built)
+        chunks = self.rows.chunks
+
+        def turned_back(split: str, count: int):
+            """Yields rows."""
+            backs = built.repairs.get(split, {})
+            for arrays in chunks(split, count):
+                yield [backs.get(number, np.asarray)(array) for number, array in enumerate(arrays)]
+
+        self.rows.chunks = turned_back
+        try:
+            return {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+        finally:
+            del self.rows.chunks
+
+    def places_of_calls(self, training: bool = True) -> list:
+        """Returns the calls in a pass of the module, while no dropout is another and nothing is drawn."""
+        others = tuple(id for id in self.undone if id not in dropouts.IDS)
+        if (others, training) not in self.seen_places:
+            case = self.task.reference("cases").cases[LAYERS_CASE]
+            images = case.images[: self.task.reference("random_layers").rows]
+            with self.with_undone(others):
+                binding = self.bind(case.weights)
+                set_mode(binding.module, training)
+                with torch.no_grad(), Chance(), dropouts.noted_places(binding.module) as places:
+                    self.called(binding.module, self.input_of(images))
+                set_mode(binding.module, True)
+            self.seen_places[others, training] = places
+        return self.seen_places[others, training]
+
+    @contextmanager
+    def with_undone(self, ids: tuple[str, ...]):
+        """Has these differences undone while the context lasts, and no others."""
+        undone, changes = self.undone, self.changes
+        self.undone, self.changes = ids, {}
+        try:
+            yield
+        finally:
+            self.undone, self.changes = undone, changes
+
+    @property
+    def rates(self) -> list[float]:
+        """Of what drops in a step, with differences undone."""
+        if not dropouts.IDS & {*self.undone}:
+            return self.own_rates
+        if self.undone not in self.seen_rates:
+            self.seen_rates[self.undone] = find_randomness(self.build, self.train_one_step).rates
+        return self.seen_rates[self.undone]
+
+    @rates.setter
+    def rates(self, rates: list[float]) -> None:
+        self.own_rates = rates
+
+    def try_to_compile(self) -> None:
+        """Compiles nothing: what compiled code calls cannot be changed."""
 
     def draws_of_reference(self, number: int) -> dict:
         """Returns one of the reference's draws of initial weights, by path."""
@@ -102,11 +235,20 @@ class Changed(UserCandidate):
         finally:
             self.options = kept
 
-    def apply(self, stage: str, built: Built) -> None:
-        """Undoes the differences of a stage in the order of their table, and keeps what was changed."""
-        for id, undo in UNDOS.items():
-            if id in self.undone and undo.stage == stage and (lines := undo.change(built)):
-                self.changes[id] = lines
+    def apply(self, stage: str, built: Built, *what: Call, throughout: bool = False) -> None:
+        """Undoes the differences of a stage, in the order of the tables, and keeps what was changed.
+
+        Args:
+            stage, built: of what was built.
+            what: a call of a loss, of that stage.
+            throughout: whether those of the task alone are undone.
+        """  # fmt: skip
+        undone = self.task.undone if throughout else self.undone
+        for id in (id for id, undo in UNDOS.items() if id in undone and undo.stage == stage):
+            lines = UNDOS[id].change(built, *what) or []
+            lines = [lines] if isinstance(lines, str) else lines
+            if lines:  # a loss is called in several places
+                self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))
 
 
 def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:

@@ -8,9 +8,10 @@ from torch import nn
 
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.undo.calls import Calls, Trace
+from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts, LayerCall
 
-MODULE, OPTIMIZERS, TRAINER = "module", "optimizers", "trainer"
+MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
 
 
 @dataclass
@@ -26,6 +27,16 @@ class Built:
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     run: Callable[[], object] | None = None  # puts some rows through the module, in evaluation mode
     recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
+    fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
+    # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
+    trained: set = field(default_factory=set)  # functions of losses that training steps have called
+    places: Callable[..., list] = lambda training=True: []
+    random_calls: Callable[[], list] = list
+    plan: object | None = None
+    # of data (`data`): the user's rows, what turns their chunks back by split and place, and a batch of Keras's rows
+    rows: object | None = None
+    repairs: dict[str, dict[int, Callable]] = field(default_factory=dict)
+    batch: Callable[[], object] = tuple
 
     @cached_property
     def binding(self) -> Binding:
@@ -88,6 +99,8 @@ class Undo:
 
     id: str  # in a catalogue: `traps.catalogue.TRAPS` or `traps.layers.catalogue.DIFFERENCES`
     parts: tuple[str, ...]  # of the ladder, that it can fail
-    # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference
-    change: Callable[[Built], list[str]]
+    # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference.
+    # Of a loss: changes a call in it (`calls.Call`), its second argument, and may return one line
+    change: Callable[..., list[str] | str | None]
     stage: str = MODULE  # what it changes
+    fitted: bool = False  # whether it fits a number, which may not show before all others are undone

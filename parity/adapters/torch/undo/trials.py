@@ -5,7 +5,9 @@ from itertools import product
 from pathlib import Path
 
 from parity.adapters.torch import answer
+from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
+from parity.adapters.torch.undo.difference import LOSS
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
 from parity.protocol.records import Trial, Trials, stamped
@@ -14,19 +16,24 @@ from parity.protocol.task import send, write_record
 
 def answer_trials(candidate: Changed) -> Trials:
     """Answers the parts that fail again and again, each with other differences undone."""
-    trials, changes, refused, absent = [], {}, {}, set()
     left = candidate.task.left_alone
+    trials, changes, refused, absent = [], {}, {}, {*candidate.task.undone}
     for part, id in product(candidate.task.explained, left):
         try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
+    if not left:
+        absent |= {id for id, undo in UNDOS.items() if undo.stage == LOSS} - candidate.losses_that_show()
     for part in () if left else candidate.task.explained:
-        found = []
-        known = {*candidate.task.undone, *absent}
-        for id in (id for id, undo in UNDOS.items() if part in undo.parts and id not in known):
+        found, ids = [], [id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone]
+        for id in (id for id in ids if id not in absent):
             if try_part(candidate, part, (id,), trials, refused):
                 found.append(id)
                 changes[id] = candidate.changes[id]
             elif id not in refused:  # it is not there to be undone, whatever the part
                 absent.add(id)
+        for id in (id for id in ids if UNDOS[id].fitted and id not in found and id not in refused):
+            if found and shows_behind(candidate, tuple(found), id):
+                found.append(id)
+                changes[id] = candidate.changes[id]
         together = [tuple(one for one in found if one != left_out) for left_out in (None, *found)]
         for undone in dict.fromkeys(ids for ids in together if len(ids) > 1):
             try_part(candidate, part, undone, trials, refused)
@@ -60,12 +67,27 @@ def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: lis
     return True
 
 
+def shows_behind(candidate: Changed, others: tuple[str, ...], id: str) -> bool:
+    """Says whether a difference that fits a number shows once others are undone."""
+    candidate.undo((*others, id))
+    try:
+        is_changed(candidate)
+    except Exception:  # as in `try_part`; the others were tried
+        return False
+    return id in candidate.changes
+
+
 def is_changed(candidate: Changed) -> bool:
     """Says whether something is changed in what a step is made of, before a whole part is answered."""
     stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
     module = candidate.build()
     if "optimizers" in stages and hasattr(module, "configure_optimizers"):
         module.configure_optimizers()
+    if "data" in stages:
+        candidate.describe_data()
+    if "loss" in stages:
+        with Chance():
+            candidate.train_one_step(module, [], validates=True)
     if "trainer" in stages:
         candidate.trainer(package_of(module), [])
     return bool(set(candidate.changes) - set(candidate.task.undone))

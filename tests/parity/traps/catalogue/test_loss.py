@@ -28,6 +28,21 @@ ONE_HOT = np.eye(3)[[0, 0, 0]]
 UNDECIDED = np.full(3, np.log(2))
 TEN = logits([10, 0, -10], 10)
 SATURATED = logits([-5, -16, -30])
+SIZES, BITS, ERRORS = np.array([4.0, 0.0, -4.0]), np.array([5.0, 16.0, 30.0]), np.array([0.5, 1.0, 3.0])
+# of (.5, .5) and (.9, .1) for the classes 0, 0; 0, 1; and 1, 1, of which class 1 counts three times
+WEIGHTED = -np.log([0.5 * 0.9, 0.5 * 0.1**3, 0.5**3 * 0.1**3])
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Returns 1 / (1 + e^-z)."""
+    return 1 / (1 + np.exp(-z))
+
+
+def huber(errors: np.ndarray, delta: float) -> np.ndarray:
+    """Returns Huber's loss."""
+    return np.where(errors <= delta, errors**2 / 2, delta * (errors - delta / 2))
+
+
 FORMULAS = {
     "softmax-twice": (cross_entropy(TEN), cross_entropy(softmax(TEN))),
     "mse-loss": (cross_entropy(Z), np.square(softmax(Z) - ONE_HOT).mean(axis=1)),
@@ -37,6 +52,15 @@ FORMULAS = {
     "loss-scale": (cross_entropy(Z), cross_entropy(Z) / 3),
     "l2-penalty": (UNDECIDED, UNDECIDED + 0.01 * np.array([1, 4, 9])),
     "temperature": (cross_entropy(Z), cross_entropy(Z / 2)),
+    "sigmoid-twice": (-np.log(sigmoid(SIZES)), -np.log(sigmoid(sigmoid(SIZES)))),
+    # the port's are rounded in float32 before the logarithm
+    "log-of-probabilities": (-np.log(sigmoid(-BITS)), np.array([5.0067, 15.942, 100.0])),
+    "nll-of-no-logarithms": (cross_entropy(Z), -softmax(Z)[:, 0]),
+    "another-loss": (ERRORS**2, ERRORS),
+    "huber-delta": (huber(ERRORS, 0.5), huber(ERRORS, 1.0)),
+    "loss-broadcast": (np.array([0, 1, 4]), np.array([0, 1, 4]) + 2),
+    "class-weight": (UNDECIDED * [1, 2, 3], UNDECIDED),
+    "weighted-mean": (WEIGHTED / 2, WEIGHTED / [2, 4, 6]),
 }
 
 

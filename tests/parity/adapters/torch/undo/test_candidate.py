@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.adapters.torch.undo.candidate import UNDOS, hold, optimizers_in
+from parity.adapters.torch.undo.candidate import TABLES, UNDOS, hold, optimizers_in
 
 SCHEDULE = torch.optim.lr_scheduler.StepLR
 
@@ -61,13 +61,11 @@ def test_differences_are_undone_in_the_order_of_the_table_not_in_that_in_which_t
     built = make_built(optimizer={"learning_rate": 0.1})
     built.optimizers = make()
     built.schedules = [{"scheduler": SCHEDULE(built.optimizers[0], 1)}]
-    candidate = SimpleNamespace(undone=("learning-rate", "schedule-epoch"), changes={})
+    candidate = SimpleNamespace(undone=("learning-rate", "schedule-epoch"), changes={}, task=None)
     Changed.apply(candidate, OPTIMIZERS, built)
     # the rate that the schedule began with is put back first, and is then Keras's
     assert built.optimizers[0].param_groups[0]["lr"] == 0.1 and len(candidate.changes) == 2 and not built.schedules
 
 
 def test_every_undoing_has_an_id_of_its_own():
-    from parity.adapters.torch.undo import layers, numbers, optimizers, starts
-
-    assert len(UNDOS) == sum(len(one.UNDOS) for one in (layers, numbers, optimizers, starts))
+    assert len(UNDOS) == sum(len(one.UNDOS) for one in TABLES)

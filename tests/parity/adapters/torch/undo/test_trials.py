@@ -26,6 +26,9 @@ class Candidate:
     def undo(self, ids):
         self.undone, self.changes = (*self.task.undone, *ids), {}
 
+    def losses_that_show(self):
+        return set()
+
     def build(self):
         self.changes = {id: [f"write {id}"] for id in self.undone if id not in self.absent}
         return nn.Identity()
@@ -77,3 +80,20 @@ def test_each_is_left_alone_where_that_is_asked(undos, tmp_path):
     candidate.task = replace(candidate.task, undone=(), left_alone=("a", "b", "c"))
     record = trials.answer_trials(candidate)
     assert [trial.undone for trial in record.trials] == [("b", "c"), ("a", "c"), ("a", "b")] and not record.refused
+
+
+def test_what_fits_a_number_is_tried_again_behind_the_others(undos, monkeypatch, tmp_path):
+    monkeypatch.setitem(trials.UNDOS, "fits", Undo("fits", ("restarts",), lambda built: [], fitted=True))
+
+    class Hidden(Candidate):
+        """Shows a difference only where another one is undone."""
+
+        def build(self):
+            built = super().build()
+            if len(self.undone) < 3:
+                self.changes.pop("fits", None)
+            return built
+
+    record = trials.answer_trials(Hidden(tmp_path, absent=("b", "c")))
+    assert [trial.undone for trial in record.trials] == [("a",), ("a", "fits")]
+    assert record.changes["fits"] == ["write fits"]

@@ -1,0 +1,196 @@
+"""Undoes other data: rows that a loader serves are turned back, and hooks leave batches as they are.
+
+Not undone: rows that are others than Keras's (another split, other labels than a rule gives), loaders whose rows have
+no numbers, and random transforms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch.utils import _pytree as tree
+
+from parity.adapters.torch.undo.difference import DATA, Built, Undo
+from parity.protocol.user_data import CLOSE, difference
+
+PARTS = ("facts",)
+NEAR = 1e-5  # of the largest value: what is left of a fit that is one
+HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+# By difference: the factor and what is added, that are known by a name.
+KNOWN = {
+    "pixels-256": (255 / 256, 0.0),
+    "pixels-unscaled": (255.0, 0.0),
+    "pixels-centred": (2.0, -1.0),
+    "pixels-inverted": (-1.0, 1.0),
+    "pixels-standardised": (1 / 0.3081, -0.1307 / 0.3081),
+}
+SCALED, MOVED, LABELS = "inputs-scaled", "pixels-moved", "labels-changed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What makes the values that a port is given of Keras's."""
+
+    id: str
+    text: str
+    back: Callable[[np.ndarray], np.ndarray]  # makes Keras's of the port's
+
+
+def find_change(ours: np.ndarray, theirs: np.ndarray, is_target: bool = False) -> Change | None:
+    """Returns what was done to Keras's rows; None where nothing was, or nothing that is known.
+
+    Args:
+        ours: rows as they should be.
+        theirs: the same rows as they are, of the same shape.
+        is_target: whether they are targets.
+    """
+    if ours.shape != theirs.shape or difference(ours, theirs) <= CLOSE:
+        return None
+    if is_target and ours.dtype.kind in "iu":
+        return find_rule(ours, theirs)
+    change = find_scale(ours, theirs)
+    change = change or (None if is_target else find_move(ours, theirs))
+    return Change(LABELS, change.text, change.back) if change and is_target else change
+
+
+def find_scale(ours: np.ndarray, theirs: np.ndarray) -> Change | None:
+    """Returns a factor and what is added, of all values or of each column, that make the one of the other."""
+    flat, other = (array.astype(np.float64).reshape(len(array), -1) for array in (ours, theirs))
+    for axis in (None, 0):
+        mean, theirs_mean = flat.mean(axis=axis), other.mean(axis=axis)
+        spread = ((flat - mean) ** 2).mean(axis=axis)
+        factor = ((flat - mean) * (other - theirs_mean)).mean(axis=axis) / np.where(spread > 0, spread, 1.0)
+        factor = np.where((spread > 0) & (factor != 0), factor, 1.0)
+        shift = theirs_mean - factor * mean
+        if np.abs(factor * flat + shift - other).max() > NEAR * np.abs(other).max():
+            continue
+        if axis is None:
+            shift = shift if abs(shift) > NEAR * np.abs(other).max() else 0.0
+            return Change(
+                scale_id(float(factor), float(shift)), scale_text(factor, shift), partial(scaled_back, factor, shift)
+            )
+        if len(ours) < 8:  # of few rows, anything is a line
+            return None
+        text = f"each column is scaled by itself: the first one's {scale_text(factor[0], shift[0])}"
+        return Change(SCALED, text, partial(scaled_back, factor, shift))
+    return None
+
+
+def scaled_back(factor, shift, rows: np.ndarray) -> np.ndarray:
+    """Takes a factor and what is added away."""
+    flat = rows.astype(np.float64).reshape(len(rows), -1)
+    return ((flat - shift) / factor).reshape(rows.shape).astype(rows.dtype if rows.dtype.kind == "f" else np.float32)
+
+
+def scale_id(factor: float, shift: float) -> str:
+    """Returns the difference that a factor and what is added are known as."""
+    near = [id for id, known in KNOWN.items() if np.allclose((factor, shift), known, rtol=1e-4, atol=1e-6)]
+    return near[0] if near else SCALED
+
+
+def scale_text(factor: float, shift: float) -> str:
+    """Says what was fitted."""
+    added = f" {'-' if shift < 0 else '+'} {abs(shift):.6g}" if shift else ""
+    return f"values are {factor:.6g} x{added}, Keras's are x"
+
+
+def find_move(ours: np.ndarray, theirs: np.ndarray) -> Change | None:
+    """Returns how values were moved: mirrored, two axes exchanged, or columns in another order."""
+    shape = ours.shape[1:]
+    side = round(shape[0] ** 0.5) if len(shape) == 1 else 0
+    views = [shape] if len(shape) > 1 else [(side, side)] if side * side == shape[0] else []
+    for view in views:
+        axes = range(1, 1 + len(view))
+        moves = {f"mirrored along axis {axis}": partial(np.flip, axis=axis) for axis in axes}
+        moves |= {
+            f"with the axes {one} and {two} exchanged": partial(np.swapaxes, axis1=one, axis2=two)
+            for one, two in combinations(axes, 2)
+            if view[one - 1] == view[two - 1]
+        }
+        for text, move in moves.items():
+            back = partial(moved, move, view)
+            if difference(ours, back(theirs)) <= CLOSE:
+                return Change(MOVED, f"the same values, {text}", back)
+    if len(shape) == 1:
+        places = {column.tobytes(): number for number, column in enumerate(np.ascontiguousarray(theirs.T))}
+        order = [places.get(column.tobytes(), -1) for column in np.ascontiguousarray(ours.astype(theirs.dtype).T)]
+        if sorted(order) == list(range(shape[0])):
+            first = next(number for number, place in enumerate(order) if number != place)
+            text = f"columns in another order: Keras's {first} is the port's {order[first]}"
+            return Change(MOVED, text, lambda rows: rows[:, order])
+    return None
+
+
+def moved(move: Callable, view: tuple[int, ...], rows: np.ndarray) -> np.ndarray:
+    """Moves the values of rows that are seen in a shape; each of these moves is its own inverse."""
+    return np.ascontiguousarray(move(rows.reshape(len(rows), *view))).reshape(rows.shape)
+
+
+def find_rule(ours: np.ndarray, theirs: np.ndarray) -> Change | None:
+    """Returns which label stands for which of Keras's, where each stands for one."""
+    pairs = sorted({*zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True)})
+    back = {there: here for here, there in pairs}
+    if not len(back) == len({here for here, _ in pairs}) == len(pairs):
+        return None
+    steps = {there - here for here, there in pairs}
+    said = ", ".join(f"{here} is {there}" for here, there in pairs if here != there)
+    text = f"labels are Keras's {steps.pop():+g}" if len(steps) == 1 else f"other labels: Keras's {said}"
+    turn = np.vectorize(lambda label: back.get(label, label), otypes=[theirs.dtype])
+    return Change(LABELS, text, turn)
+
+
+def repair(built: Built, id: str) -> list[str]:
+    """Has the rows of the loaders turned back, where something is known that was done to them.
+
+    Args:
+        built: whose rows.
+        id: the difference that is undone.
+    """
+    rows, lines = built.rows, []
+    for split in [split for split in rows.loaders if rows.is_indexed(split)]:
+        count = min(rows.count(split), len(rows.loaders[split].dataset), 256)
+        leaves = tree.tree_flatten(rows.collated(split, range(count)))[0]
+        backs = {}
+        for number, (index, ours) in enumerate(zip(rows.places, rows.expected(split, slice(0, count)), strict=True)):
+            change = find_change(ours, leaves[index].numpy(), bool(rows.places[index].part))
+            if change and change.id == id:
+                backs[number] = change.back
+                lines.append(f"lightning_data(), {rows.places[index]}: {change.text}")
+        if backs:
+            built.repairs.setdefault(split, {}).update(backs)
+    return list(dict.fromkeys(lines))
+
+
+def leave_batches(built: Built) -> list[str]:
+    """Has a module's hooks leave batches as they are."""
+    module, lines = built.module, []
+    for name in HOOKS[:2]:
+        base = next(
+            (kind for kind in type(module).__mro__ if kind.__module__.startswith(("lightning.", "pytorch_lightning."))),
+            None,
+        )
+        if base is None or getattr(type(module), name, None) is getattr(base, name, None):
+            continue
+        batch, said = built.batch(), []
+        with torch.no_grad():
+            after = getattr(module, name)(
+                tree.tree_map(lambda one: one.clone() if torch.is_tensor(one) else one, batch), 0
+            )
+        pairs = zip(tree.tree_leaves(batch), tree.tree_leaves(after), strict=False)
+        for ours, theirs in ((a, b) for a, b in pairs if torch.is_tensor(a) and torch.is_tensor(b)):
+            change = find_change(ours.numpy(), theirs.cpu().numpy(), not ours.is_floating_point())
+            if change or ours.shape != theirs.shape or not torch.equal(ours, theirs.cpu()):
+                said.append(change.text if change else "other values")
+        if said:
+            setattr(module, name, lambda batch, dataloader_idx: batch)
+            lines.append(f"{name}: {', '.join(said)}: leave it out")
+    return lines
+
+
+UNDOS = [
+    *(Undo(id, PARTS, partial(repair, id=id), DATA) for id in (*KNOWN, SCALED, MOVED, LABELS)),
+    Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches),
+]
