@@ -6,6 +6,7 @@ from sample_built import make_built
 from torch import nn
 from torch.nn import functional as F
 
+from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo import dropouts
 from parity.protocol.law import RandomCall
 
@@ -30,7 +31,7 @@ def built_of(module: nn.Module, *keras: RandomCall, kind: str = "Dropout"):
 
     def places(training: bool = True) -> list:
         module.train(training)
-        with torch.no_grad(), dropouts.noted_places(module) as seen:
+        with torch.no_grad(), Chance(), dropouts.noted_places(module) as seen:
             module(X)
         module.train()
         return seen
