@@ -31,7 +31,7 @@ RIGHT = {
     ),
     "rmsprop-epsilon-place": (
         {torch.optim.RMSprop: keras_like.KerasRMSprop},
-        {"lr": "lr", "alpha": "rho", "momentum": "momentum", "eps": "eps"},
+        {"lr": "lr", "alpha": "rho", "momentum": "momentum"},  # epsilon's place decides its size: it is Keras's
     ),
 }
 KERAS = {
@@ -81,14 +81,15 @@ def shown(value: float) -> str:
 
 def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) -> list[str]:
     """Puts optimizers that compute as Keras's in the place of PyTorch's own, with the same numbers."""
-    lines = {}
+    lines, epsilon = {}, built.facts.optimizer.get("epsilon")
+    given = {"eps": epsilon} if "eps" not in names and isinstance(epsilon, float) else {}
     for index, optimizer in enumerate(built.optimizers):
         own = next((kind for kind in right if isinstance(optimizer, kind)), None)
         if own is None:
             continue
         made = right[own]
         groups = [
-            {"params": group["params"], **{new: group[old] for old, new in names.items() if old in group}}
+            {"params": group["params"], **given, **{new: group[old] for old, new in names.items() if old in group}}
             for group in optimizer.param_groups
         ]
         built.optimizers[index] = made(groups)

@@ -68,7 +68,9 @@ def test_another_arithmetic_keeps_the_ports_numbers():
     assert line == "torch.optim.Adam: write keras_like.optimizers.KerasAdam" and type(optimizer) is KerasAdam
     assert (group["lr"], group["betas"], group["eps"]) == (0.5, (0.5, 0.6), 1e-3)
     assert group["params"] == [*built.module.parameters()]
-    built, _ = undone("rmsprop-epsilon-place", lambda p: OPTIM.RMSprop(p, alpha=0.8), {"class_name": "RMSprop"})
+    keras = {"class_name": "RMSprop", "epsilon": 1e-6}
+    built, _ = undone("rmsprop-epsilon-place", lambda p: OPTIM.RMSprop(p, alpha=0.8), keras)
+    assert built.optimizers[0].param_groups[0]["eps"] == 1e-6  # PyTorch's 1e-8 is behind the root
     assert type(built.optimizers[0]) is KerasRMSprop and built.optimizers[0].param_groups[0]["rho"] == 0.8
 
 
