@@ -10,6 +10,8 @@ from parity.protocol import recording
 
 pytestmark = pytest.mark.full
 
+# Of Keras; two workers leave no core for more. The same bits: tests/parity/seeds/test_command.py.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 PARAMETERS = {"small": [19_625, 260], "bigger": [78_500, 7_575, 1_900, 260]}
 
 
@@ -17,7 +19,7 @@ PARAMETERS = {"small": [19_625, 260], "bigger": [78_500, 7_575, 1_900, 260]}
 def parity_run(request, full_mnist, tmp_path_factory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp(request.param) / "run"
     flags = ("--preset", request.param, "--data-dir", full_mnist, "--output-dir", folder)
-    ended = run_python("-m", "parity", *flags, timeout=1500)
+    ended = run_python("-m", "parity", *flags, env=ONE_THREAD, timeout=1500)
     assert ended.status == 0, ended
     return request.param, folder
 
@@ -72,7 +74,7 @@ def test_parameter_counts_are_read_from_both_frameworks(parity_run):
 )
 def test_a_training_of_its_own_ends_in_the_labs_range(module, preset, faster, full_mnist, tmp_path):
     flags = ("--preset", preset, *faster, "--data-dir", full_mnist, "--output-dir", tmp_path / "run")
-    ended = run_python("-m", module, *flags, timeout=900)
+    ended = run_python("-m", module, *flags, env=ONE_THREAD, timeout=900)
     assert ended.status == 0, ended.err
     assert in_range(preset, load(tmp_path / "run" / "history.json")["val_acc"][-1])
     answer = load(tmp_path / "run" / "fitting.json")["answer"]
