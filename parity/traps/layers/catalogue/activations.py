@@ -64,7 +64,7 @@ DIFFERENCES = [
         keras="layers.Dropout(0.3)",
         port="nn.Dropout(0.5)",
         right="nn.Dropout(0.3)",
-        x="np.ones((2000, 4), 'f4')",
+        x="np.ones((200_000, 4), 'f4')",
         mode="chance",
         compared="the share of zeros",
         values="(y == 0).mean()",

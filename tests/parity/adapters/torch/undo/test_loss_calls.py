@@ -24,7 +24,7 @@ def test_functions_and_modules_are_caught_with_their_settings_and_their_line():
     ):
         result, call = caught(step)
         assert torch.equal(result, step()) and call.options["label_smoothing"] == 0.2 and call.rows == 2
-        assert call.name.startswith("test_calls.py, line ") and call.name.endswith(": F.cross_entropy")
+        assert call.name.startswith("test_loss_calls.py, line ") and call.name.endswith(": F.cross_entropy")
 
 
 def test_a_changed_call_is_what_the_step_gets():
