@@ -26,7 +26,7 @@ def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
 
 
 def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():
-    assert stems("causes", "search", "hypothesis", "answers", "undoing") == set(STEMS) - WITHOUT_CAUSE
+    assert stems("causes", "search", "hypothesis", "answers", "undoing", "effects") == set(STEMS) - WITHOUT_CAUSE
 
 
 def test_the_catalogues_traps_are_on_rungs_that_have_causes():

@@ -38,7 +38,6 @@ FAMILIES = {
     **dict.fromkeys(("batch_norm",), "batch norm"),
     **dict.fromkeys(("scaled_dot_product_attention",), "attention"),
     **dict.fromkeys(("flip", "fliplr"), "flip"),
-    **dict.fromkeys(("dropout1d", "feature_dropout"), "channel dropout"),
 }  # fmt: skip
 
 

@@ -1,26 +1,9 @@
-"""Undoes layers that draw by another law or along another axis; rates are numbers of their own."""
+"""Undoes layers that draw by another law; rates and axes are those of `dropouts`."""
 
 import torch
 from torch import nn
 
 from parity.adapters.torch.undo.difference import Built, Undo
-
-
-def drop_channels(built: Built) -> list[str]:
-    """Drops whole channels of sequences (N, steps, channels), as SpatialDropout1D does, not whole steps."""
-    layers, calls = built.layers_of(("SpatialDropout1D",)), built.trace.of("channel dropout")
-    if not layers or len(calls) < len(layers):
-        return []
-    lines = []
-    for call in calls:
-
-        def dropped(input, *arguments, function=call.function, **options):
-            """Drops channels."""
-            return function(input.mT, *arguments, **options).mT
-
-        built.calls.replace(call, dropped)
-        lines.append(f"{call.place or 'forward'}: {call.name} drops steps of (N, steps, channels): write it of x.mT")
-    return lines
 
 
 class GaussianDropout(nn.Module):
@@ -60,7 +43,4 @@ def draw_normally(built: Built) -> list[str]:
     return lines
 
 
-UNDOS = [
-    Undo("spatial-dropout", ("random_layers",), drop_channels),
-    Undo("gaussian-dropout", ("random_layers",), draw_normally),
-]
+UNDOS = [Undo("gaussian-dropout", ("random_layers",), draw_normally)]

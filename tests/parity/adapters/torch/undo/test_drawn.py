@@ -1,20 +1,10 @@
-"""What draws gets Keras's law, and drops along Keras's axis."""
+"""What draws gets Keras's law."""
 
 import torch
 from sample_undoing import Port, build, undone
 from torch import nn
 
 ROWS = torch.ones(2000, 5, 4)
-
-
-def test_a_spatial_dropout_drops_channels():
-    module = Port(lambda self, x: self.drop(x), drop=nn.Dropout1d(0.5))
-    lines, _ = undone("spatial-dropout", build(module, ROWS, {"drop": {"class_name": "SpatialDropout1D"}}, []))
-    # the pass was in evaluation mode: the call is seen all the same
-    assert lines == ["drop: dropout1d drops steps of (N, steps, channels): write it of x.mT"]
-    dropped = module.train()(ROWS) == 0
-    assert (dropped == dropped[:, :1]).all() and 0.4 < dropped.float().mean() < 0.6
-    assert undone("spatial-dropout", build(module, ROWS, {"drop": {"class_name": "Dropout"}}, []))[0] == []
 
 
 def test_a_gaussian_dropout_multiplies():
