@@ -63,7 +63,7 @@ def runs_left_alone(ids: tuple[str, ...], place: Path, ask_trials: Callable) -> 
 
 def logged_names(climb: Climb) -> dict[str, str]:
     """Returns by Keras's name of a metric under which name the candidate logs it, validation's first."""
-    checks = [check for check in climb.judgements.get("metrics", ()) if check.more.get("logged_as")]
+    checks = [check for check in climb.checks if check.more.get("logged_as")]
     return {one.subject: one.more["logged_as"] for one in sorted(checks, key=lambda one: one.subject[:4] != "val_")}
 
 
@@ -95,7 +95,7 @@ def describe(effect: dict[str, tuple[float, float]] | None) -> str:
     if effect is None:
         return ""
     if not effect:
-        return "no effect is measured: both train from the same weights"
+        return "alone: nothing here, where both train from the same weights"
     return "alone: " + ", ".join(
         f"{name} {wrong:.4g} in place of {right:.4g}" for name, (right, wrong) in effect.items()
     )

@@ -39,7 +39,10 @@ def start(built: Built, kinds: tuple[str, ...], roles: tuple[str, ...]) -> list[
         if tensor.path in {one.path for one in tensors}:
             fill(built, tensor, weights[tensor.path])
             initializer = built.facts.initializers.get(tensor.path, {}).get("name", "its initialiser")
-            lines[f"{tensor.torch_name}: start as Keras's {tensor.kind} does, by {initializer}"] = None
+            settings = built.facts.settings.get(tensor.path.rpartition("/")[0], {})
+            ones = tensor.role == "bias" and settings.get("unit_forget_bias")
+            more = ", and 1 for the forget gate" if ones else ""
+            lines[f"{tensor.torch_name}: start as Keras's {tensor.kind} does, by {initializer}{more}"] = None
     return list(lines)
 
 
