@@ -62,9 +62,8 @@ def runs_left_alone(ids: tuple[str, ...], place: Path, ask_trials: Callable) -> 
 
 
 def logged_names(climb: Climb) -> dict[str, str]:
-    """Returns by Keras's name of a metric under which name the candidate logs it, validation's first."""
-    checks = [check for check in climb.checks if check.more.get("logged_as")]
-    return {one.subject: one.more["logged_as"] for one in sorted(checks, key=lambda one: one.subject[:4] != "val_")}
+    """Returns by Keras's name of a metric under which name the candidate logs it."""
+    return {check.subject: check.more["logged_as"] for check in climb.checks if check.more.get("logged_as")}
 
 
 def effect_of(right: Steps, wrong: Steps, names: dict[str, str]) -> dict[str, tuple[float, float]]:
@@ -74,7 +73,7 @@ def effect_of(right: Steps, wrong: Steps, names: dict[str, str]) -> dict[str, tu
         right, wrong: the trainings.
         names: see `logged_names`.
     """  # fmt: skip
-    chosen = {ours: logged for ours, logged in names.items() if ours.startswith("val_")}
+    chosen = {ours: names[ours] for ours in sorted(names, key=lambda one: "loss" not in one) if ours.startswith("val_")}
     ends = {ours: [run.curves.get(logged, ()) for run in (right, wrong)] for ours, logged in chosen.items()}
     found = {ours: (float(a[-1]), float(b[-1])) for ours, (a, b) in ends.items() if len(a) and len(b)}
     last = max(1, len(right.losses) // max(1, len(right.epoch_seconds)))

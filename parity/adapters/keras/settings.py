@@ -17,7 +17,8 @@ def of_layers(model) -> dict[str, dict]:
     """Returns of each layer, those inside of others too, its class (`class_name`) and its numbers and words, by path.
 
     Beside them stand `fed_by`, the paths of the layers it was last called with, where the model is a graph; and
-    `curve`, what its activation makes of `parity.protocol.curves.POINTS`, where it bends each value by itself.
+    `curve`, what its activation makes of `parity.protocol.curves.POINTS`, where it bends each value by itself; and
+    `constraints`, by variable, the class and the numbers of what its weights are held in.
 
     Args:
         model: built.
@@ -29,6 +30,7 @@ def walk(layer, prefix: str):
     """Yields path and settings of all that stands in a layer or model, in the order of execution."""
     for part in tensors.parts_of(layer):
         more = {"fed_by": [f"{prefix}{name}" for name in feeding(part)], "curve": curve_of(part)}
+        more["constraints"] = constraints_of(part)
         known = {name: value for name, value in more.items() if value}
         yield f"{prefix}{part.name}", {"class_name": type(part).__name__, **plain(part), **known}
         yield from walk(part, f"{prefix}{part.name}/")
@@ -60,6 +62,14 @@ def is_plain(value) -> bool:
 def listed(value):
     """Returns a value with lists in the place of tuples."""
     return [listed(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def constraints_of(layer) -> dict[str, dict]:
+    """Returns the class (`class_name`) and numbers of the constraints of a layer's own variables, by their names."""
+    if tensors.parts_of(layer):  # those of the layers inside stand there
+        return {}
+    held = {variable.name: variable.constraint for variable in layer.trainable_variables if variable.constraint}
+    return {name: {"class_name": type(one).__name__, **plain(one)} for name, one in held.items()}
 
 
 def feeding(layer) -> list[str]:

@@ -179,6 +179,7 @@ OPTIM, DECAY = torch.optim, torch.optim.lr_scheduler.ExponentialLR
 SGDS = (BATCH_NORM, LSTM, GRU)
 TO_RMSPROP = {"lr": "lr", "alpha": "rho", "momentum": "momentum", "eps": "eps"}
 TO_ADAM = {name: name for name in ("lr", "betas", "eps", "weight_decay")}
+TO_ADAMAX = {name: name for name in ("lr", "betas", "eps")}
 TO_SGD = {name: name for name in ("lr", "momentum", "nesterov")}
 OPTIMIZERS = [
     Plant("adam-for-sgd", SGDS, OPTIMIZER, with_optimizer(keras_like.KerasAdam, lr="lr")),
@@ -186,6 +187,7 @@ OPTIMIZERS = [
     Plant("adam-for-sgd", (DIABETES,), OPTIMIZER, with_optimizer(adaptive.KerasAdagrad, lr="lr"), form="adagrad"),
     Plant("adam-for-sgd", (WINE,), OPTIMIZER, with_optimizer(keras_like.KerasAdam, lr="lr"), form="adamax"),
     Plant("adam-epsilon-place", (CNN,), ("arithmetic",), with_optimizer(OPTIM.Adam, **TO_ADAM)),
+    Plant("adamax-epsilon-place", (WINE,), ("arithmetic",), with_optimizer(OPTIM.Adamax, **TO_ADAMAX)),
     Plant("rmsprop-epsilon-place", (DIABETES,), ("arithmetic",), with_optimizer(OPTIM.RMSprop, **TO_RMSPROP)),
     Plant(
         "weight-decay-coupled", SGDS, ("arithmetic", "decay"),
@@ -219,6 +221,9 @@ WHY_NONE = {
     "prelu-start": "no example has such a layer",
     "group-norm-epsilon": "no example has such a layer",
     "leaky-relu-layer": "no example has such a layer",
+    "adagrad-accumulator": "no example has such an optimizer",
+    "nadam-momentum": "no example has such an optimizer",
+    "adadelta-numbers": "no example has such an optimizer",
 }
 
 

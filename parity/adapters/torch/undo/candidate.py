@@ -14,7 +14,7 @@ from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance, find_randomness
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
-from parity.adapters.torch.undo import data, dropouts, layers, losses, numbers, optimizers, starts
+from parity.adapters.torch.undo import constraints, data, dropouts, layers, losses, numbers, optimizers, starts
 from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
 from parity.adapters.torch.undo.loss_calls import Call
@@ -25,7 +25,7 @@ from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
-TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers)
+TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers, constraints)
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 

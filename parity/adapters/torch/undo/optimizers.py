@@ -34,6 +34,13 @@ RIGHT = {
         {"lr": "lr", "alpha": "rho", "momentum": "momentum"},  # epsilon's place decides its size: it is Keras's
     ),
 }
+# By difference: the kind, under Keras's name, and PyTorch's own.
+ADAPTIVE = {
+    "adamax-epsilon-place": ("Adamax", torch.optim.Adamax),
+    "adagrad-accumulator": ("Adagrad", torch.optim.Adagrad),
+    "nadam-momentum": ("Nadam", torch.optim.NAdam),
+    "adadelta-numbers": ("Adadelta", torch.optim.Adadelta),
+}
 KERAS = {
     **{name: getattr(keras_like, f"Keras{name}") for name in ("SGD", "RMSprop", "Adam")},
     **{name: getattr(adaptive, f"Keras{name}") for name in ("Adagrad", "Nadam")},
@@ -95,6 +102,25 @@ def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) 
         built.optimizers[index] = made(groups)
         called = f"{'torch.optim.' * (type(optimizer) is own)}{type(optimizer).__name__}"
         lines[f"{called}: write {made.__module__}.{made.__name__}"] = None
+    return list(lines)
+
+
+def replace_adaptive(built: Built, kind: str, own: type) -> list[str]:
+    """Puts Keras's optimizer in the place of PyTorch's of that kind, with all numbers but the rate.
+
+    Args:
+        built: is changed.
+        kind: of the optimizer, Keras's name.
+        own: PyTorch's class.
+    """
+    made, lines = KERAS[kind], {}
+    for index, optimizer in enumerate(built.optimizers):
+        if built.facts.optimizer.get("class_name") != kind or not isinstance(optimizer, own):
+            continue
+        numbers = keras_numbers(made, built.facts.optimizer)
+        groups = [{"params": group["params"], **numbers, "lr": group["lr"]} for group in optimizer.param_groups]
+        built.optimizers[index] = made(groups)
+        lines[f"{type(optimizer).__name__}: write {made.__module__}.{made.__name__}"] = None
     return list(lines)
 
 
@@ -177,6 +203,8 @@ UNDOS = [
     ),
     *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
       for id, (right, names) in RIGHT.items()),
+    *(Undo(id, PARTS, partial(replace_adaptive, kind=kind, own=own), OPTIMIZERS)
+      for id, (kind, own) in ADAPTIVE.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
     Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
     Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),

@@ -15,6 +15,7 @@ IMPORTS = {
     "keras": """
         import numpy as np
         from keras import layers, ops
+        from keras.constraints import MaxNorm
         from parity.adapters.keras.differences import measure
         from parity.traps.layers.layouts import draw_input as draw
     """,

@@ -20,6 +20,22 @@ DIFFERENCES = [
             it otherwise is said by WEIGHTS""",
     ),
     Difference(
+        id="constraint-missing",
+        kinds=("Dense", "Conv1D", "Conv2D", "Conv3D"),
+        title="A constraint on the weights",
+        what="""Keras brings weights back within a constraint after every step; PyTorch has none, and a port does it in
+            `optimizer_step`.""",
+        keras="layers.Dense(4, kernel_constraint=MaxNorm(0.5))",
+        port="nn.Linear(3, 4)",
+        right="",
+        x="draw(6, 3)",
+        mode="step",
+        values="w['kernel'] - before['kernel']",
+        compared="what a step of SGD with the rate .1, and the constraint behind it, add to the kernel",
+        size=0.067,
+        largest=0.37,
+    ),
+    Difference(
         id="dense-start",
         kinds=("Dense", "EinsumDense"),
         title="Initial kernels of dense layers",

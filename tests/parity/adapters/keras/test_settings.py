@@ -28,7 +28,7 @@ class Own(layers.Layer):
 
 model = keras.Sequential([keras.Input((4,)), inner, Own(name="own"), layers.LeakyReLU(0.25, name="leaky"),
     layers.Dense(3, "relu", name="activated"), layers.Activation("softmax", name="mixed"),
-    layers.Dense(2, name="linear")])
+    layers.Dense(2, name="linear", kernel_constraint=keras.constraints.MaxNorm(0.5))])
 none = settings.of_optimizer(model)
 model.compile(keras.optimizers.Adam(0.5, clipnorm=1.0), "mse")
 print(json.dumps([settings.of_layers(model), settings.of_optimizer(model), none]))
@@ -47,4 +47,6 @@ def test_numbers_and_words_of_layers_and_of_the_optimizer_are_read():
     assert layers["leaky"]["curve"] == pytest.approx([0.25 * x if x < 0 else x for x in POINTS])
     assert layers["activated"]["curve"] == pytest.approx([max(x, 0.0) for x in POINTS])
     assert "curve" not in layers["mixed"] and "curve" not in layers["linear"]
+    assert layers["linear"]["constraints"] == {"kernel": {"class_name": "MaxNorm", "max_value": 0.5, "axis": 0}}
+    assert "constraints" not in layers["activated"] and "constraints" not in layers["inner"]
     assert optimizer["class_name"] == "Adam" and (optimizer["learning_rate"], optimizer["clipnorm"]) == (0.5, 1.0)

@@ -21,7 +21,8 @@ WITHOUT_PLANT = set(
     leaky-relu-activation mask-ignored mask-outputs mask-with-states max-pooling-same padding-added pooling-kind
     pooling-window recurrent-activation recurrent-bias-start recurrent-dropout recurrent-output resizing-corners
     resizing-mode same-padding-with-strides second-bias softmax-axis spatial-dropout transposed-same
-    zero-padding-order batch-transfer dropout-missing dropout-mode dropout-rate inputs-scaled labels-changed pixels-256
+    zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
+    labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled
 """.split()
 )

@@ -10,6 +10,7 @@ from parity.adapters.torch.undo import optimizers
 UNDOS = {undo.id: undo for undo in optimizers.UNDOS}
 ADAM = {"class_name": "Adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 SGD = {"class_name": "SGD", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
+BETAS = {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 1e-7}
 OPTIM = torch.optim
 
 
@@ -120,3 +121,30 @@ def test_clipping_goes_where_keras_does_not_clip(options, asked, id):
         built, lines = undone(one, lambda p: OPTIM.SGD(p, 0.4), asked, options=dict(options))
         assert (lines == ["Trainer(gradient_clip_val=0.5): leave it out"]) == (one == id) == (built.options == {})
     assert undone("clip-norm", OPTIM.SGD, {**SGD, "global_clipnorm": 1.0}, options={"gradient_clip_val": 2.0})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("id", "make", "asked", "numbers"),
+    [
+        ("adamax-epsilon-place", OPTIM.Adamax, {"class_name": "Adamax", **BETAS}, {"eps": 1e-7, "betas": (0.5, 0.6)}),
+        ("nadam-momentum", OPTIM.NAdam, {"class_name": "Nadam", **BETAS}, {"eps": 1e-7, "betas": (0.5, 0.6)}),
+        (
+            "adagrad-accumulator", OPTIM.Adagrad,
+            {"class_name": "Adagrad", "initial_accumulator_value": 0.2, "epsilon": 1e-6},
+            {"eps": 1e-6, "initial_accumulator_value": 0.2},
+        ),
+        (
+            "adadelta-numbers", OPTIM.Adadelta, {"class_name": "Adadelta", "rho": 0.8, "epsilon": 1e-6},
+            {"eps": 1e-6, "rho": 0.8},
+        ),
+    ],
+)  # fmt: skip
+def test_an_adaptive_optimizer_gets_keras_numbers_and_keeps_its_rate(id, make, asked, numbers):
+    """The rate is a difference of its own."""
+    asked = {"learning_rate": 0.5, **asked}
+    built, (line,) = undone(id, lambda p: make(p, lr=0.25), asked)
+    (optimizer,), group = built.optimizers, built.optimizers[0].param_groups[0]
+    assert type(optimizer).__name__ == f"Keras{asked['class_name']}" and line.startswith(f"{make.__name__}: write ")
+    assert {name: group[name] for name in numbers} == numbers and group["lr"] == 0.25
+    assert UNDOS[id].change(built) == []
+    assert undone(id, OPTIM.SGD, asked)[1] == [] and undone(id, make, ADAM)[1] == []
