@@ -21,8 +21,8 @@ README = (HERE / "README.md").read_text()
 
 
 def quick_check(name, port, folder):
-    """Checks a pair at the quick level; returns how it ended and its report."""
-    flags = ("--level", "quick", "--explain", "none", "--output-dir", folder / "run")
+    """Checks a pair at the quick level, and explains what fails; returns how it ended and its report."""
+    flags = ("--level", "quick", "--output-dir", folder / "run")
     ended = run_python("-m", "parity", "check", HERE / name / f"pair_{port}.py", *flags)
     return ended, json.loads((folder / "run" / "report.json").read_text())
 

@@ -223,15 +223,19 @@ if __name__ == "__main__":
     with open(os.path.join(folder, "settings.json")) as settings_file:
         settings = json.load(settings_file)
     request: dict = {}
+    streams: list[int] = []
 
     def restart() -> None:
-        """Starts the command once more, as usual."""
+        """Starts the command once more, as usual; a program may have silenced its streams while it imports."""
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
         os.chdir(request["folder"])
         os.execve(settings["python"], [settings["python"], *request["arguments"]], request["environment"])
 
     preloaded = Preloaded(kind.split("-", maxsplit=1)[0], restart)
     request |= Server(folder, kind, settings["owner"]).serve()
     become(request, settings["warm_python"])
+    streams += [os.dup(number) for number in range(3)]
     ending = None
     try:
         run(request["arguments"], sys.path[1:])

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from textwrap import dedent
 
 import pytest
 import sample_records
@@ -327,3 +328,17 @@ def test_a_pair_files_recordings_are_given_again_under_anothers_name(tmp_path, c
     assert {(one.run_id, one.experiment_hash) for one in read} == {(settings[1].run_id, settings[1].hash)}
     ours, theirs = (one.to_recording().arrays for one in (read[1], cases))
     assert ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
+
+
+def test_a_command_that_is_started_again_while_it_is_silent_has_its_streams_back():
+    code = """
+    import os, sys
+    os.environ["KERAS_BACKEND"] = "jax"
+    silent, kept = os.open(os.devnull, os.O_WRONLY), os.dup(2)
+    os.dup2(silent, 2)
+    import keras
+    os.dup2(kept, 2)
+    print("told", file=sys.stderr)
+    """
+    # the second time, in a process of its own, it begins with the streams that it was given
+    assert "told" in run_python("-c", dedent(code)).err
