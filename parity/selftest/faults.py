@@ -121,6 +121,7 @@ def sweep_mlps(faults: list[Fault], data_folder: str | None, options: FaultFlags
     references = {}
 
     def record_references(progress) -> None:
+        """Has Keras answer once for each preset of which a fault is still to be tried."""
         for preset in dict.fromkeys(fault.preset for fault in faults if not sweeps.is_done(folder, fault.name)):
             progress.print(f"recording Keras's {preset} ...")
             place = folder / f"reference-{preset}"
