@@ -65,7 +65,8 @@ def test_the_layers_are_the_labs(keras):
 def test_kernels_start_from_glorots_range_and_biases_from_zero(keras):
     for layer in (layer for model in keras["models"].values() for layer in model):
         limit = (6 / sum(layer["sizes"])) ** 0.5
-        assert 0.9 * limit < layer["largest"] <= limit and layer["bias"] == 0
+        # the draws are float32: the limit itself, rounded, may be one of them
+        assert 0.9 * limit < layer["largest"] <= limit * (1 + 1e-6) and layer["bias"] == 0
 
 
 def test_the_outputs_are_probabilities(keras):
