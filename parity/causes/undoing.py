@@ -108,7 +108,7 @@ def search(
         first_alone: whether the search ends with the first part that fails.
         accepted: ids of differences, or of the checks that show them: the ladder is climbed with these alone undone.
     """
-    if climb.task is None or not climb.task.pair.file or not failed_parts(climb.judgements):
+    if climb.task is None or climb.task.pair.is_lab or not failed_parts(climb.judgements):
         return None
     result, side, judgements = Undone(checks=climb.checks), climb.candidate, climb.judgements
     for number in range(ROUNDS):

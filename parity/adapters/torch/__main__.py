@@ -17,14 +17,13 @@ def open_session(task: Task) -> Candidate:
     memory.keep_little()
     train.keep_compiled_code()  # before torch is imported, which asks for the folder then
     from parity.adapters.torch.targets import TargetCandidate
-    from parity.adapters.torch.user import UserCandidate
 
     memory.leave_out_imports()
     if task.undone or task.explained:
         from parity.adapters.torch.undo.candidate import Changed
 
         return Changed(task)
-    return (UserCandidate if task.pair.file else TargetCandidate)(task)
+    return TargetCandidate(task)
 
 
 if __name__ == "__main__":

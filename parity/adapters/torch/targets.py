@@ -10,6 +10,7 @@ from lightning_mlp.data import MNISTDataModule
 from parity.adapters.torch.candidate import constants_of
 from parity.adapters.torch.tensors import Binding
 from parity.adapters.torch.user import UserCandidate
+from parity.protocol.pair_file import PairFile
 from parity.protocol.target_pair import TargetPair
 from parity.protocol.user_data import SPLITS, columns_of
 
@@ -17,10 +18,12 @@ VALIDATION_BATCH = 1000
 
 
 class TargetCandidate(UserCandidate):
-    """The candidate's side of the ladder, of targets; see `UserCandidate`."""
+    """The candidate's side of the ladder, of targets or of a pair file; see `UserCandidate`."""
 
-    def open_file(self) -> TargetPair:
-        """Returns the targets, with our module and loaders where there is none."""
+    def open_file(self) -> PairFile | TargetPair:
+        """Returns the pair file; or the targets, with our module and loaders where there is none."""
+        if self.pair.file:
+            return super().open_file()
         return TargetPair(self.pair, {"lightning_module": self.build_lit_mlp, "lightning_data": self.load_loaders})
 
     def build_lit_mlp(self):

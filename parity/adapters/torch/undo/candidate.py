@@ -14,12 +14,13 @@ from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance, find_randomness
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
+from parity.adapters.torch.targets import TargetCandidate
 from parity.adapters.torch.undo import constraints, data, dropouts, layers, losses, numbers, optimizers, starts
 from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
 from parity.adapters.torch.undo.loss_calls import Call
 from parity.adapters.torch.undo.steps import change_steps
-from parity.adapters.torch.user import UserCandidate, package_of
+from parity.adapters.torch.user import package_of
 from parity.protocol.inputs import LAYERS_CASE
 from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
@@ -29,8 +30,8 @@ TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers, constrain
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
-class Changed(UserCandidate):
-    """The candidate of a pair file, with differences undone in all that it builds.
+class Changed(TargetCandidate):
+    """The candidate of a pair file or of targets, with differences undone in all that it builds.
 
     Attributes:
         undone: by their ids.
