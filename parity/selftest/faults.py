@@ -1,16 +1,16 @@
 """`python -m parity faults`: puts faulty candidates, one trap each, through the ladder and prints what was caught."""
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from mlp_spec import flags
 from mlp_spec.experiment import PRESETS
 from mlp_spec.support import command
-from mlp_spec.support.errors import UserError
 from mlp_spec.support.values import one_of, whole_number
-from parity.selftest import pair_faults, sweeps
+from parity.pair import Pair
+from parity.selftest import planting, sweeps
+from parity.selftest.pair_faults import PairFault, draw
 from parity.selftest.sweeps import SweepFlags
 
 MODELS, DATA = "parity.selftest.planted.models", "parity.selftest.planted.data"
@@ -18,17 +18,32 @@ MODELS, DATA = "parity.selftest.planted.models", "parity.selftest.planted.data"
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault."""
+    """A fault planted in our own MLP, or in its data, which then stand as a user's would."""
 
     name: str  # of the class
-    preset: str  # the experiment it is planted in
-    causes: tuple[str, ...]  # identifiers that name it rightly; none if no cause of the catalogue is its
+    port: str  # the preset it is planted in
+    causes: tuple[str, ...]  # the differences that name it; none if no catalogue has it
     data: bool = False  # whether it is a data module
 
     @property
     def target(self) -> str:
         """Where it is."""
         return f"{DATA if self.data else MODELS}:{self.name}"
+
+    def right(self, options: SweepFlags) -> Pair:
+        """Returns the preset with our MLP as a target, called with the preset's numbers."""
+        from parity.protocol.target_pair import place_targets
+
+        lab = PRESETS[self.port]
+        numbers = {**asdict(lab.training.optimizer), "optimizer": lab.training.optimizer.name}
+        arguments = {**asdict(lab.model), **numbers}
+        data = flags.ExperimentFlags(dataset=options.dataset, data_dir=options.data_dir)
+        pair = place_targets(Pair(lab, options.dataset, data.data_folder), {}, {})
+        return replace(pair, experiment=replace(pair.experiment, name=self.port, arguments=arguments))
+
+    def planted(self, right: Pair, folder: Path) -> Pair:
+        """Returns the pair with the faulty class in the place of ours; it needs no file."""
+        return replace(right, **{"candidate_datamodule" if self.data else "candidate": self.target})
 
 
 FAULTS = [
@@ -90,15 +105,14 @@ def sweep(options: FaultFlags) -> int:
     """Plants what was asked for, in the lab's MLPs and in the examples' ports; returns the exit status."""
     from mlp_spec.runs.folder import RunFolder
 
-    data_folder = sweeps.check(options)
-    faults, of_examples = chosen(options)
+    sweeps.check(options)
+    faults = chosen(options)
     folder = sweeps.resumed(options.resume) or RunFolder.create(options.output_dir, "faults").path
-    status = sweep_mlps(faults, data_folder, options, folder) if faults else 0
-    return max(status, pair_faults.sweep(of_examples, options, folder)) if of_examples else status
+    return planting.sweep(faults, options, folder)
 
 
-def chosen(options: FaultFlags) -> tuple[list[Fault], list[pair_faults.PairFault]]:
-    """Returns which faults are planted: of the lab's MLPs, and of the examples.
+def chosen(options: FaultFlags) -> list[planting.Fault]:
+    """Returns which faults are planted.
 
     Raises:
         UserError: a number is out of its range, or a fault is not known.
@@ -106,77 +120,10 @@ def chosen(options: FaultFlags) -> tuple[list[Fault], list[pair_faults.PairFault
     for name in ("singles", "pairs", "triples"):
         whole_number(name, getattr(options, name) or 0, 0, 10_000)
     whole_number("seed", options.seed, 0, 2**31)
+    by_name = {fault.name: fault for fault in FAULTS}
     if options.only:
         for name in (name for name in options.only if "/" not in name):
-            one_of("only", name, [fault.name for fault in FAULTS])
-        of_examples = [pair_faults.PairFault.parse(name) for name in options.only if "/" in name]
-        return [fault for fault in FAULTS if fault.name in options.only], of_examples
-    drawn = options.kinds != "mlps"
-    of_examples = pair_faults.draw(options.seed, options.singles, options.pairs, options.triples) if drawn else []
-    return FAULTS if options.kinds != "examples" else [], of_examples
-
-
-def sweep_mlps(faults: list[Fault], data_folder: str | None, options: FaultFlags, folder: Path) -> int:
-    """Records each reference once, then puts every candidate through the ladder up to its first failed rung."""
-    references = {}
-
-    def record_references(progress) -> None:
-        """Has Keras answer once for each preset of which a fault is still to be tried."""
-        for preset in dict.fromkeys(fault.preset for fault in faults if not sweeps.is_done(folder, fault.name)):
-            progress.print(f"recording Keras's {preset} ...")
-            place = folder / f"reference-{preset}"
-            references[preset] = sweeps.record(PRESETS[preset], data_folder, options, place)
-            if errors := references[preset][0].errors:
-                raise UserError("the reference could not be recorded: " + "; ".join(dict.fromkeys(errors.values())))
-
-    rows = sweeps.run(
-        faults,
-        sweeps.kept(folder, lambda fault, own: attempt(fault, *references[fault.preset], options, own)),
-        lambda row, _: line(row),
-        options.jobs,
-        folder / "faults.json",
-        "faults",
-        record_references,
-    )
-    caught, named = (sum(row[key] for row in rows) for key in ("caught", "named"))
-    print(f"{caught} of {len(rows)} caught, the right cause named for {named}. Results: {folder}")
-    return 0 if caught == len(rows) else 1
-
-
-def attempt(fault: Fault, reference, task, options: FaultFlags, own: Path) -> dict:
-    """Puts one candidate through the ladder, in its own folder; returns its row of the matrix."""
-    from parity.causes.search import explain
-    from parity.ladder.climb import climb_with
-
-    target = {"candidate_datamodule": fault.target} if fault.data else {"candidate": fault.target}
-    task = replace(task, output_dir=str(own / "lightning"), pair=replace(task.pair, **target))
-    started = time.monotonic()
-    climb = climb_with(reference, task, own, options.stall_timeout, stop_early=True)
-    climbed = time.monotonic()
-    checks = explain(climb)
-    failed = next((check for check in checks if check.status == "fail"), None)
-    cause = failed.cause["id"] if failed and failed.cause else None
-    return {
-        "fault": fault.name,
-        "preset": fault.preset,
-        "caught": failed is not None,
-        "rung": failed.rung if failed else None,
-        "check": failed.id if failed else None,
-        "cause": cause,
-        "expected": list(fault.causes),
-        "named": cause in fault.causes,
-        "explained": failed.cause["explained"] if cause else 0.0,
-        "title": failed.cause["title"] if failed and failed.cause else "",
-        "errors": [f"{check.rung}: {check.detail}" for check in checks if check.status == "error"],
-        "seconds": round(climbed - started, 1),
-        "diagnosis_seconds": round(time.monotonic() - climbed, 1),
-    }
-
-
-def line(row: dict) -> str:
-    """Returns a row of the matrix as people read it."""
-    state = "caught" if row["caught"] else "MISSED"
-    named = "named" if row["named"] else ("wrong: " if row["cause"] else "no cause")
-    error = f"  {row['errors'][0][:120]}" if row["errors"] else ""
-    where = f"{row['fault']:<22}{row['preset']:<7} {row['rung'] or '-':<16}"
-    return f"{state}  {where}{named:<9}{row['cause'] or ''}{error}"
+            one_of("only", name, list(by_name))
+        return [PairFault.parse(name) if "/" in name else by_name[name] for name in options.only]
+    of_examples = draw(options.seed, options.singles, options.pairs, options.triples)
+    return [*(FAULTS if options.kinds != "examples" else []), *(of_examples if options.kinds != "mlps" else [])]

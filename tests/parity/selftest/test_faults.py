@@ -1,25 +1,24 @@
-"""`parity faults`: every fault is planted once, caught at its rung and named; what is printed and kept."""
+"""`parity faults`: every fault of the MLPs is planted once, caught and named; what is chosen."""
 
 import json
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import run_python
-from sample_records import EXPERIMENT, LAB_PARTS, make_replay, make_sides
 
-from parity.ladder import climb
-from parity.pair import Pair
+from mlp_spec.experiment import PRESETS
+from mlp_spec.support.errors import UserError
 from parity.protocol import targets
-from parity.protocol.task import Task
-from parity.selftest import faults
-from parity.selftest.faults import FAULTS, Fault, FaultFlags
+from parity.selftest.faults import FAULTS, FaultFlags, chosen
+from parity.selftest.pair_faults import PairFault
 from parity.traps.catalogue import TRAPS
+from parity.traps.layers.catalogue import DIFFERENCES
 
 
 def test_every_fault_is_planted_once_and_its_cause_is_in_the_catalogue():
     names = [fault.name for fault in FAULTS]
     assert len(names) == len(set(names)) >= 45
-    assert {cause for fault in FAULTS for cause in fault.causes} <= set(TRAPS)
+    assert {cause for fault in FAULTS for cause in fault.causes} <= {*TRAPS, *DIFFERENCES}
     assert sum(bool(fault.causes) for fault in FAULTS) >= 0.9 * len(FAULTS)
 
 
@@ -29,58 +28,39 @@ def test_a_faults_target_is_a_class_that_can_be_loaded(fault):
     assert planted.__name__ == fault.name and planted.__module__ == fault.target.partition(":")[0]
 
 
-@pytest.fixture
-def attempt(monkeypatch, tmp_path):
-    """Puts a candidate through the ladder whose processes are made up; returns the row of the matrix."""
-
-    def attempted(fault, **records):
-        reference, candidate = make_sides()
-        stamp = {"run_id": EXPERIMENT.run_id, "experiment_hash": EXPERIMENT.hash}
-        candidate.parts |= {part: replace(record, **stamp) for part, record in records.items()}
-
-        def ask(name, task, path, stall, follow=None, arrived=lambda part: None, side=None):
-            assert task.pair.candidate == fault.target and task.output_dir.endswith(f"{fault.name}/lightning")
-            for part in task.parts:
-                side.parts[part] = candidate.parts[part]
-                arrived(part)
-            return side
-
-        monkeypatch.setattr(climb, "ask", ask)
-        task = Task(LAB_PARTS, "", Pair(EXPERIMENT, "mnist-sample"))
-        (tmp_path / fault.name).mkdir()
-        return faults.attempt(fault, reference, task, FaultFlags(), tmp_path / fault.name)
-
-    return attempted
+def test_a_fault_stands_where_a_users_own_would():
+    momentum, over_256 = (fault for fault in FAULTS if fault.name in ("Momentum", "Over256"))
+    right = momentum.right(FaultFlags(dataset="mnist-sample"))
+    assert not right.is_lab and right.experiment.lab == PRESETS["small"] and right.experiment.name == "small"
+    assert right.experiment.arguments["hidden_sizes"] == (25,) and right.experiment.arguments["optimizer"] == "sgd"
+    planted = [fault.planted(right, Path()) for fault in (momentum, over_256)]
+    assert [(pair.candidate, pair.candidate_datamodule) for pair in planted] == [
+        (momentum.target, None), (None, over_256.target),
+    ]  # fmt: skip
+    assert {pair.experiment.hash for pair in planted} == {right.experiment.hash}  # one reference serves both
 
 
-MOMENTUM = Fault("Momentum", "small", ("momentum",))
+def test_faults_are_chosen_by_kind_and_by_name():
+    assert chosen(FaultFlags(kinds="mlps")) == FAULTS
+    assert {type(fault) for fault in chosen(FaultFlags(kinds="examples"))} == {PairFault}
+    both = chosen(FaultFlags(only=("TorchAdam", "digits_cnn/clip-norm+learning-rate:tenth")))
+    assert [fault.name for fault in both] == ["TorchAdam", "digits_cnn/clip-norm+learning-rate:tenth"]
+    assert [fault.port for fault in both] == ["bigger", "digits_cnn"]
+    with pytest.raises(UserError, match="TorchAdam"):
+        chosen(FaultFlags(only=("Adam",)))
 
 
-def test_a_fault_that_is_caught_and_named(attempt):
-    row = attempt(MOMENTUM, optimizer=make_replay(EXPERIMENT, momentum=0.9))
-    assert (row["caught"], row["named"], row["cause"]) == (True, True, "momentum")
-    assert row["check"] == "optimizer/weights-after-every-step" and row["explained"] > 0.9 and row["errors"] == []
-    assert faults.line(row).split()[:5] == ["caught", "Momentum", "small", "optimizer", "named"]
-
-
-def test_a_fault_that_is_named_wrongly(attempt):
-    row = attempt(replace(MOMENTUM, causes=("nesterov",)), optimizer=make_replay(EXPERIMENT, momentum=0.9))
-    assert (row["caught"], row["named"]) == (True, False)
-    assert faults.line(row).split()[-2:] == ["wrong:", "momentum"]
-
-
-def test_a_fault_that_is_missed(attempt):
-    row = attempt(MOMENTUM)
-    assert (row["caught"], row["named"], row["rung"]) == (False, False, None)
-    assert faults.line(row).startswith("MISSED  Momentum")
+def test_the_matrix_has_110_faults_40_pairs_and_10_triples():
+    counts = [sum(fault.name.count("+") == more for fault in chosen(FaultFlags())) for more in range(3)]
+    assert counts[0] >= 110 and counts[1:] == [40, 10]
 
 
 def test_a_planted_fault_is_caught_and_named(tmp_path):
-    flags = ["--dataset", "mnist-sample", "--only", "RateOff", "MeanOfMeans"]
+    flags = ["--dataset", "mnist-sample", "--only", "RateOff", "Momentum"]
     ended = run_python("-m", "parity", "faults", *flags, "--output-dir", tmp_path / "run")
     assert ended.status == 0, ended
-    assert "2 of 2 caught, the right cause named for 2" in ended.out
+    assert "2 of 2 faulty ports caught" in ended.out and "named for 100.0% of 2 faults" in ended.out
     rows = {row["fault"]: row for row in json.loads((tmp_path / "run" / "faults.json").read_text())["faults"]}
-    assert (rows["RateOff"]["rung"], rows["RateOff"]["cause"]) == ("optimizer", "learning-rate")
-    assert (rows["MeanOfMeans"]["rung"], rows["MeanOfMeans"]["cause"]) == ("metrics", "mean-of-means")
-    assert all(row["explained"] >= 0.9 and row["diagnosis_seconds"] < 30 for row in rows.values())
+    assert [rows["RateOff"][key] for key in ("named", "wrong", "left")] == [["learning-rate"], [], []]
+    assert rows["Momentum"]["shown_by"] == {"momentum": "optimizer/weights-after-every-step"}
+    assert all(min(row["explained"].values()) >= 0.9 for row in rows.values())

@@ -1,47 +1,25 @@
-"""`parity faults` over the examples: what is planted, what counts as named, and which sums are good enough."""
-
-import json
-from dataclasses import replace
+"""Faults in the examples' ports: what is drawn, and the pair files that are written."""
 
 import pytest
-from conftest import ROOT, run_python
 
 from mlp_spec.support.errors import UserError
-from parity.causes import undoing
-from parity.ladder import climb, further
-from parity.ladder.climb import Climb
-from parity.pair import Pair, Settings
-from parity.process import Side
 from parity.protocol import pair_file
-from parity.protocol.task import Task
-from parity.rungs.check import Check
 from parity.selftest import pair_faults
-from parity.selftest.faults import FAULTS, FaultFlags, chosen
 from parity.selftest.pair_faults import PairFault
 from parity.selftest.planted.plants import are_compatible, plants_named
+from parity.selftest.sweeps import SweepFlags
 
-PAIR = PairFault("digits_cnn", ("clip-norm", "learning-rate:tenth"))
 
-
-def test_the_matrix_has_110_faults_40_pairs_and_10_triples():
-    of_mlps, of_examples = chosen(FaultFlags())
-    counts = [sum(len(fault.names) == count for fault in of_examples) for count in (1, 2, 3)]
-    assert len(of_mlps) + counts[0] >= 110 and counts[1:] == [40, 10]
-    assert len({fault.name for fault in of_examples}) == len(of_examples)
-    assert all(are_compatible(plants_named(fault.example, fault.names)) for fault in of_examples)
-    assert {fault.example for fault in of_examples if len(fault.names) > 1} == {*pair_faults.example_names()}
+def test_several_faults_in_one_port_do_not_touch_the_same():
+    drawn = pair_faults.draw(0, None, 40, 10)
+    assert len({fault.name for fault in drawn}) == len(drawn)
+    assert all(are_compatible(plants_named(fault.example, fault.names)) for fault in drawn)
+    assert {fault.example for fault in drawn if len(fault.names) > 1} == {*pair_faults.example_names()}
 
 
 def test_a_seed_draws_the_same_and_another_one_others():
     first, again, other = (pair_faults.draw(seed, 5, 6, 2) for seed in (0, 0, 1))
     assert first == again != other and len(first) == 13
-
-
-def test_faults_are_chosen_by_kind_and_by_name():
-    assert chosen(FaultFlags(kinds="mlps")) == (FAULTS, []) and chosen(FaultFlags(kinds="examples"))[0] == []
-    of_mlps, of_examples = chosen(FaultFlags(only=("TorchAdam", PAIR.name)))
-    assert [fault.name for fault in of_mlps] == ["TorchAdam"] and of_examples == [PAIR]
-    assert PAIR.name == "digits_cnn/clip-norm+learning-rate:tenth" and PAIR.causes == ("clip-norm", "learning-rate")
 
 
 @pytest.mark.parametrize(
@@ -52,91 +30,11 @@ def test_a_fault_that_there_is_not_is_refused(name, word):
         PairFault.parse(name)
 
 
-def undone(*ids, left=()):
-    """Returns what a search has found, as `report.json` holds it."""
-    check = Check("weights", "optimizer", "fail", 2.0, 1.0)
-    found = [undoing.Difference(id, check, 0.99, []) for id in ids]
-    return undoing.Undone(found, checks=[replace(check, subject=one) for one in left])
-
-
-@pytest.fixture
-def attempt(monkeypatch, tmp_path):
-    """Puts a port through the ladder whose processes and whose search are made up; returns its row."""
-
-    def attempted(fault, found):
-        kept, pair = tmp_path / "kept", Pair(Settings("pair_right", "0" * 64), file="pair_right.py")
-        kept.mkdir()
-        (kept / "facts.npz").write_text("Keras's")
-        task = Task(("facts",), "", pair, reference_dir=str(kept))
-        failed = Check("weights", "optimizer", "fail" if found else "pass", 2.0, 3.0)
-
-        def climb_with(reference, task, folder, stall):
-            text = (folder / "pair.py").read_text()
-            assert task.pair.file == str(folder / "pair.py") and repr(fault.names) in text
-            assert pair_file.check(task.pair.file) and (folder / "keras" / "facts.npz").read_text() == "Keras's"
-            return Climb(reference, judgements={"optimizer": [failed]})
-
-        monkeypatch.setattr(climb, "climb_with", climb_with)
-        monkeypatch.setattr(further, "look_further", lambda *arguments: None)
-        monkeypatch.setattr(undoing, "search", lambda *arguments: found)
-        own = tmp_path / "own"
-        own.mkdir()
-        row = pair_faults.attempt(fault, Side(), task, FaultFlags(), own)
-        assert (kept / "facts.npz").exists() and [path.name for path in own.iterdir()] == ["pair.py"]
-        return row
-
-    return attempted
-
-
-def test_of_two_faults_one_is_named_and_another_one_wrongly(attempt):
-    row = attempt(PAIR, undone("clip-norm", "nesterov", left=["weights"]))
-    assert (row["caught"], row["missed"], row["wrong"]) == (True, ["learning-rate"], ["nesterov"])
-    assert row["left"] == ["optimizer/weights"] and row["explained"]["clip-norm"] == 0.99
-    text = pair_faults.line(row)
-    assert text.startswith("caught") and "not named: learning-rate" in text and "wrong: nesterov" in text
-
-
-def test_a_fault_that_is_missed(attempt):
-    row = attempt(PAIR, None)
-    assert (row["caught"], row["missed"], row["explaining_seconds"]) == (False, [*PAIR.causes], 0.0)
-    assert pair_faults.line(row).startswith("MISSED")
-
-
-def rows(count: int, causes: int, **changes) -> list[dict]:
-    """Returns rows in which everything is named."""
-    row = {"causes": ["a"] * causes, "named": ["a"] * causes, "missed": [], "wrong": [], "caught": True}
-    return [{**row, "explaining_seconds": float(number), **changes} for number in range(1, count + 1)]
-
-
-def test_sums_are_good_down_to_the_bars_and_not_below():
-    good = [*rows(19, 1), *rows(1, 1, named=[], missed=["a"]), *rows(9, 2), *rows(1, 2, named=[], missed=["a", "b"])]
-    sums = pair_faults.summarize(good)
-    assert sums["good"] and (sums["singles_named"], sums["several_named"]) == (0.95, 0.9)
-    assert sums["seconds"] == {
-        "single_median": 9.5, "single_longest": 19.0, "pair_longest": 9.0, "triple_longest": None,
-    }  # fmt: skip
-    for worse in (
-        rows(1, 1, caught=False), rows(2, 1, named=[], missed=["a"]), rows(1, 3, named=[], missed=["a", "b", "c"]),
-        rows(3, 1, named=["a", "b"], wrong=["b"]),
-    ):  # fmt: skip
-        assert not pair_faults.summarize([*good, *worse])["good"]
-
-
-def test_the_sums_are_told():
-    sums = pair_faults.summarize([*rows(3, 1), *rows(2, 3, wrong=["x"])])
-    text = "\n".join(pair_faults.describe(sums))
-    assert "5 of 5 faulty ports caught" in text and "100.0% of 3 faults that stand alone" in text
-    assert (
-        "100.0% of all causes named in 2 ports with several" in text and "22.2% of the named causes are wrong" in text
-    )
-    assert "single, median 2; single, longest 3; triple, longest 2" in text
-
-
-def test_two_planted_faults_are_named_and_what_is_there_is_not_run_again(tmp_path):
-    command = ["-m", "parity", "faults", "--only", "diabetes/layer-norm-epsilon+rmsprop-rho", "--jobs", "1"]
-    ended = run_python(*command, "--output-dir", tmp_path / "run", cwd=ROOT)
-    assert ended.status == 0 and "100.0% of all causes named in 1 ports" in ended.out, ended
-    (row,) = json.loads((tmp_path / "run" / "pair_faults.json").read_text())["faults"]
-    assert row["shown_by"].keys() == {"layer-norm-epsilon", "rmsprop-rho"} and row["left"] == []
-    again = run_python(*command, "--resume", tmp_path / "run")
-    assert again.status == 0 and "recording" not in again.out
+def test_a_faulty_port_is_a_pair_file_of_its_own(tmp_path):
+    fault = PairFault.parse("digits_cnn/clip-norm+learning-rate:tenth")
+    assert fault.causes == ("clip-norm", "learning-rate")
+    right = fault.right(SweepFlags())
+    planted = fault.planted(right, tmp_path)
+    assert right.file.endswith("digits_cnn/pair_right.py") and planted.file == str(tmp_path / "pair.py")
+    assert pair_file.check(planted.file) and repr(fault.names) in (tmp_path / "pair.py").read_text()
+    assert planted.experiment == right.experiment
