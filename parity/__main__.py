@@ -55,6 +55,8 @@ class ParityFlags(flags.ExperimentFlags):
     """Lightning's: the fast path, with so many steps in one execution. One batch a training_step unless given."""
     compile: bool = False
     """Lightning's: whole steps compiled, 100 per execution unless told otherwise; --candidate's by torch.compile."""
+    explain: Literal["all", "first", "none"] = "all"
+    """Search for the differences that fail a port, by undoing each in it: 'all', or those of the 'first' failure."""
     accept: tuple[str, ...] | None = None
     """Ids of checks, such as optimizer/weights-after-every-step, or of differences, such as adam-epsilon, that are
     shown and do not decide: what fails for them alone is accepted."""
@@ -73,6 +75,7 @@ class ParityFlags(flags.ExperimentFlags):
         """
         from mlp_spec.digits import idx
         from mlp_spec.digits.load import Digits
+        from mlp_spec.optimizers import LIGHTNING_ONLY
 
         experiment = self.experiment()
         positive_number("stall_timeout", self.stall_timeout)
@@ -81,7 +84,9 @@ class ParityFlags(flags.ExperimentFlags):
         given = self.explicit("reference", "data", "candidate", "candidate_datamodule")
         for flag, target in given.items():
             targets.check("--" + flag.replace("_", "-"), target)
-        if given and self.steps_per_execution is not None:
+        # an optimizer that Keras lacks makes a port of our module, too: how it differs is searched for
+        is_port = bool(given) or experiment.training.optimizer.name in LIGHTNING_ONLY
+        if is_port and self.steps_per_execution is not None:
             raise UserError("--steps-per-execution is of the lab's own pair; leave it out where a flag gives a part")
         if self.data and (self.dataset != "auto" or self.data_dir):
             raise UserError("--data gives the data; leave out --dataset and --data-dir, which choose the lab's")
@@ -92,10 +97,10 @@ class ParityFlags(flags.ExperimentFlags):
             experiment,
             dataset=self.dataset,
             data_dir=data_folder,
-            steps_per_execution=self.steps_per_execution or (100 if self.compile and not given else None),
+            steps_per_execution=self.steps_per_execution or (100 if self.compile and not is_port else None),
             compiled=self.compile,
         )
-        if not given:
+        if not is_port:
             return pair
         from parity.protocol import target_pair
 
@@ -120,7 +125,6 @@ def compare(options) -> int:
     """
     from mlp_spec.digits.load import SAMPLE_NOTE
     from mlp_spec.runs.folder import RunFolder
-    from parity.causes.search import explain
     from parity.ladder.climb import climb_both
     from parity.ladder.further import look_further
     from parity.ladder.progress import LadderProgress
@@ -157,7 +161,7 @@ def compare(options) -> int:
     finally:
         for path in (run.path / KERAS).glob("*.npy"):  # a user's rows crossed in them; the report needs none
             path.unlink()
-    checks = accept(explain(climb), accepted, undone)
+    checks = accept(climb.checks, accepted, undone)
     report = build.build(climb, checks, options.level, datetime.now(), undone)
     write.publish(report, climb.reference.parts, climb.candidate.parts, run.path, options.format)
     if was_stopped:
@@ -166,7 +170,7 @@ def compare(options) -> int:
 
 
 def undo(climb, folder: Path, options, progress, accepted: tuple[str, ...]) -> tuple:
-    """Searches for the differences of a pair file's candidate; returns them, and whether Ctrl-C stopped the search.
+    """Searches for the differences of a user's candidate; returns them, and whether Ctrl-C stopped the search.
 
     Args:
         climb: both sides.
@@ -178,12 +182,11 @@ def undo(climb, folder: Path, options, progress, accepted: tuple[str, ...]) -> t
     from parity.causes import undoing
     from parity.protocol.task import LIGHTNING
 
-    how = getattr(options, "explain", "none")
-    if how == "none":
+    if options.explain == "none":
         return None, False
     follow = progress.follow_side(LIGHTNING)
     try:
-        return undoing.search(climb, folder, options.stall_timeout, follow, how == "first", accepted), False
+        return undoing.search(climb, folder, options.stall_timeout, follow, options.explain == "first", accepted), False
     except KeyboardInterrupt:
         return None, True
 

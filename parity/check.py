@@ -34,7 +34,7 @@ class CheckFlags:
     """Compile the LightningModule's steps, by torch.compile as Lightning takes it."""
     explain: Literal["all", "first", "none"] = "all"
     """Search for the differences that fail the port, by undoing each in it: 'all', or those of the 'first' failure."""
-    accept: tuple[str, ...] = ()
+    accept: tuple[str, ...] | None = None
     """Ids of checks, such as optimizer/weights-after-every-step, or of differences, such as adam-epsilon, that are
     shown and do not decide: what fails for them alone is accepted."""
     output_dir: str | None = None

@@ -9,10 +9,10 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 
 import numpy as np
+import numpy_mlp
 
 from mlp_spec import optimizers
 from mlp_spec.experiment import DataSpec, Experiment, ModelSpec, TrainingSpec
-from parity import numpy_mlp
 from parity.pair import Pair
 from parity.process import Side
 from parity.protocol import inputs
@@ -20,7 +20,6 @@ from parity.protocol.answer import describe_batches, fingerprint, shorten, stack
 from parity.protocol.inputs import Plan
 from parity.protocol.layers import Layer
 from parity.protocol.records import (
-    Batches,
     Cases,
     Draws,
     Facts,
@@ -179,14 +178,14 @@ def make_replay(
     )
 
 
-def make_means() -> tuple[Means, Means]:
-    """Makes the means of both sides."""
+def make_means() -> tuple[Means, Means, np.ndarray]:
+    """Makes the means of both sides; returns them, and the candidate's losses (epochs, batches)."""
     orders = [inputs.metrics_order(epoch, len(PIXELS), BATCH_SIZE) for epoch in range(inputs.METRICS_EPOCHS)]
     losses, means = [], []
     for order in orders:
         batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
         own = [SOUND.answer(START, PIXELS[rows], LABELS[rows]).loss[0] for rows in batches]
-        losses += own
+        losses.append(own)
         means.append(np.dot(own, [len(rows) for rows in batches]) / len(order))
     curves = {
         "loss": np.array(means),
@@ -196,7 +195,7 @@ def make_means() -> tuple[Means, Means]:
     }
     described = [describe_batches(PIXELS[order], LABELS[order], BATCH_SIZE) for order in orders]
     reference = Means(curves=curves, start=START, variants=[curves] * 3, batches=described)
-    return reference, Means(curves=dict(curves), sums=np.concatenate(described), losses=np.array(losses))
+    return reference, Means(curves=dict(curves), sums=np.concatenate(described)), np.array(losses)
 
 
 def accuracy(weights: Arrays, images: np.ndarray, labels: np.ndarray) -> float:
@@ -253,7 +252,6 @@ def train(
         final=map_arrays(weights, np.float32),
         epoch_seconds=[0.5] * PLAN.epochs,
         snapshots=kept,
-        batches=[Batches(IMAGES[order_of(epoch)], LABELS[order_of(epoch)]) for epoch in range(PLAN.epochs)],
     )
 
 
@@ -327,7 +325,7 @@ def _make_parts(experiment: Experiment) -> tuple[dict[str, Record], dict[str, Re
         "cases": make_cases(SOUND),
         "optimizer": Replay(weights=map_arrays(reference["optimizer"].weights, one_ulp_away)),
         "metrics": means[1],
-        "lockstep": replace(free_run, losses=one_ulp_away(free_run.losses), snapshots=[], batches=[]),
+        "lockstep": replace(free_run, losses=one_ulp_away(free_run.losses), snapshots=[]),
         "restarts": Restarts(losses=one_ulp_away(free_run.losses)),
         "interchange": Predictions(probabilities=probabilities, own_probabilities=probabilities),
     }

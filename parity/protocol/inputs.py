@@ -32,7 +32,6 @@ QUICK_EPOCHS = 5
 # their number, alike in all runs, so that no noise floor shows it.
 TRAINING_ROWS = 8
 TRACKED_PASSES, TRACKED_ROWS = 32, 4  # in training mode, so that statistics are tracked; few rows show how
-SIMULATED_STEPS, SIMULATED_RESTART = 200, 40  # batches that are kept, so that a cause can be searched for
 
 STREAMS = {"nudge": 10, "permute": 11, "cases": 12, "replay": 13, "metrics": 14}
 

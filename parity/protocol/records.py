@@ -241,7 +241,6 @@ class Means(Record):
     # the reference's batches of each epoch, (batches, 4), see `parity.protocol.answer.describe_batch`
     batches: list[np.ndarray] = field(default_factory=list)
     sums: np.ndarray | None = None  # the candidate's of all epochs, (batches, 4)
-    losses: np.ndarray | None = None  # the candidate's, (batches,)
 
 
 @dataclass(frozen=True)
@@ -256,14 +255,6 @@ class Snapshot:
     step: int
 
 
-@dataclass(frozen=True)
-class Batches:
-    """The first batches of an epoch: images (N, 784) uint8 and labels (N,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
 @dataclass(frozen=True, kw_only=True)
 class Steps(Record):
     """A training run, step by step."""
@@ -272,9 +263,7 @@ class Steps(Record):
     curves: Curves  # by name, (epochs,)
     final: Arrays  # the trained weights by path
     epoch_seconds: list[float]  # wall seconds, as of the start-up
-    # snapshots, batches: of every epoch of the reference
-    snapshots: list[Snapshot] = field(default_factory=list)
-    batches: list[Batches] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)  # of every epoch of the reference
     startup_seconds: float = 0.0
     path: dict = field(default_factory=dict)  # how the candidate ran its steps
     counted: Curves = field(default_factory=dict)  # accuracies of the candidate's outputs, whatever it logs

@@ -53,7 +53,7 @@ def place_targets(pair: Pair, given: dict[str, str], explicit: dict) -> Pair:
     lab, places = pair.experiment, sorted({target.rpartition(":")[0] for target in given.values()})
     contents = [Path(place).read_bytes() if place.endswith(".py") else place.encode() for place in places]
     settings = Settings(
-        name="-".join(dict.fromkeys(target.rpartition(":")[2] for target in given.values())),
+        name="-".join(dict.fromkeys(target.rpartition(":")[2] for target in given.values())) or lab.name,
         sha256=hashlib.sha256(b"\0".join(contents)).hexdigest(),
         training=TrainingSpec(
             epochs=lab.training.epochs,

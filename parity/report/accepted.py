@@ -14,13 +14,13 @@ def accept(checks: list[Check], names: Iterable[str], undone: Undone | None = No
 
     Args:
         checks: from cause to effect.
-        names: ids of checks, of causes or of differences; those that nothing here has are said in a check of their own.
+        names: ids of checks or of differences; those that nothing here has are said in a check of their own.
         undone: the differences that were found by undoing them, and the ladder with those that are accepted undone:
             what passes there fails for them alone.
     """
     names = list(dict.fromkeys(names))
-    known = {name for check in checks for name in ids_of(check)} | {one.id for one in (undone.found if undone else ())}
-    result = [with_acceptance(check) if ids_of(check) & set(names) else check for check in checks]
+    known = {check.id for check in checks} | {one.id for one in (undone.found if undone else ())}
+    result = [with_acceptance(check) if check.id in names else check for check in checks]
     if undone and undone.accepted:
         why = f"passes with {', '.join(undone.accepted)} undone; "
         result = [with_acceptance(check, why) if passes(check, undone.beside) else check for check in result]
@@ -48,8 +48,3 @@ def with_acceptance(check: Check, why: str = "") -> Check:
     if check.status != "fail":
         return check
     return replace(check, status="info", detail=f"accepted; {why}{check.detail}", more={**check.more, "accepted": True})
-
-
-def ids_of(check: Check) -> set[str]:
-    """Returns what a check can be accepted by."""
-    return {check.id} | ({check.cause["id"]} if check.cause and check.cause.get("id") else set())

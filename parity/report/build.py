@@ -29,7 +29,7 @@ def build(
 
     Args:
         climb: both sides, and the experiment that was asked for, on the data set that was used.
-        checks: from cause to effect, the first failed one with its cause.
+        checks: from cause to effect.
         level: `quick` or `full`.
         created: when.
         undone: which differences were found by undoing them; None where none was searched.
@@ -106,15 +106,14 @@ def sentence(report: dict) -> str:
     failed = [check for check in bad if check["status"] == "fail"]
     first = next((f"{check['rung']} / {check['name']}" for check in failed or bad), "nothing was compared")
     if failed:
-        named = next((c["cause"]["title"] for c in bad if c["cause"] and c["cause"]["id"]), None)
-        cause = f" The cause: {named}." if named else ""
+        differences = ""
         failures = f"{len(failed)} {'check' if len(failed) == 1 else 'checks'} failed, the first: {first}"
         if undecided := len(bad) - len(failed):
             failures += f"; {undecided} could not be decided"
         if found := report.get("differences", {}).get("found"):
             found = f"{len(found)} differences were" if len(found) > 1 else "1 difference was"
-            cause = f" {found} found. {undoing.describe(report['differences'])}"
-        return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{cause}"
+            differences = f" {found} found. {undoing.describe(report['differences'])}"
+        return f"NO PARITY: Keras and Lightning differ on {what} ({failures}).{differences}"
     return f"COULD NOT RUN: {what} was not decided ({first})."
 
 

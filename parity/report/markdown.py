@@ -6,7 +6,6 @@ from mlp_spec.runs.folder import CURVES
 from parity.report import findings
 from parity.report.build import is_of_lab, paired_histories, sentence, shown
 from parity.report.differences import heading, paragraphs
-from parity.report.terminal import describe_cause
 
 ENVIRONMENT = """\
 ## Environment
@@ -38,9 +37,6 @@ TEMPLATE = (
 {% for check in report.checks -%}
 | {{ check.status }} | {{ check.rung }} | {{ check.name|cell }} | {{ check.measured|format_value|cell }} | \
 {{ check.limit|format_value|cell }} | {{ check.noise_floor|format_value|cell }} | {{ check.detail|cell }} |
-{% endfor %}
-{% for check in report.checks if check.cause -%}
-- **Cause of {{ check.rung|cell }} / {{ check.name|cell }}**: {{ check.cause|describe_cause|cell }}
 {% endfor %}
 {% if differences %}## {{ heading }}
 
@@ -106,7 +102,6 @@ def render_template(template: str, **values) -> str:
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     environment.filters |= {
         "cell": escape_cell,
-        "describe_cause": describe_cause,
         "format_value": shown,
         "six_digits": "{:.6f}".format,
         "percent": lambda value: f"{100 * value:.2f}",

@@ -1,4 +1,4 @@
-"""Prints the report in one screen: a line for each rung; the first failure and its cause come last, at the prompt."""
+"""Prints the report in one screen: a line for each rung; the first failure and the differences come last."""
 
 import math
 import textwrap
@@ -28,16 +28,12 @@ def show(report: dict, folder: str, console: Console | None = None) -> None:
     for detail in dict.fromkeys(check["detail"] for check in undecided):  # one error, once
         names = ", ".join(dict.fromkeys(full_name(check) for check in undecided if check["detail"] == detail))
         console.print(Text(f"\n{names}: {detail}", style=COLOURS["error"] if failed else ""))
-    # the first failure, and (where experiments differ, the next) one whose cause was searched for
-    explained = failed[:1] + [check for check in failed[1:] if check["cause"]]
-    if others := [check for check in failed if check not in explained]:
+    if others := failed[1:]:
         rungs = dict.fromkeys(check["rung"] for check in others)
         lines = [(rung, "; ".join(short_name(check) for check in others if check["rung"] == rung)) for rung in rungs]
         console.print("", build_list("Also failed:", lines, console.width), sep="\n")
-    for check in explained:
+    for check in failed[:1]:
         console.print(Text(f"\n{full_name(check)}: {check['detail']}"))
-        if check["cause"]:
-            console.print(Text(describe_cause(check["cause"]), style="bold"))
     if differences := report.get("differences"):
         console.print(Text(f"\n{heading(differences)}:", style="bold"))
         for text in paragraphs(report)[: len(differences["found"]) or None]:  # the verdict says the rest
@@ -112,11 +108,3 @@ def full_name(check: dict) -> str:
 def short_name(check: dict) -> str:
     """Returns a check's name, with the first layer that departs where it has one."""
     return check["name"] + (f" (first: {check['first']})" if check.get("first") else "")
-
-
-def describe_cause(cause: dict) -> str:
-    """Describes a named cause in three lines, or what was tried."""
-    if cause["id"] is None:
-        return f"  cause: not known. {cause['title']}"
-    formulas = "\n".join(f"    {side}: {formula}" for side, formula in cause["formulas"].items())
-    return f"  cause: {cause['title']} [{cause['id']}], explains {cause['explained']:.1%} of the gap\n{formulas}"

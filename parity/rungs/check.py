@@ -29,7 +29,6 @@ class Check:
     limit: float | int | str | None = None  # what `measured` may be at most
     detail: str = ""  # the reason for the limit, or what differs
     noise_floor: float | None = None  # how far the reference departs from itself; None where there is no noise
-    cause: dict | None = None  # the named cause of a failure; None where none was found or searched for
     more: dict = field(default_factory=dict)  # further fields of this check, such as the step of the largest gap
     title: str = ""  # what was compared, for people; the subject's words unless given
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity import numpy_mlp
+from parity import mlp
 from parity.protocol.inputs import Case
 from parity.protocol.records import Answer, Cases
 from parity.protocol.user_data import columns_of
@@ -59,9 +59,9 @@ def without_clipping(reference: Cases, context: Context) -> tuple[Cases, list[Ch
     if context.facts.backend == "tensorflow":
         return reference, []
     answers, variants, notes = dict(reference.answers), [dict(variant) for variant in reference.variants], []
-    model = numpy_mlp.Model(context.facts.experiment["model"]["activation"])
+    activation = context.facts.experiment["model"]["activation"]
     for name, case in reference.cases.items():
-        true = model.answer(case.weights, case.images, case.labels)
+        true = mlp.answer(activation, case.weights, case.images, case.labels)
         of_label = true.probabilities[np.arange(len(case.labels)), case.labels]
         if of_label.min() >= CLIP and of_label.max() <= 1 - CLIP:
             continue
@@ -70,7 +70,7 @@ def without_clipping(reference: Cases, context: Context) -> tuple[Cases, list[Ch
         answers[name] = rounded(true, answer)
         # rounding of the unclipped loss: that of the logits, of which the weights' is the larger part
         for seed, variant in enumerate(variants):
-            nudged = model.answer(nudge(case, answer.loss.dtype, seed), case.images, case.labels)
+            nudged = mlp.answer(activation, nudge(case, answer.loss.dtype, seed), case.images, case.labels)
             variant[name] = rounded(nudged, variant[name])
     return replace(reference, answers=answers, variants=variants), notes
 

@@ -63,6 +63,7 @@ def render_trap(trap: Trap) -> str:
     columns = " | ".join(column.replace("|", "\\|") for column in trap.columns)
     sides = (trap.keras_numbers, trap.port_numbers)
     keras, port = (" | ".join(f"{number:.{trap.digits}g}" for number in numbers) for numbers in sides)
+    not_undone = f"\n*Not undone by* `check`*:* {trap.not_undone}.\n" if trap.not_undone else ""
     return f"""\
 ### {trap.id}
 
@@ -83,7 +84,7 @@ port:   {trap.port}
 {render_code("Keras", trap.keras_code)}
 {render_code("port", trap.port_code)}
 *On the ladder ({trap.rung}):* {trap.shows}
-"""
+{not_undone}"""
 
 
 def render_code(side: str, text: str) -> str:

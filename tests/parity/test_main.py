@@ -51,11 +51,13 @@ def test_pytorchs_adam_has_no_parity_and_keras_runs_its_own(tmp_path):
     ended = run_python("-m", "parity", *flags, "--output-dir", tmp_path / "run")
     assert ended.status == 1, ended
     report = json.loads((tmp_path / "run" / "report.json").read_text())
-    failed = {check["name"]: check for check in report["checks"] if check["status"] == "fail"}
-    assert {"same experiment", "weights after each of 130 steps", "batch loss, free run"} <= set(failed)
-    assert "training.optimizer.name: adam, not torch-adam" in failed["same experiment"]["detail"]
-    assert failed["same experiment"]["cause"] is None  # it says itself what differs
-    assert failed["weights after each of 130 steps"]["cause"]["id"] == "adam-epsilon-place"
+    failed = {check["name"] for check in report["checks"] if check["status"] == "fail"}
+    assert {"weights after each of 130 steps", "batch loss, free run"} <= failed
+    assert {one["id"] for one in report["differences"]["found"]} == {"adam-epsilon", "adam-epsilon-place"}
+    assert (
+        report["differences"]["left"] == []
+        and report["experiment"]["lab"]["training"]["optimizer"]["name"] == "torch-adam"
+    )
     assert ended.out.strip().splitlines()[-1].startswith("NO PARITY")
 
 

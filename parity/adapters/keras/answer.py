@@ -190,7 +190,6 @@ def answer_lockstep(reference: Reference) -> records.Steps:
         curves=curves(results),
         final=read_weights(model, table),
         snapshots=snapshots,
-        batches=[kept for epoch in range(reference.plan.epochs) if (kept := reference.first_batches(epoch))],
         epoch_seconds=results.epoch_seconds,
         startup_seconds=results.startup_seconds,
     )

@@ -9,7 +9,7 @@ from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
 from parity.protocol import inputs
 from parity.protocol.answer import Session, fingerprint
-from parity.protocol.records import Batches, Steps
+from parity.protocol.records import Steps
 from parity.protocol.start import initial_weights
 from parity.protocol.stateful import Stateful
 from parity.protocol.task import Task, send
@@ -185,13 +185,6 @@ class Reference(Session):
     def rows_for_fit(self, images: np.ndarray, labels: np.ndarray) -> dict:
         """Returns what `fit` is given of some rows."""
         return {"x": images, "y": labels}
-
-    def first_batches(self, epoch: int) -> Batches | None:
-        """Keeps the pixels of the first batches of an epoch: causes are searched for with them."""
-        steps = inputs.SIMULATED_STEPS if epoch == 0 else inputs.SIMULATED_RESTART
-        rows = self.order(epoch)[: steps * self.batch_size]
-        images, labels = self.digits.train_images, self.digits.train_labels
-        return Batches(images[rows].reshape(len(rows), -1), labels[rows])
 
     def output_of(self, prediction) -> np.ndarray:
         """Returns what the model predicted as it is compared: probabilities."""

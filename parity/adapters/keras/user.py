@@ -303,9 +303,6 @@ class UserReference(Reference):
             if len(taken) * arrays.x_train[0].nbytes > memory.LARGE:  # a data set of Keras's refers to itself
                 self.release()
 
-    def first_batches(self, epoch: int):
-        """Keeps nothing: causes are not searched for yet."""
-
     def output_of(self, prediction) -> np.ndarray:
         """Returns what the model predicted as it is compared; see `Outputs.joined`."""
         return self.outputs.joined(prediction)

@@ -110,7 +110,7 @@ def answer_metrics(candidate: Candidate) -> Means:
     injector = WeightInjector(binding, of_batch=lambda batch: start, of_validation=start)
     data = candidate.build_datamodule(lambda epoch: inputs.metrics_order(epoch, samples, batch_size), inputs.EVAL_BATCH)
     candidate.fit(binding, [injector, recorder, history], data=data, epochs=inputs.METRICS_EPOCHS)
-    return Means(curves=curves(history), sums=np.array(recorder.sums), losses=recorder.all_losses())
+    return Means(curves=curves(history), sums=np.array(recorder.sums))
 
 
 def curves(history) -> dict[str, np.ndarray]:

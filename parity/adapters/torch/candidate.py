@@ -8,7 +8,6 @@ import numpy as np
 
 from mlp_spec.experiment import Experiment
 from mlp_spec.runs.folder import Results
-from parity.protocol import targets
 from parity.protocol.answer import Session, report_epoch
 from parity.protocol.records import Facts
 from parity.protocol.task import Task, send
@@ -57,33 +56,26 @@ class Candidate(Session):
         return self.facts.data["train"]["samples"]
 
     def build(self, seed: int | None = None):
-        """Builds the module: ours, or the user's own; on the fast path if that is asked for."""
+        """Builds our module, on the fast path if that is asked for."""
         import lightning
 
         from lightning_mlp import train
 
         lightning.seed_everything(self.seed if seed is None else seed, verbose=False)
-        module = targets.load(self.pair.candidate) if self.pair.candidate else None
-        if self.pair.steps_per_execution:
-            module = train.fast_module(self.pair.compiled, module)
+        module = train.fast_module(self.pair.compiled) if self.pair.steps_per_execution else None
         model = train.build(self.experiment, module, **constants_of(self.experiment, self.task.backend))
-        if not isinstance(model, lightning.LightningModule):
-            raise TypeError(f"the candidate is a {type(model).__name__}; it must be a LightningModule")
         return model.double() if self.experiment.training.precision == "float64" else model
 
     def build_datamodule(self, order=None, eval_batch_size: int = 1000, many: bool = False):
-        """Builds the data module: ours, or the user's own, which must serve the prescribed order.
+        """Builds our data module, which serves the prescribed order.
 
         `many` runs the steps per execution that are asked for; else, one, so that every batch gets its own weights.
         """
-        import lightning
-
         from lightning_mlp.data import MNISTDataModule
 
-        target, steps = self.pair.candidate_datamodule, self.pair.steps_per_execution
-        make = targets.load(target) if target else MNISTDataModule
-        fast = {"steps_per_execution": steps if many else 1} if steps and not target else {}
-        datamodule = make(
+        steps = self.pair.steps_per_execution
+        fast = {"steps_per_execution": steps if many else 1} if steps else {}
+        return MNISTDataModule(
             dataset=self.experiment.data.dataset,
             data_dir=self.pair.data_dir,
             batch_size=self.batch_size,
@@ -92,9 +84,6 @@ class Candidate(Session):
             order=order,
             **fast,
         )
-        if not isinstance(datamodule, lightning.LightningDataModule):
-            raise TypeError(f"the candidate is a {type(datamodule).__name__}; it must be a LightningDataModule")
-        return datamodule
 
     def prepared_datamodule(self, order=None):
         """Builds the data module and has it load its data."""

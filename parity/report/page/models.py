@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from parity import numpy_mlp
+from parity import mlp
 from parity.protocol.records import Record
 from parity.report.page import images
 
@@ -58,9 +58,9 @@ def network(title: str, style: str, layers: list[dict], parts: dict[str, Record]
     hidden = {layer["activation"] for layer in layers[:-1]}
     if len(weights) != 2 * len(layers) or len(hidden) != 1 or not hidden <= set(ACTIVATIONS):
         return None
-    model = numpy_mlp.Model(activation := hidden.pop())
+    activation = hidden.pop()
     few = seen["images"][:200] / np.float32(255)
-    answered = model.probabilities(weights, few)
+    answered = mlp.probabilities(activation, weights, few)
     if not np.abs(answered - seen["probabilities"][:200]).max() <= SAME:
         return None
     return {
@@ -70,7 +70,7 @@ def network(title: str, style: str, layers: list[dict], parts: dict[str, Record]
         "layers": [
             dict(zip(("inputs", "outputs"), weights[kernel].shape, strict=True))
             | {"kernel": packed(weights[kernel]), "bias": packed(weights[bias])}
-            for kernel, bias in numpy_mlp.layers_of(weights)
+            for kernel, bias in mlp.layers_of(weights)
         ],
     }
 

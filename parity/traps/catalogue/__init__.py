@@ -1,4 +1,4 @@
-"""The catalogue of traps: every cause that `parity.causes` can name, with three numbers that show it.
+"""The catalogue of traps: how a port can differ beside its layers, with three numbers that show each.
 
 A module for each rung, named after it. `docs/traps.md` is made from the catalogue: `python -m parity traps`.
 """

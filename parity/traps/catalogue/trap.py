@@ -27,7 +27,7 @@ IMPORTS = {side: cleandoc(code) for side, code in IMPORTS.items()}
 class Trap:
     """A place where a port goes wrong without a word, and how it is recognised."""
 
-    id: str  # of the cause in `parity.causes`
+    id: str  # what it is called, also by what undoes it
     title: str  # in a few words
     what: str  # what happens, to whom, with which effect, and the remedy
     keras: str  # Keras's formula
@@ -42,6 +42,7 @@ class Trap:
     keras_numbers: Numbers
     port_numbers: Numbers
     digits: int = 5  # how many significant digits they have
+    not_undone: str = ""  # why `check` does not undo it under this name; empty where it does
     rung: str = ""  # the rung of the ladder that shows it first; the catalogue takes it from the module's name
 
     def __post_init__(self):

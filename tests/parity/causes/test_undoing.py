@@ -133,7 +133,4 @@ def test_ctrl_c_in_the_search_leaves_the_report_as_it_was(how, tmp_path, monkeyp
     assert undo(Climb(), tmp_path, options, progress, accepted) == (None, True) and asked == [
         (how == "first", accepted)
     ]
-    assert undo(Climb(), tmp_path, SimpleNamespace(), progress, ()) == (
-        None,
-        False,
-    )  # the lab's flags have no such word
+    assert undo(Climb(), tmp_path, SimpleNamespace(explain="none"), progress, ()) == (None, False)

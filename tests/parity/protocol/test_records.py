@@ -14,7 +14,6 @@ from parity.protocol.recording import BadRecordingError, Recording
 from parity.protocol.records import (
     PARTS,
     Answer,
-    Batches,
     Cases,
     Contents,
     Decisions,
@@ -73,14 +72,13 @@ EXAMPLES = {
         epochs=2,
     ),
     "optimizer": Replay(weights=WEIGHTS, gradients=np.ones((2, 5)), start=WEIGHTS, variants=[WEIGHTS], updates=3),
-    "metrics": Means(curves=CURVES, batches=[np.ones((2, 4)), np.ones((3, 4))], losses=np.array([1, 2.5])),
+    "metrics": Means(curves=CURVES, batches=[np.ones((2, 4)), np.ones((3, 4))]),
     "lockstep": Steps(
         losses=np.arange(3.0),
         curves=CURVES,
         final=WEIGHTS,
         epoch_seconds=[0.5, 1.5],
         snapshots=[Snapshot(WEIGHTS, {"velocity": WEIGHTS}, 7), Snapshot(WEIGHTS, {}, 0)],
-        batches=[Batches(np.ones((2, 4), np.uint8), np.array([1, 9]))],
         path={"steps_per_execution": 100, "compiled": True, "why_not": None},
     ),
     "interchange": Predictions(probabilities=np.ones((4, 3)), variants=[np.zeros((4, 3))]),
@@ -124,7 +122,7 @@ def test_a_record_comes_back_from_its_file(part, tmp_path):
 
 def test_the_names_of_arrays_say_where_they_stand():
     assert list(EXAMPLES["restarts"].to_recording().arrays) == ["losses", "variants/0"]
-    assert {"final/dense/kernel", "snapshots/0/moments/velocity/dense_1/bias", "batches/0/labels"} <= set(
+    assert {"final/dense/kernel", "snapshots/0/moments/velocity/dense_1/bias"} <= set(
         EXAMPLES["lockstep"].to_recording().arrays
     )
     assert "answers/the start/gradients/dense/kernel" in EXAMPLES["cases"].to_recording().arrays

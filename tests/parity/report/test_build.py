@@ -33,7 +33,7 @@ def test_the_schema_is_the_published_one():
     assert report["schema"] == 1
     assert {"schema", "verdict", "experiment", "environment", "checks"} <= set(report)
     for check in report["checks"]:
-        assert {"id", "name", "status", "rung", "measured", "limit", "noise_floor", "cause", "detail"} == set(check)
+        assert {"id", "name", "status", "rung", "measured", "limit", "noise_floor", "detail"} == set(check)
     assert report["environment"]["devices"] == {"keras": "cpu", "lightning": "gpu"}
     assert report["experiment"]["hash"] == PRESETS["small"].hash
     assert json.loads(json.dumps(report)) == report

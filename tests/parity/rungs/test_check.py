@@ -41,7 +41,7 @@ def test_a_check_is_named_by_its_title_or_its_subjects_words():
 
 
 def test_a_check_is_plain_json():
-    one = Check("batch-loss", "loss", "fail", 2.5, 1.0, "why", 0.1, {"id": "loss-sum"}, {"step": 3}, "the loss")
+    one = Check("batch-loss", "loss", "fail", 2.5, 1.0, "why", 0.1, {"step": 3}, "the loss")
     assert one.to_dict() == {
         "id": "loss/batch-loss",
         "name": "the loss",
@@ -51,7 +51,6 @@ def test_a_check_is_plain_json():
         "limit": 1.0,
         "detail": "why",
         "noise_floor": 0.1,
-        "cause": {"id": "loss-sum"},
         "step": 3,
     }
     assert json.loads(json.dumps(one.to_dict())) == one.to_dict()

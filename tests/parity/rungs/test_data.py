@@ -11,7 +11,7 @@ from parity.protocol.answer import fingerprint
 from parity.rungs.check import Context
 from parity.rungs.data import compare_split, judge_arrays, judge_batches
 
-MEANS = make_means()
+MEANS = make_means()[:2]
 
 
 def test_the_same_arrays_pass():

@@ -1,9 +1,8 @@
-"""The ladder is one ordered list: its rungs, their files, the causes' files and the catalogue have one vocabulary."""
+"""The ladder is one ordered list: its rungs, their files and the catalogue have one vocabulary."""
 
 import pytest
 from conftest import ROOT
 
-from parity.causes.search import SEARCHES
 from parity.protocol.records import PARTS
 from parity.protocol.task import CANDIDATE_PARTS, REFERENCE_PARTS
 from parity.rungs import NEEDED, QUESTIONS, RUNGS, own_rung, rungs_of
@@ -11,7 +10,7 @@ from parity.traps.catalogue import TRAPS
 
 # Rungs without a file of their own kind: what they need no other file for.
 WITHOUT_JUDGE = {"independent", "published"}
-WITHOUT_CAUSE = {*WITHOUT_JUDGE, "experiment", "random_layers", "callbacks", "interchange", "speed"}
+WITHOUT_TRAP = {*WITHOUT_JUDGE, "experiment", "random_layers", "callbacks", "interchange", "speed"}
 STEMS = [rung.name.replace(" ", "_") for rung in RUNGS]
 
 
@@ -25,12 +24,8 @@ def test_every_rung_that_is_judged_here_has_a_file_and_every_file_a_rung():
     assert stems("rungs", *helpers) == set(STEMS) - WITHOUT_JUDGE
 
 
-def test_every_rung_whose_causes_are_searched_for_has_a_file_and_every_file_a_rung():
-    assert stems("causes", "search", "hypothesis", "answers", "undoing", "effects") == set(STEMS) - WITHOUT_CAUSE
-
-
-def test_the_catalogues_traps_are_on_rungs_that_have_causes():
-    assert {trap.rung.replace(" ", "_") for trap in TRAPS.values()} == set(STEMS) - WITHOUT_CAUSE
+def test_the_catalogues_traps_are_on_the_ladders_rungs():
+    assert {trap.rung.replace(" ", "_") for trap in TRAPS.values()} == set(STEMS) - WITHOUT_TRAP
 
 
 def test_a_rung_is_judged_by_functions_of_its_own_file():
@@ -38,14 +33,6 @@ def test_a_rung_is_judged_by_functions_of_its_own_file():
         for judge in rung.judges.values():
             assert judge.__module__ == f"parity.rungs.{rung.name.replace(' ', '_')}"
         assert bool(rung.judges) == (rung.name not in WITHOUT_JUDGE)
-
-
-def test_causes_are_searched_for_in_the_parts_that_their_rung_is_judged_from():
-    for part, searches in SEARCHES.items():
-        assert part in CANDIDATE_PARTS
-        for search in searches:
-            rung = search.__module__.rpartition(".")[2].replace("_", " ")
-            assert rung in {rung.name for rung in rungs_of(part)}, (part, rung)
 
 
 @pytest.mark.parametrize("part", CANDIDATE_PARTS)

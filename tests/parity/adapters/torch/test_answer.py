@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from sample_records import LAB_REFERENCE_PARTS
 
-from lightning_mlp import train
+from lightning_mlp import data, train
 from mlp_spec.experiment import Experiment
 from parity.adapters.torch import answer
 from parity.adapters.torch.candidate import Candidate
 from parity.ladder.climb import judge
 from parity.pair import Pair
 from parity.process import Side
+from parity.protocol import targets
 from parity.protocol.task import CANDIDATE_PARTS, KERAS, LIGHTNING, Task, read_record
 
 PLANTED = "parity.selftest.planted"
@@ -35,9 +36,10 @@ def make_candidate(reference, tmp_path, monkeypatch):
     folder, side = reference
     experiment = Experiment.from_dict(side.parts["facts"].experiment)
 
-    def make(**options):
-        pair = Pair(experiment, "mnist-sample", **options)
-        return Candidate(Task((), str(tmp_path), pair, level="quick", reference_dir=str(folder)))
+    def make():
+        return Candidate(
+            Task((), str(tmp_path), Pair(experiment, "mnist-sample"), level="quick", reference_dir=str(folder))
+        )
 
     return make
 
@@ -81,6 +83,10 @@ def test_the_sound_candidate_passes(reference, make_candidate):
         ("data:Over256", "facts", "data"),
     ],
 )
-def test_a_planted_fault_fails_at_its_rung(planted, part, rung, reference, make_candidate):
-    flag = "candidate_datamodule" if planted.startswith("data") else "candidate"
-    assert rung in judged(reference, make_candidate(**{flag: f"{PLANTED}.{planted}"}), part)
+def test_a_planted_fault_fails_at_its_rung(planted, part, rung, reference, make_candidate, monkeypatch):
+    faulty, build = targets.load(f"{PLANTED}.{planted}"), train.build
+    if planted.startswith("data"):
+        monkeypatch.setattr(data, "MNISTDataModule", faulty)
+    else:
+        monkeypatch.setattr(train, "build", lambda experiment, module, **numbers: build(experiment, faulty, **numbers))
+    assert rung in judged(reference, make_candidate(), part)

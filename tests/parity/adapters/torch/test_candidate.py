@@ -6,11 +6,9 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from keras_like.optimizers import KerasAdam
 from lightning_mlp import train
-from lightning_mlp.data import MNISTDataModule
 from lightning_mlp.model import LitMLP
 from mlp_spec.experiment import DataSpec, Experiment, ModelSpec, TrainingSpec
 from mlp_spec.optimizers import Adam
@@ -22,21 +20,6 @@ from parity.protocol.tensors import dense_table
 
 EXPERIMENT = Experiment(ModelSpec((6,)), TrainingSpec(Adam(), batch_size=16, seed=3), DataSpec("mnist-sample"))
 TABLE = dense_table(list(EXPERIMENT.model.layer_sizes))
-
-
-class Own(LitMLP):
-    """A user's own module."""
-
-
-class OwnData(MNISTDataModule):
-    """A user's own data module."""
-
-
-class Plain(nn.Module):
-    """No LightningModule."""
-
-    def __init__(self, **numbers):
-        super().__init__()
 
 
 @pytest.fixture
@@ -64,21 +47,6 @@ def test_our_module_is_built_from_its_seed(make_candidate):
     assert isinstance(first, LitMLP) and isinstance(first.configure_optimizers(), KerasAdam)
     weights = [model.layers[0].weight for model in (first, again, other)]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
-
-
-def test_a_users_module_and_data_module_are_built_in_place_of_ours(make_candidate):
-    candidate = make_candidate(candidate=f"{__file__}:Own", candidate_datamodule=f"{__file__}:OwnData")
-    assert type(candidate.build()).__name__ == "Own"
-    data = candidate.build_datamodule(order=lambda epoch: np.arange(40), eval_batch_size=300)
-    assert type(data).__name__ == "OwnData" and (data.batch_size, data.eval_batch_size, data.seed) == (16, 300, 3)
-
-
-@pytest.mark.parametrize("flag", ["candidate", "candidate_datamodule"])
-def test_something_else_than_lightnings_classes_is_refused(flag, make_candidate):
-    candidate = make_candidate(**{flag: f"{__file__}:Plain"})
-    kind = "LightningModule" if flag == "candidate" else "LightningDataModule"
-    with pytest.raises(TypeError, match=f"the candidate is a Plain; it must be a {kind}"):
-        candidate.build() if flag == "candidate" else candidate.build_datamodule()
 
 
 def test_the_models_precision_is_the_experiments(make_candidate):

@@ -277,7 +277,6 @@ def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
     report["experiment"]["name"] = evil
     report["candidate"]["candidate"] = f"{evil}.py:Module"
     report["checks"][0] |= {"name": evil, "detail": evil, "status": "fail"}
-    report["checks"][0]["cause"] = {"id": evil, "title": evil, "formulas": {evil: evil}, "explained": 1.0}
     report["environment"]["processor"] = evil
     for side in report["sides"].values():
         side["layers"][0]["name"] = evil
@@ -287,7 +286,6 @@ def test_names_with_script_in_them_stay_text(browser, folder, tmp_path):
     assert report_page.page.evaluate("window.broken") is None
     assert report_page.errors == []
     assert report_page.page.locator(".check .name").first.inner_text() == evil
-    assert report_page.page.locator(".cause").first.inner_text().count("<script>") == 3
     report_page.context.close()
 
 

@@ -124,9 +124,12 @@ def test_names_with_script_in_them_stay_text(browser, tmp_path):
     for side in report["sides"].values():
         side["history"][EVIL] = [1.0, 2.0, 3.0]
     report["checks"][1]["layers"][0]["why"] = report["checks"][1]["layers"][0]["alone"]["why"] = EVIL
+    found = {"id": EVIL, "title": EVIL, "formulas": {EVIL: EVIL}, "check": EVIL, "explained": 1.0, "changes": [EVIL]}
+    report["differences"] = {"found": [found], "left": [], "refused": {EVIL: EVIL}, "tried": [EVIL], "accepted": []}
     (tmp_path / "report.html").write_text(render(json.loads(json.dumps(report)), *sides))
     report_page = OpenedPage(browser, tmp_path / "report.html")
     assert report_page.page.evaluate("window.broken") is None and report_page.errors == []
+    assert report_page.page.locator("li.cause").first.inner_text().count("<script>") >= 5
     assert report_page.page.locator("table.layers th.path").nth(1).inner_text() == EVIL
     for chart in ("#chart-layers-0", "#chart-3"):  # a name becomes a heading of a tooltip, or a title
         report_page.page.locator(f"{chart} .plot").focus()

@@ -4,11 +4,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import numpy_mlp
 import pytest
+from numpy_mlp import Model, Optimizer
 from sample_records import LABELS, PIXELS, START
-
-from parity import numpy_mlp
-from parity.numpy_mlp import Model, Optimizer
 
 # A net of one input, one hidden unit and two classes: z = 2 x + 1, logits (a, -a).
 TINY = {
@@ -21,19 +20,6 @@ RELU = Model("relu")
 
 
 # ---- functions
-
-
-def test_sigmoid():
-    # 1 / (1 + e^0) = .5; 1 / (1 + e^-1) = .731059; 1 / (1 + e^2) = .119203
-    assert numpy_mlp.sigmoid(np.array([0.0, 1.0, -2.0])) == pytest.approx([0.5, 0.731059, 0.119203], abs=1e-6)
-    with np.errstate(over="raise"):
-        assert numpy_mlp.sigmoid(np.array([-800.0, 800.0])).tolist() == [0.0, 1.0]
-
-
-def test_slopes_of_the_activations():
-    # sigmoid: .731059 (1 - .731059) = .196612; tanh: 1 - tanh(1)^2 = .419974; relu: 1
-    slopes = [float(slope(1.0, function(np.array(1.0)))) for function, slope in list(numpy_mlp.ACTIVATIONS.values())]
-    assert slopes == pytest.approx([0.196612, 0.419974, 1.0], abs=1e-6)
 
 
 def test_softmax_and_its_logarithm():
@@ -244,15 +230,3 @@ def test_moments_are_taken_up():
     optimizer.load(1, {"momentum": {"w": np.array([0.25])}, "velocity": {"w": np.array([0.0625])}})
     stepped = optimizer.step({"w": np.array([0.95])}, {"w": np.array([0.5])})
     assert float(stepped["w"][0]) == pytest.approx(steps_of("adam", 2, **ADAM)[1])
-
-
-def test_training_returns_the_loss_before_each_update():
-    images, labels = np.array([[0.0]]), np.array([1])
-    losses = numpy_mlp.train(RELU, Optimizer("sgd", {"learning_rate": 0.1}), TINY, [(images, labels)] * 3)
-    assert losses[0] == pytest.approx(2.126928, abs=1e-6) and losses[0] > losses[1] > losses[2]
-
-
-def test_layers_are_pairs_of_kernel_and_bias_in_order():
-    assert numpy_mlp.layers_of(TINY) == [("dense/kernel", "dense/bias"), ("dense_1/kernel", "dense_1/bias")]
-    with pytest.raises(ValueError, match="shorter"):
-        numpy_mlp.layers_of({"dense/kernel": np.ones(1)})

@@ -1,47 +1,21 @@
 """The MLP in numpy, in float64: forward, loss, gradients, optimizers, each with the ways in which it can be wrong.
 
-It decides no rung: there, the reference decides. It tells what a hypothesis about a difference would give. Weights
-are by path, each layer's kernel before its bias.
+Records of both sides, sound and faulty, are made with it. Weights are by path, each layer's kernel before its bias.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity.mlp import ACTIVATIONS, layers_of, log_softmax
 from parity.protocol.records import Answer
 from parity.protocol.tensors import Arrays
-
-
-def sigmoid(z):
-    """1 / (1 + exp(-z)), without overflow."""
-    return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))
-
-
-# name: (f(z), f'(z) from z and f(z))
-ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
-    "sigmoid": (sigmoid, lambda z, a: a * (1 - a)),
-    "tanh": (np.tanh, lambda z, a: 1 - a * a),
-    "relu": (lambda z: np.maximum(z, 0), lambda z, a: (z > 0) * 1.0),
-}
-
-
-def layers_of(weights: Arrays) -> list[tuple[str, str]]:
-    """Returns the paths of every layer's kernel and bias, from the input to the output, as the table orders them."""
-    paths = list(weights)
-    return list(zip(paths[::2], paths[1::2], strict=True))
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
     """Returns the softmax over the last axis, without overflow."""
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
-
-
-def log_softmax(z: np.ndarray) -> np.ndarray:
-    """Returns the logarithm of the softmax over the last axis."""
-    z = z - z.max(axis=-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
 def rounded(array: np.ndarray, bits: int) -> np.ndarray:
@@ -209,13 +183,3 @@ class Optimizer:
         if n.get("outside"):  # PyTorch: epsilon after the bias correction
             return w - rate * (m / c1) / (np.sqrt(v / c2) + eps)
         return w - rate * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)
-
-
-def train(model: Model, optimizer: Optimizer, weights: Arrays, batches: list) -> np.ndarray:
-    """Trains on batches (images, labels) and returns the loss of each, before its update: (batches,)."""
-    losses = []
-    for images, labels in batches:
-        answer = model.answer(weights, images, labels)
-        losses.append(float(answer.loss[0]))
-        weights = optimizer.step(weights, answer.gradients)
-    return np.array(losses)
