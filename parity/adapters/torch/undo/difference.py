@@ -12,6 +12,7 @@ from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts, LayerCall
 
 MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
+TRAINING = "training"  # what is seen when one has ended
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Built:
     rows: object | None = None
     repairs: dict[str, dict[int, Callable]] = field(default_factory=dict)
     batch: Callable[[], object] = tuple
+    training: object | None = None  # that has ended, as it was watched (`logged`)
 
     @cached_property
     def binding(self) -> Binding:
