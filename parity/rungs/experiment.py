@@ -39,6 +39,12 @@ def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
         detail += "; BATCH_SIZE in a pair file, or --batch-size of targets, says what Keras trains with"
     same = theirs["batch_size"] == ours
     checks = [Check("batch-size", "experiment", judged(same), theirs["batch_size"], ours, detail)]
+    shuffles = [facts.data.get("train", {}).get("shuffles") for facts in (reference, candidate)]
+    if not reference.stateful and None not in shuffles and shuffles[0] != shuffles[1]:
+        words = ["in another order in every epoch" if one else "in their own order" for one in shuffles]
+        detail = f"Keras trains on rows {words[0]}, the training loader serves them {words[1]}"
+        detail += f": write shuffle={shuffles[0]}; both are given the same order below"
+        checks.append(Check("order-of-rows", "experiment", "fail", words[1], words[0], detail))
     for split, (subject, does) in LAST.items():
         found = candidate.data.get(split, {})
         left = found.get("samples", 0) % (ours if split == "train" else found.get("batch_size") or 1)

@@ -147,14 +147,15 @@ class Served:
         self.data, self.changed = data, changed
 
     def __getattr__(self, name: str):
+        """Returns an attribute of the data module, or what is in its place."""
         change = self.changed.get(name)
         return partial(change, self.data) if change else getattr(self.data, name)
 
 
-def without_last(data) -> DataLoader:
-    """Returns a training loader that drops what does not fill a batch."""
+def training_loader(data, **options) -> DataLoader:
+    """Returns a training loader with other options."""
     loader = data.train_dataloader()
-    return DataLoader(loader.dataset, loader.batch_size, shuffle=True, drop_last=True)
+    return DataLoader(loader.dataset, loader.batch_size, **options)
 
 
 # ---- initial weights, as PyTorch draws them
@@ -271,7 +272,11 @@ TRAININGS = [
     ),
     Plant("last-batch-loss", EXAMPLES, ("means",), with_log(log_last)),
     Plant("epochs", EXAMPLES, ("epochs",), lambda module: override(module, on_train_epoch_end=stop_early)),
-    Plant("drop-last", EXAMPLES, ("training loader",), data=partial(Served, train_dataloader=without_last)),
+    Plant(
+        "drop-last", EXAMPLES, ("training loader",),
+        data=partial(Served, train_dataloader=partial(training_loader, shuffle=True, drop_last=True)),
+    ),
+    Plant("own-order", EXAMPLES, ("training loader",), data=partial(Served, train_dataloader=training_loader)),
     Plant(
         "validation-data", EXAMPLES, ("validation loader",),
         data=partial(Served, val_dataloader=lambda data: data.train_dataloader()),

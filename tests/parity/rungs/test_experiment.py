@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sample_records import EXPERIMENT, make_context, make_experiment, make_facts
 
 from mlp_spec.experiment import TrainingSpec
@@ -50,6 +51,16 @@ def test_a_validation_loader_that_leaves_rows_out_fails():
         check = checks.get("last-validation-batch")
         assert (check and check.measured) == measured
         assert check is None or "the validation loader leaves out the last 36 rows" in check.detail
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True), (True, None), (None, False), (True, True)])
+def test_a_loader_that_shuffles_where_keras_does_not_fails_and_the_other_way_round(ours, theirs):
+    reference = make_facts(experiment=SETTINGS, data={"train": {"shuffles": ours}})
+    candidate = make_facts("lightning", experiment=SETTINGS, data={"train": {**FOUND, "shuffles": theirs}})
+    checks = {one.subject: one for one in judge(reference, candidate, Context(reference, asked=SETTINGS))}
+    fails = None not in (ours, theirs) and ours != theirs
+    assert ("order-of-rows" in checks) == fails
+    assert not fails or f"write shuffle={ours}" in checks["order-of-rows"].detail
 
 
 def judge_pair(rates=(0.5, 0.1), kinds=(), draws=(), unsilenced="", **found):

@@ -1,10 +1,12 @@
-"""Undoes what a loader leaves out, and a validation loader of other rows."""
+"""Undoes what a loader leaves out, the order of its rows, and a validation loader of other rows."""
 
 import copy
 
+from torch.utils.data import RandomSampler, SequentialSampler
+
 from parity.adapters.torch.by_value import projections
 from parity.adapters.torch.epochs import Validation
-from parity.adapters.torch.rows import NAMES, drops_last
+from parity.adapters.torch.rows import NAMES, drops_last, shuffles
 from parity.adapters.torch.undo.difference import DATA, Built, Undo
 
 PARTS = ("facts",)
@@ -22,15 +24,33 @@ def serve_last(built: Built) -> list[str]:
     return lines
 
 
+def visit(built: Built) -> list[str]:
+    """Has the training loader shuffle rows if Keras's `fit` does."""
+    rows, facts = built.rows, built.facts
+    loader = rows.loaders["train"]
+    ours = facts.plan.shuffled if facts.stateful else facts.data["train"].get("shuffles")
+    if None in (ours, shuffles(loader)) or ours == shuffles(loader):
+        return []
+    sampler = (RandomSampler if ours else SequentialSampler)(loader.dataset)
+    rows.loaders["train"] = changed(loader, {"sampler": sampler})
+    served = "rows in their own order" if ours else "rows in another order in every epoch"
+    return [f"lightning_data(), the training loader serves {served}, Keras's fit does not: write shuffle={ours}"]
+
+
+def changed(loader, values: dict):
+    """Returns a loader with other attributes, and its batch sampler with those that it has."""
+    loader, batches = copy.copy(loader), copy.copy(getattr(loader, "batch_sampler", None))
+    # a DataLoader refuses to be told
+    vars(loader).update({name: value for name, value in values.items() if hasattr(loader, name)})
+    if batches is not None:
+        vars(loader)["batch_sampler"] = batches
+        vars(batches).update({name: value for name, value in values.items() if hasattr(batches, name)})
+    return loader
+
+
 def whole(loader):
     """Returns a loader that serves its last batch, too."""
-    loader, batches = copy.copy(loader), copy.copy(getattr(loader, "batch_sampler", None))
-    changed = {"drop_last": False, "batch_sampler": batches}
-    # a DataLoader refuses to be told
-    vars(loader).update({name: value for name, value in changed.items() if hasattr(loader, name)})
-    if hasattr(batches, "drop_last"):
-        batches.drop_last = False
-    return loader
+    return changed(loader, {"drop_last": False})
 
 
 def validate(built: Built) -> list[str]:
@@ -45,4 +65,8 @@ def validate(built: Built) -> list[str]:
     return ["lightning_data(): the validation loader serves the training rows: give it those that Keras validates on"]
 
 
-UNDOS = [Undo("validation-data", PARTS, validate, DATA), Undo("drop-last", PARTS, serve_last, DATA)]
+UNDOS = [
+    Undo("validation-data", PARTS, validate, DATA),
+    Undo("own-order", PARTS, visit, DATA),
+    Undo("drop-last", PARTS, serve_last, DATA),
+]

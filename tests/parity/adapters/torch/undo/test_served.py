@@ -1,5 +1,7 @@
 """Loaders that leave rows out serve all, and a validation of training rows gets Keras's; others stay as they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.undo.difference import Built
-from parity.adapters.torch.undo.served import serve_last, validate, whole
+from parity.adapters.torch.undo.served import serve_last, validate, visit, whole
 
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.random((50, 4)).astype(np.float32), DRAW.integers(0, 3, 50)
@@ -77,3 +79,24 @@ def test_other_rows_in_the_validation_are_left():
     other = TensorDataset(torch.from_numpy(X[30:] + 1), torch.from_numpy(Y[30:]))
     assert validate(make(DataLoader(TRAIN, batch_size=8), DataLoader(other, batch_size=8))) == []
     assert validate(make(DataLoader(TRAIN, batch_size=8), DataLoader(VAL, batch_size=8))) == []
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True)])
+def test_rows_are_shuffled_as_in_keras(ours, theirs):
+    given = DataLoader(TRAIN, batch_size=8, shuffle=theirs, drop_last=True)
+    built = make(given, DataLoader(VAL, batch_size=8))
+    built.facts = replace(built.facts, data={"train": {"shuffles": ours}})
+    (line,) = visit(built)
+    assert line.endswith(f"write shuffle={ours}")
+    torch.manual_seed(0)
+    loader = built.rows.loaders["train"]
+    served = [torch.cat([y for _, y in loader]).tolist() for _ in range(2)]
+    assert (served[0] != served[1]) == ours and built.rows.describe("train", "full")["shuffles"] == ours
+    assert visit(built) == [] and len(served[0]) == 24
+
+
+def test_an_order_that_is_not_known_is_left():
+    built = make(DataLoader(Stream(), batch_size=8), DataLoader(VAL, batch_size=8))
+    for ours in (True, None):
+        built.facts = replace(built.facts, data={"train": {"shuffles": ours}})
+        assert visit(built) == []
