@@ -118,10 +118,10 @@ class Watched(lightning.Callback):
             with Calls(partial(keep_value, called)):
                 result = step(batch, *arguments, **options)
             returned = result.get("loss") if isinstance(result, dict) else result
-            if is_validation and called:
-                self.values[LOSS] = sum(called)
-            elif torch.is_tensor(returned):
+            if torch.is_tensor(returned) and not (is_validation and called):
                 self.values[LOSS] = mean_of(returned)
+            elif called:
+                self.values[LOSS] = sum(called)
             for name, value in self.values.items() if self.epochs[is_validation] else ():
                 self.epochs[is_validation][-1].setdefault(name, []).append((rows, value))
             self.values = None
