@@ -7,6 +7,11 @@ from parity.rungs.check import Check, Context, judged
 from parity.rungs.stateful import judge_batches
 
 ADDING = ("GaussianNoise", "GaussianDropout")  # kinds of Keras's that do not drop, but add or multiply
+# By split, the check of a last batch that is left out, and what is done with its rows.
+LAST = {
+    "train": ("last-batch", ("training", "trains on")),
+    "test": ("last-validation-batch", ("validation", "validates on")),
+}
 INSIDE = (" dropout", " recurrent_dropout")  # what the kinds end with that drop inside of a layer, `LSTM dropout`
 
 
@@ -34,9 +39,18 @@ def compare_batches(reference: Facts, candidate: Facts) -> list[Check]:
         detail += "; BATCH_SIZE in a pair file, or --batch-size of targets, says what Keras trains with"
     same = theirs["batch_size"] == ours
     checks = [Check("batch-size", "experiment", judged(same), theirs["batch_size"], ours, detail)]
-    if theirs["drop_last"] and theirs["samples"] % ours:
-        detail = f"the loader leaves out the last {theirs['samples'] % ours} rows (drop_last); Keras trains on them"
-        checks.append(Check("last-batch", "experiment", "fail", theirs["samples"] % ours, 0, detail))
+    shuffles = [facts.data.get("train", {}).get("shuffles") for facts in (reference, candidate)]
+    if not reference.stateful and None not in shuffles and shuffles[0] != shuffles[1]:
+        words = ["in another order in every epoch" if one else "in their own order" for one in shuffles]
+        detail = f"Keras trains on rows {words[0]}, the training loader serves them {words[1]}"
+        detail += f": write shuffle={shuffles[0]}; both are given the same order below"
+        checks.append(Check("order-of-rows", "experiment", "fail", words[1], words[0], detail))
+    for split, (subject, does) in LAST.items():
+        found = candidate.data.get(split, {})
+        left = found.get("samples", 0) % (ours if split == "train" else found.get("batch_size") or 1)
+        if found.get("drop_last") and left:
+            detail = f"the {does[0]} loader leaves out the last {left} rows (drop_last); Keras {does[1]} them"
+            checks.append(Check(subject, "experiment", "fail", left, 0, detail))
     return checks
 
 

@@ -204,10 +204,13 @@ class UserReference(Reference):
     def describe_data(self) -> dict[str, dict]:
         """Describes both splits."""
         more = {"random": self.rows.random, "augments": augment.names_of(self.first)}
-        return {
+        described = {
             split: describe_arrays(getattr(self.arrays, x), getattr(self.arrays, y)) | more
             for split, (x, y) in SPLITS.items()
         }
+        # of a data set that `fit` takes as it comes, its own order is not known
+        shuffles = None if self.rows.in_order else bool(self.fit_options.get("shuffle", True))
+        return described | {"train": described["train"] | {"shuffles": shuffles}}
 
     def said(self) -> dict:
         """Returns which logged metric is which, and which checks do not decide."""

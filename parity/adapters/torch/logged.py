@@ -24,6 +24,7 @@ class LoggedMetrics(lightning.Callback):
         self.counted = counted or {}
         self.kept: dict[str, list[float]] = {}
         self.epoch_seconds: list[float] = []
+        self.last: dict[str, float] = {}  # what was kept of the last epoch
         self.at_steps: list[str] = []
 
     @property
@@ -33,6 +34,7 @@ class LoggedMetrics(lightning.Callback):
 
     def on_train_epoch_start(self, trainer, pl_module):
         """Starts the clock."""
+        self.settle(trainer)
         self.started, self.of_last_step = time.monotonic(), {}
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
@@ -50,8 +52,20 @@ class LoggedMetrics(lightning.Callback):
         self.epoch_seconds.append(time.monotonic() - self.started)
         for name, value in logged.items():
             self.kept.setdefault(name, []).append(value)
+        self.last = logged
         metrics = {name: values[-1] for name, values in self.history.items()}
         send("epoch", epoch=len(self.epoch_seconds), seconds=self.epoch_seconds[-1], metrics=metrics)
+
+    def on_train_end(self, trainer, pl_module):
+        """Looks at the last epoch once more."""
+        self.settle(trainer)
+
+    def settle(self, trainer) -> None:
+        """Keeps of the last epoch what the module's own `on_train_epoch_end` logged, which comes after callbacks'."""
+        for name, value in numbers(trainer).items() if self.epoch_seconds else ():
+            values = self.kept.setdefault(name, [])
+            del values[len(values) - (name in self.last) :]
+            values.append(value)
 
 
 def numbers(trainer) -> dict[str, float]:

@@ -4,8 +4,6 @@ The candidate is given Keras's own rows, in the form in which the user's loader 
 same values is checked on its own.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -15,6 +13,7 @@ from torch.utils import _pytree as tree
 from torch.utils.data import RandomSampler, SequentialSampler, WeightedRandomSampler
 
 from mlp_spec.support.errors import UserError
+from parity.adapters.torch.by_value import differing, match, projections, rounding
 from parity.adapters.torch.places import Place, side_by_side
 from parity.adapters.torch.unused import repeated
 from parity.protocol import memory
@@ -266,16 +265,14 @@ class UserRows:
         Raises:
             UserError: they hold what is not a number, or there is no end of them.
         """
-        loader, ours = self.loaders[split], self.count(split)
-        most = MOST_ROWS if level == "quick" else max(ours, 1)
-        by_number = self.is_indexed(split)
-        total = len(loader.dataset) if by_number else ours
-        count, different, largest, by_value, seen = min(total, ours, most), 0, 0.0, Counter(), 0
+        loader, ours, by_number = self.loaders[split], self.count(split), self.is_indexed(split)
+        total, count = len(loader.dataset) if by_number else ours, self.compared(split, level)
+        different, largest, by_value, seen = 0, 0.0, [], 0
         for theirs in self.chunks(split, count):
             rows = slice(seen, seen + len(theirs[0]))
             seen = rows.stop
             self.check_rows(theirs, split, seen)
-            by_value.update(keys_of(theirs))
+            by_value.append(projections(theirs))
             if by_number:
                 wrong, gap = differing(self.expected(split, rows), theirs)
                 different, largest = different + wrong, max(largest, gap)
@@ -295,7 +292,7 @@ class UserRows:
             "order": order,
             "forms": [str(place) for place in self.places.values()],
             "batch_size": self.batch_size(split),
-            "drop_last": bool(getattr(loader, "drop_last", False)),
+            "drop_last": drops_last(loader),
             "random": self.is_random(split, count),
             "shuffles": shuffles(loader),
         }
@@ -312,7 +309,8 @@ class UserRows:
             UserError: they hold what is not a number, a label is no class, or there is no end of them.
         """
         what, ours = f"{self.what}: the {NAMES[split]} loader", self.count(split)
-        if seen > ENOUGH * ours and not self.is_indexed(split):
+        has_end = hasattr(getattr(self.loaders[split], "dataset", None), "__len__")
+        if seen > ENOUGH * ours and not has_end:
             raise UserError(f"{what} has served {seen:,} rows and goes on; Keras has {ours:,}. It must have an end")
         for place, array in zip(self.places.values(), theirs, strict=True):
             if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -337,11 +335,20 @@ class UserRows:
             memory.forget_pages(array)
         return turned
 
-    def nowhere(self, split: str, theirs: Counter) -> int:
-        """Returns how many of the user's rows are not among Keras's, by value."""
+    def compared(self, split: str, level: str) -> int:
+        """Returns how many rows of a split are compared."""
+        ours = self.count(split)
+        total = len(self.loaders[split].dataset) if self.is_indexed(split) else ours
+        return min(total, ours, MOST_ROWS if level == "quick" else max(ours, 1))
+
+    def nowhere(self, split: str, theirs: list[np.ndarray]) -> int:
+        """Returns how many of the user's rows, as projections, are not among Keras's, by value."""
+        ours, tolerance = [], 0.0
         for start in range(0, self.count(split), CHUNK):
-            theirs = theirs - Counter(keys_of(self.expected(split, slice(start, start + CHUNK))))
-        return theirs.total()
+            rows = self.expected(split, slice(start, start + CHUNK))
+            ours.append(projections(rows))
+            tolerance = max(tolerance, rounding(rows))
+        return int((match(np.concatenate(ours), np.concatenate(theirs), tolerance) < 0).sum()) if theirs else 0
 
     def is_random(self, split: str, count: int) -> bool:
         """Says whether the same rows have other values when they are asked for again."""
@@ -349,6 +356,11 @@ class UserRows:
             return False
         first, second = (tree.tree_flatten(self.collated(split, range(min(8, count))))[0] for _ in range(2))
         return not all(torch.equal(first[index], second[index]) for index in self.places)
+
+
+def drops_last(loader) -> bool:
+    """Says whether a loader leaves out rows that do not fill a batch."""
+    return any(getattr(one, "drop_last", False) for one in (loader, getattr(loader, "batch_sampler", None)))
 
 
 def shuffles(loader) -> bool | None:
@@ -381,19 +393,3 @@ def loaders_in(given: object, what: str) -> list:
         if hasattr(dataset, "__len__") and not len(dataset):
             raise UserError(f"{what}: a data set is empty")
     return loaders
-
-
-def differing(ours: list[np.ndarray], theirs: list[np.ndarray]) -> tuple[int, float]:
-    """Returns how many rows differ by more than rounding, and the largest difference of a value."""
-    wrong, largest = np.zeros(len(theirs[0]), bool), 0.0
-    for expected, array in zip((one.astype(np.float64) for one in ours), theirs, strict=True):
-        gaps = np.abs(array.astype(np.float64) - expected).reshape(len(wrong), -1).max(axis=1)
-        wrong |= ~(gaps <= CLOSE * (np.abs(expected).max() or 1.0))
-        largest = max(largest, float(np.nan_to_num(gaps, nan=np.inf).max()))
-    return int(wrong.sum()), largest
-
-
-def keys_of(arrays: list[np.ndarray]) -> Iterator[bytes]:
-    """Yields what tells each row from others: a digest of its values, in float32."""
-    single = [np.ascontiguousarray(array, np.float32).reshape(len(array), -1) for array in arrays]
-    return (hashlib.blake2b(row, digest_size=16).digest() for row in np.concatenate(single, axis=1))

@@ -165,7 +165,7 @@ TRAPS = [
     ),
     Trap(
         id="own-order",
-        title="Another order, though the seed is the same",
+        title="Rows in an order of their own",
         what="""`fit` shuffles unless told otherwise, `DataLoader` does not; and where both shuffle, the same seed
             means nothing: their generators have different streams. Two runs in different orders cannot be compared
             step by step. Remedy: draw the order once, outside both frameworks, and give it to both.""",

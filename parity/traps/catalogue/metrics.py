@@ -32,7 +32,7 @@ mean_trap = partial(
 TRAPS = [
     mean_trap(
         id="mean-of-means",
-        title="The epoch's loss is a mean of batch means",
+        title="The epoch's loss or metric is a mean of batch means",
         what="""A smaller last batch counts as much as a full one, so each of its samples counts for more. Keras weights
             by samples; Lightning's `self.log` does, too, if it is told (or guesses) the batch size. Remedy: give the
             batch size, or sum over samples.""",
@@ -43,7 +43,7 @@ TRAPS = [
     ),
     mean_trap(
         id="last-batch-loss",
-        title="The epoch's loss is the last batch's",
+        title="The epoch's loss or metric is the last batch's",
         what="""`self.log` in `training_step` shows the last step's value unless `on_epoch=True` is given; Keras prints
             the running mean of the epoch. The curve is noisy, and lower than Keras's while the loss falls. Remedy:
             `on_epoch=True`, or a mean that is logged once an epoch.""",

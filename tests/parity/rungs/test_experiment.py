@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sample_records import EXPERIMENT, make_context, make_experiment, make_facts
 
 from mlp_spec.experiment import TrainingSpec
@@ -40,6 +41,28 @@ FOUND = {"samples": 110, "compared": 110, "different": 0, "largest": 0.0, "forms
          "batch_size": 25, "drop_last": False, "random": False, "order": "the same"}  # fmt: skip
 
 
+def test_a_validation_loader_that_leaves_rows_out_fails():
+    ours, found = make_facts(experiment=SETTINGS), {**FOUND, "drop_last": True, "batch_size": 64}
+    for samples, measured in ((100, 36), (128, None)):
+        theirs = make_facts(
+            "lightning", experiment=SETTINGS, data={"train": FOUND, "test": {**found, "samples": samples}}
+        )
+        checks = {one.subject: one for one in judge(ours, theirs, Context(ours, asked=SETTINGS))}
+        check = checks.get("last-validation-batch")
+        assert (check and check.measured) == measured
+        assert check is None or "the validation loader leaves out the last 36 rows" in check.detail
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True), (True, None), (None, False), (True, True)])
+def test_a_loader_that_shuffles_where_keras_does_not_fails_and_the_other_way_round(ours, theirs):
+    reference = make_facts(experiment=SETTINGS, data={"train": {"shuffles": ours}})
+    candidate = make_facts("lightning", experiment=SETTINGS, data={"train": {**FOUND, "shuffles": theirs}})
+    checks = {one.subject: one for one in judge(reference, candidate, Context(reference, asked=SETTINGS))}
+    fails = None not in (ours, theirs) and ours != theirs
+    assert ("order-of-rows" in checks) == fails
+    assert not fails or f"write shuffle={ours}" in checks["order-of-rows"].detail
+
+
 def judge_pair(rates=(0.5, 0.1), kinds=(), draws=(), unsilenced="", **found):
     """Judges a pair file's facts, with something else found in the loader; returns the checks by subject."""
     ours = make_facts(experiment=SETTINGS, rates=[0.5, 0.1], kinds=list(kinds))
@@ -70,6 +93,7 @@ def test_other_batches_and_rates_fail():
     assert check.status == "fail" and "BATCH_SIZE in a pair file, or --batch-size" in check.detail
     check = judge_pair(drop_last=True)["last-batch"]
     assert (check.status, check.measured) == ("fail", 10)
+    assert "the training loader leaves out the last 10 rows (drop_last); Keras trains on them" in check.detail
     check = judge_pair(rates=(0.5, 0.2))["rates-of-dropout"]
     assert check.status == "fail" and "Keras 0.5 0.1, candidate 0.5 0.2" in check.detail
     assert judge_pair(rates=())["rates-of-dropout"].status == "fail"

@@ -1,32 +1,46 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial, reduce, wraps
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils import _pytree as tree
 
 from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance, find_randomness
+from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
 from parity.adapters.torch.targets import TargetCandidate
-from parity.adapters.torch.undo import constraints, data, dropouts, layers, losses, numbers, optimizers, starts
-from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
+from parity.adapters.torch.undo import (
+    constraints,
+    data,
+    dropouts,
+    layers,
+    logged,
+    losses,
+    numbers,
+    optimizers,
+    served,
+    starts,
+)
+from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, TRAINING, Built, Repair, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
 from parity.adapters.torch.undo.loss_calls import Call
 from parity.adapters.torch.undo.steps import change_steps
 from parity.adapters.torch.user import package_of
 from parity.protocol.inputs import LAYERS_CASE
+from parity.protocol.metric_names import find_logged
 from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
-TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers, constraints)
+TABLES = (data, served, starts, numbers, layers, dropouts, losses, optimizers, constraints, logged)
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
@@ -136,6 +150,42 @@ class Changed(TargetCandidate):
             self.look = None
         return found
 
+    def trainings_that_show(self) -> set[str]:
+        """Returns the differences of a whole training that are there, beside those of the task: one shows all."""
+        all_of_them = {id for id, undo in UNDOS.items() if undo.stage == TRAINING} - {*self.task.undone}
+        self.undo(tuple(all_of_them))
+        try:
+            self.train()
+        except Exception:  # each by itself will say why
+            return all_of_them
+        return all_of_them & {*self.changes}
+
+    def reporters(self) -> tuple:
+        """Returns what keeps the curves; with what is undone in a training, once it has ended."""
+        kept, reporters = super().reporters()
+        if not any(UNDOS[id].stage == TRAINING for id in self.undone):
+            return kept, reporters
+
+        def compared(names: list[str]) -> list[str]:
+            """Returns the logged metrics that are compared with Keras's."""
+            found = [find_logged(name, names, self.facts.metrics) for name in self.task.reference("lockstep").curves]
+            return [one[0] for one in found if len(one) == 1]
+
+        def rows_of(batch) -> int:
+            """Returns how many rows a batch has."""
+            return len(tree.tree_leaves(batch)[next(iter(self.rows.places))])
+
+        built = Built(None, self.facts, 0, self.draws_of_reference)
+
+        def ended(watched: logged.Watched) -> None:
+            """Undoes what is to be undone."""
+            built.training = watched
+            self.apply(TRAINING, built)
+
+        right = next(one for one in reporters if isinstance(one, RightAnswers))
+        watched = logged.Watched(kept, right, compared, rows_of, logged.EPOCHS in self.undone, ended)
+        return kept, [*reporters, watched]
+
     def fit_of_loss(self) -> Fit:
         """Returns what the loss is with all others undone, where a difference is undone that fits it."""
         others = tuple(id for id in self.undone if not UNDOS[id].fitted)
@@ -153,22 +203,16 @@ class Changed(TargetCandidate):
         return self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
 
     def describe_data(self) -> dict[str, dict]:
-        """Compares the user's rows, turned back where differences are undone in them; the loaders stay."""
-        built = Built(None, self.facts, 0, self.draws_of_reference, rows=self.rows)
-        self.apply(DATA, built)
-        chunks = self.rows.chunks
-
-        def turned_back(split: str, count: int):
-            """Yields rows."""
-            backs = built.repairs.get(split, {})
-            for arrays in chunks(split, count):
-                yield [backs.get(number, np.asarray)(array) for number, array in enumerate(arrays)]
-
-        self.rows.chunks = turned_back
+        """Compares the user's rows, with differences undone in them and in the loaders, which then are as they were."""
+        rows, loaders = self.rows, dict(self.rows.loaders)
+        built = Built(None, self.facts, 0, self.draws_of_reference, rows=rows)
+        rows.chunks = partial(turned_back, rows.chunks, built.repairs)
         try:
-            return {split: self.rows.describe(split, self.task.level) for split in SPLITS}
+            self.apply(DATA, built)
+            return {split: rows.describe(split, self.task.level) for split in SPLITS}
         finally:
-            del self.rows.chunks
+            del rows.chunks
+            rows.loaders = loaders
 
     def places_of_calls(self, training: bool = True) -> list:
         """Returns the calls in a pass of the module, while no dropout is another and nothing is drawn."""
@@ -250,6 +294,20 @@ class Changed(TargetCandidate):
             lines = [lines] if isinstance(lines, str) else lines
             if lines:  # a loss is called in several places
                 self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))
+
+
+def turned_back(
+    chunks: Callable[[str, int], Iterator[list[np.ndarray]]], repairs: dict[str, list[Repair]], split: str, count: int
+) -> Iterator[list[np.ndarray]]:
+    """Yields the user's rows with differences undone in them.
+
+    Args:
+        chunks: yields them as they are.
+        repairs: by split, what is undone so far.
+        split, count: of the rows.
+    """
+    for arrays in chunks(split, count):
+        yield reduce(lambda rows, repair: repair(rows), repairs.get(split, []), arrays)
 
 
 def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:

@@ -1,10 +1,10 @@
 """Undoes other data: rows that a loader serves are turned back, and hooks leave batches as they are.
 
-Not undone: rows that are others than Keras's (another split, other labels than a rule gives), loaders whose rows have
-no numbers, and random transforms.
+Not undone: rows that are others than Keras's, and random transforms. Of a loader whose rows have no numbers, the first
+may be Keras's first; else what was done to the other split's rows is tried.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -13,10 +13,14 @@ import numpy as np
 import torch
 from torch.utils import _pytree as tree
 
+from parity.adapters.torch.by_value import match, projections, rounding
+from parity.adapters.torch.rows import NAMES
 from parity.adapters.torch.undo.difference import DATA, Built, Undo
-from parity.protocol.user_data import CLOSE, difference
+from parity.protocol.user_data import CLOSE, SPLITS, difference
 
 PARTS = ("facts",)
+MOST = 2**28  # bytes of a split that are held at once
+FEW = 256  # rows that show what was done to all
 NEAR = 1e-5  # of the largest value: what is left of a fit that is one
 HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 # By difference: the factor and what is added, that are known by a name.
@@ -150,18 +154,93 @@ def repair(built: Built, id: str) -> list[str]:
         id: the difference that is undone.
     """
     rows, lines = built.rows, []
-    for split in [split for split in rows.loaders if rows.is_indexed(split)]:
-        count = min(rows.count(split), len(rows.loaders[split].dataset), 256)
-        leaves = tree.tree_flatten(rows.collated(split, range(count)))[0]
-        backs = {}
-        for number, (index, ours) in enumerate(zip(rows.places, rows.expected(split, slice(0, count)), strict=True)):
-            change = find_change(ours, leaves[index].numpy(), bool(rows.places[index].part))
-            if change and change.id == id:
-                backs[number] = change.back
-                lines.append(f"lightning_data(), {rows.places[index]}: {change.text}")
-        if backs:
-            built.repairs.setdefault(split, {}).update(backs)
+    found = {split: changes_in_order(built, split, id) for split in rows.loaders}
+    for split in rows.loaders:
+        other = next(one for one in found if one != split)
+        changes = found[split] or guessed(built, split, found[other])
+        if changes:
+            built.repairs.setdefault(split, []).append(partial(turned, changes))
+            places = [*rows.places.values()]
+            lines += [f"lightning_data(), {places[number]}: {change.text}" for number, change in changes.items()]
+        elif id == LABELS and (labels := other_labels(built, split)):
+            built.repairs.setdefault(split, []).append(partial(relabelled, labels))
+            many = f"{len(labels)} rows" if len(labels) > 1 else "a row"
+            lines.append(f"lightning_data(): {many} of the {NAMES[split]} loader: other targets than Keras's")
     return list(dict.fromkeys(lines))
+
+
+def turned(changes: dict[int, Change], arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Takes changes back of the arrays that rows are made of."""
+    return [changes[number].back(array) if number in changes else array for number, array in enumerate(arrays)]
+
+
+def changes_in_order(built: Built, split: str, id: str) -> dict[int, Change]:
+    """Returns what was done to arrays, by their number, where a loader's first rows are Keras's first."""
+    rows, changes = built.rows, {}
+    count = min(rows.compared(split, built.facts.level), FEW)
+    if not (theirs := next(iter(rows.chunks(split, count)), None)):
+        return {}
+    count = min(len(theirs[0]), count)
+    both = zip(rows.places.values(), rows.expected(split, slice(0, count)), theirs, strict=True)
+    for number, (place, ours, array) in enumerate(both):
+        change = find_change(ours, array[:count], bool(place.part))
+        if change and change.id == id:
+            changes[number] = change
+    return changes
+
+
+def guessed(built: Built, split: str, changes: dict[int, Change]) -> dict[int, Change]:
+    """Returns what was done to the other split's rows where that, taken back, makes Keras's of rows without numbers."""
+    rows = built.rows
+    if not changes or rows.is_indexed(split):
+        return {}
+    theirs = [*rows.chunks(split, rows.compared(split, built.facts.level))]
+    wrong = [rows.nowhere(split, [projections(change(arrays)) for arrays in theirs]) for change in
+             (list, partial(turned, changes))]  # fmt: skip
+    return changes if wrong[1] < wrong[0] / 10 else {}
+
+
+def other_labels(built: Built, split: str) -> dict[bytes, list[np.ndarray]]:
+    """Returns Keras's targets of rows that have the same inputs and other targets, by what tells these rows."""
+    rows = built.rows
+    if sum(rows.arrays[name].nbytes for name in SPLITS[split]) > MOST:
+        return {}
+    inputs = [number for number, place in enumerate(rows.places.values()) if not place.part]
+    count = rows.compared(split, built.facts.level)
+    theirs = joined_chunks(rows.chunks(split, count))
+    ours = joined_chunks([rows.expected(split, slice(0, rows.count(split)))])
+    if not theirs:
+        return {}
+    left = np.flatnonzero(match(projections(ours), projections(theirs), rounding(ours)) < 0)
+    free = np.flatnonzero(match(projections(theirs), projections(ours), rounding(ours)) < 0)
+    given, wanted = ([arrays[number] for number in inputs] for arrays in (theirs, ours))
+    found = match(
+        projections([array[free] for array in wanted]), projections([array[left] for array in given]), rounding(wanted)
+    )
+    return {
+        key_of(theirs, row): [array[free[place]] for array in ours]
+        for row, place in zip(left.tolist(), found.tolist(), strict=True)
+        if place >= 0
+    }
+
+
+def joined_chunks(chunks: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
+    """Returns the arrays of all chunks of rows."""
+    return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
+
+
+def key_of(arrays: list[np.ndarray], row: int) -> bytes:
+    """Returns what tells a row from others."""
+    return b"".join(np.ascontiguousarray(array[row]).tobytes() for array in arrays)
+
+
+def relabelled(labels: dict[bytes, list[np.ndarray]], arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Puts Keras's rows in the place of those with other targets."""
+    arrays = [array.copy() for array in arrays]
+    for row, key in enumerate([key_of(arrays, row) for row in range(len(arrays[0]))]):
+        for array, right in zip(arrays, labels.get(key, []), strict=False):
+            array[row] = right
+    return arrays
 
 
 def leave_batches(built: Built) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 from torch import nn
 
 from parity.adapters.torch.tensors import Binding
@@ -12,6 +13,8 @@ from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts, LayerCall
 
 MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
+TRAINING = "training"  # what is seen when one has ended
+Repair = Callable[[list[np.ndarray]], list[np.ndarray]]  # of the arrays that some rows are made of
 
 
 @dataclass
@@ -33,10 +36,11 @@ class Built:
     places: Callable[..., list] = lambda training=True: []
     random_calls: Callable[[], list] = list
     plan: object | None = None
-    # of data (`data`): the user's rows, what turns their chunks back by split and place, and a batch of Keras's rows
+    # of data (`data`): the user's rows, what turns their chunks back by split, and a batch of Keras's rows
     rows: object | None = None
-    repairs: dict[str, dict[int, Callable]] = field(default_factory=dict)
+    repairs: dict[str, list[Repair]] = field(default_factory=dict)
     batch: Callable[[], object] = tuple
+    training: object | None = None  # that has ended, as it was watched (`logged`)
 
     @cached_property
     def binding(self) -> Binding:

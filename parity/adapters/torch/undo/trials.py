@@ -7,7 +7,7 @@ from pathlib import Path
 from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
-from parity.adapters.torch.undo.difference import LOSS
+from parity.adapters.torch.undo.difference import LOSS, TRAINING
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
 from parity.protocol.records import Trial, Trials, stamped
@@ -22,6 +22,8 @@ def answer_trials(candidate: Changed) -> Trials:
         try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
     if not left:
         absent |= {id for id, undo in UNDOS.items() if undo.stage == LOSS} - candidate.losses_that_show()
+        if {"lockstep", "restarts"} & {*candidate.task.explained}:
+            absent |= {id for id, undo in UNDOS.items() if undo.stage == TRAINING} - candidate.trainings_that_show()
     for part in () if left else candidate.task.explained:
         found, ids = [], [id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone]
         for id in (id for id in ids if id not in absent):
@@ -57,6 +59,8 @@ def try_part(candidate: Changed, part: str, undone: tuple[str, ...], trials: lis
         if not is_changed(candidate):
             return False
         record = answer.PARTS[part](candidate)
+        if not {*candidate.changes} - {*candidate.task.undone}:  # as far as only a training shows it
+            return False
     except Exception as error:  # a user's own code may refuse a change in any way
         refused.update(dict.fromkeys(undone, explain_error(error)) if len(undone) == 1 else {})
         return False
@@ -90,7 +94,7 @@ def is_changed(candidate: Changed) -> bool:
             candidate.train_one_step(module, [], validates=True)
     if "trainer" in stages:
         candidate.trainer(package_of(module), [])
-    return bool(set(candidate.changes) - set(candidate.task.undone))
+    return TRAINING in stages or bool(set(candidate.changes) - set(candidate.task.undone))
 
 
 PARTS = {"trials": answer_trials}

@@ -173,6 +173,18 @@ def test_rows_without_numbers_are_compared_by_value(level):
         endless.describe("train", level)
 
 
+def test_rounding_is_no_difference_of_rows_without_numbers():
+    rounded = IMAGES / 3 * 3
+    assert not torch.equal(rounded, IMAGES)
+    rows = opened((DataLoader(Stream(rounded), batch_size=8),) * 2)
+    assert [rows.describe(split, "full")["different"] for split in ("train", "test")] == [0, 0]
+
+
+def test_far_too_many_rows_have_an_end_where_the_data_set_has_one():
+    many = DataLoader([(IMAGES[:10], LABELS[:10])] * 20, batch_size=None)
+    assert opened((DataLoader(Stream(), batch_size=8), many)).describe("test", "full")["samples"] > 150
+
+
 def test_a_third_loader_is_a_test_sets_and_left_out():
     loader = DataLoader(TensorDataset(IMAGES, LABELS), batch_size=8)
     assert opened((loader, loader, None)).loaders == {"train": loader, "test": loader}

@@ -23,7 +23,7 @@ WITHOUT_PLANT = set(
     resizing-mode same-padding-with-strides second-bias softmax-axis spatial-dropout transposed-same
     zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
     labels-changed pixels-256
-    pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled
+    pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset
 """.split()
 )
 
@@ -75,6 +75,7 @@ def fingerprint(module) -> tuple:
     return (
         [value.tolist() for value in module.parameters()], str(numbers), kinds, type(optimizers[0]), str(groups),
         [(type(one["scheduler"]), one.get("interval")) for one in schedules],
+        [getattr(type(module), name) for name in ("log", "on_train_epoch_end")],
     )  # fmt: skip
 
 

@@ -6,8 +6,12 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from sample_built import make_built
+from torch.utils.data import DataLoader, TensorDataset
 
-from parity.adapters.torch.undo.data import find_change, leave_batches
+from parity.adapters.torch.rows import UserRows
+from parity.adapters.torch.undo.candidate import turned_back
+from parity.adapters.torch.undo.data import find_change, leave_batches, repair
 
 X = np.random.default_rng(0).random((20, 16)).astype(np.float32)
 IMAGES, Y = X.reshape(20, 4, 4, 1), np.arange(20) % 3
@@ -63,3 +67,68 @@ def test_a_hook_that_changes_batches_is_left_out_and_says_how():
     assert leave_batches(built) == ["on_after_batch_transfer: values are 0.5 x, Keras's are x: leave it out"]
     assert built.module.on_after_batch_transfer(batch, 0) is batch
     assert leave_batches(SimpleNamespace(module=lightning.LightningModule(), batch=lambda: batch)) == []
+
+
+class Held(TensorDataset):
+    """Gives whole batches."""
+
+    def __getitem__(self, rows):
+        return tuple(tensor[rows] for tensor in self.tensors)
+
+
+def served(x, y, numbered: bool, order=None) -> DataLoader:
+    """Returns a loader of rows, with or without numbers, in an order."""
+    order = np.arange(len(x)) if order is None else order
+    tensors = torch.from_numpy(x), torch.from_numpy(y)
+    if numbered:
+        return DataLoader(TensorDataset(*(tensor[order] for tensor in tensors)), batch_size=30, shuffle=True)
+    return DataLoader(Held(*tensors), sampler=[*torch.from_numpy(order).split(30)], batch_size=None)
+
+
+MANY, LABELS = np.random.default_rng(1).random((120, 9)).astype(np.float32), np.arange(120) % 5
+RELABELLED = LABELS.copy()
+RELABELLED[[3, 50]] = 4
+ORDER = np.random.default_rng(2).permutation(120)
+
+
+def repaired(id: str, *loaders) -> tuple[list[str], list[int]]:
+    """Undoes a difference in both splits; returns what is said, and how many rows differ then."""
+    arrays = {"x_train": MANY, "y_train": LABELS, "x_test": MANY, "y_test": LABELS}
+    built = make_built()
+    built.rows = rows = UserRows(loaders, arrays, "float32", "own.py: lightning_data()")
+    lines, chunks = repair(built, id), rows.chunks
+    rows.chunks = lambda split, count: turned_back(chunks, built.repairs, split, count)
+    return lines, [rows.describe(split, "full")["different"] for split in ("train", "test")]
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_rows_with_and_without_numbers_are_turned_back(numbered):
+    x = MANY * np.float32(255 / 256)
+    lines, different = repaired("pixels-256", served(x, LABELS, numbered), served(x, LABELS, numbered))
+    assert lines == ["lightning_data(), input as in Keras: values are 0.996094 x, Keras's are x"] and different == [
+        0,
+        0,
+    ]
+    assert repaired("inputs-scaled", served(x, LABELS, numbered), served(x, LABELS, numbered)) == ([], [120, 120])
+
+
+def test_what_was_done_to_one_split_is_tried_on_the_other_where_its_rows_have_no_numbers():
+    x = 2 * MANY - 1
+    lines, different = repaired("pixels-centred", served(x, LABELS, False, ORDER), served(x, LABELS, False))
+    assert len(lines) == 1 and different == [0, 0]
+    lines, different = repaired("pixels-centred", served(MANY, LABELS, False, ORDER), served(x, LABELS, False))
+    assert len(lines) == 1 and different == [0, 0]  # the rows of the training are right, and stay
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("order", [None, ORDER])
+def test_rows_with_other_targets_get_keras_targets(numbered, order):
+    given = served(MANY, RELABELLED, numbered, order), served(MANY, LABELS, numbered)
+    lines, different = repaired("labels-changed", *given)
+    assert lines == ["lightning_data(): 2 rows of the training loader: other targets than Keras's"]
+    assert different == [0, 0] and repaired("pixels-moved", *given)[1][0] >= 2
+
+
+def test_rows_that_are_nowhere_get_no_targets():
+    other = np.random.default_rng(3).random((120, 9)).astype(np.float32)
+    assert repaired("labels-changed", served(other, LABELS, True), served(MANY, LABELS, True))[0] == []

@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from parity.adapters.torch.undo import trials
-from parity.adapters.torch.undo.difference import Undo
+from parity.adapters.torch.undo.difference import TRAINING, Undo
 from parity.pair import Settings
 from parity.protocol.records import Restarts, Trial
 from parity.protocol.task import Task, read_record
@@ -28,6 +28,9 @@ class Candidate:
 
     def losses_that_show(self):
         return set()
+
+    def trainings_that_show(self):
+        return {id for id, undo in trials.UNDOS.items() if undo.stage == TRAINING} - {"unseen"}
 
     def build(self):
         self.changes = {id: [f"write {id}"] for id in self.undone if id not in self.absent}
@@ -97,3 +100,17 @@ def test_what_fits_a_number_is_tried_again_behind_the_others(undos, monkeypatch,
     record = trials.answer_trials(Hidden(tmp_path, absent=("b", "c")))
     assert [trial.undone for trial in record.trials] == [("a",), ("a", "fits")]
     assert record.changes["fits"] == ["write fits"]
+
+
+def test_what_only_a_training_shows_is_tried_where_one_showed_it(undos, monkeypatch, tmp_path):
+    for id in ("seen", "unseen"):
+        monkeypatch.setitem(trials.UNDOS, id, Undo(id, ("restarts",), lambda built: [], TRAINING))
+    candidate = Candidate(tmp_path, absent=("a", "b", "c", "seen", "unseen"))
+
+    def train(candidate):
+        candidate.changes = {id: ["write it"] for id in candidate.undone if id == "seen"}
+        return Restarts(losses=np.zeros(1, np.float32))
+
+    monkeypatch.setattr(trials.answer, "PARTS", {"restarts": train})
+    record = trials.answer_trials(candidate)
+    assert record.trials == [Trial("restarts", ("seen",))] and record.changes == {"seen": ["write it"]}
