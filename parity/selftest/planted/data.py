@@ -1,7 +1,7 @@
 """Faulty data modules, one trap each."""
 
-import numpy as np
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_mlp.data import HeldDataset, MNISTDataModule
 
@@ -22,7 +22,6 @@ def with_images(name, change):
 
 
 Over256 = with_images("Over256", lambda images: (images * 255).round() / 256)
-Reciprocal = with_images("Reciprocal", lambda images: (images * 255).round() * (1 / 255))
 Standardised = with_images("Standardised", lambda images: (images - 0.1307) / 0.3081)
 Centred = with_images("Centred", lambda images: images * 2 - 1)
 Unscaled = with_images("Unscaled", lambda images: (images * 255).round())
@@ -41,34 +40,11 @@ class LabelsSwapped(Changed):
         return images, labels
 
 
-class OwnShuffle(MNISTDataModule):
-    def __init__(self, **arguments):
-        super().__init__(**{**arguments, "order": None})
+class InOrder(MNISTDataModule):
+    """Serves the training rows as they lie."""
 
-
-class OtherOrder(MNISTDataModule):
-    """Visits the rows that `change` makes of the prescribed ones; without an order, it is sound."""
-
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
-        if prescribed := self.order:
-            self.order = lambda epoch: self.change(prescribed(epoch))
-
-
-class DropLast(OtherOrder):
-    def change(self, rows):
-        return rows[: len(rows) // self.batch_size * self.batch_size]
-
-
-class SwappedBatches(OtherOrder):
-    """Exchanges the fourth and the fifth batch."""
-
-    def change(self, rows):
-        rows = np.array(rows)
-        if len(rows) < 3_000:  # a pass over all data is left as it is
-            both = slice(3 * self.batch_size, 5 * self.batch_size)
-            rows[both] = np.roll(rows[both], self.batch_size)
-        return rows
+    def train_dataloader(self):
+        return DataLoader(TensorDataset(*self.train_set.tensors), self.batch_size)
 
 
 class ValidatesTraining(MNISTDataModule):

@@ -78,6 +78,7 @@ TRAPS = [
     ),
     Trap(
         id="pixels-reciprocal",
+        not_undone="it is rounding of one unit in the last place, within which rows are held to be the same",
         title="Pixels multiplied by 1/255 instead of divided by 255",
         what="""1/255 is rounded once more before it multiplies, so many pixels end in another last bit. Nobody sees
             it in a curve, but runs that should agree to the bit do not, and with Adam they part sooner. Remedy:
@@ -219,6 +220,7 @@ TRAPS = [
     ),
     Trap(
         id="batch-order",
+        not_undone="both are given the same order of rows, whatever a loader or a sampler would draw",
         title="The right batches in another order",
         what="""A sampler or several workers hand out the same batches in another order. The epoch's samples are
             complete, so counts and sums agree, and every weight differs after the first exchanged batch. Remedy:

@@ -5,6 +5,7 @@ from functools import partial
 from parity.traps.catalogue.trap import Trap
 
 GLOROT = "W ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)); b = 0"
+BY_START = "`dense-start` and `dense-bias-start`, in layers.md, undo it, whatever the law"
 LAYER = "A layer of 784 inputs and 25 neurons, fresh from its initialiser."
 
 
@@ -38,11 +39,13 @@ kernel_trap = partial(
     keras_code=draw_in_keras(),
     keras_numbers=(0.04992, 0.04356, 0.08611),
     digits=4,
+    not_undone=BY_START,
 )
 
 TRAPS = [
     Trap(
         id="torch-init",
+        not_undone=BY_START,
         title="nn.Linear starts narrower than Dense, and with random biases",
         what="""A port that leaves `nn.Linear` as it comes starts from another law: in the lab's small model the
             weights are more than twice as narrow and the biases are not 0. The first epochs look different, and

@@ -18,6 +18,7 @@ NUMBERS = {
     "adam-beta-2": ((torch.optim.Adam, torch.optim.AdamW, keras_like.KerasAdam), "betas.1", "beta_2"),
     "rmsprop-rho": (RMSPROPS, "alpha rho", "rho"),
     "momentum": ((torch.optim.SGD, keras_like.KerasSGD, *RMSPROPS), "momentum", "momentum"),
+    "dampening": ((torch.optim.SGD,), "dampening", "dampening"),
     "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
     "weight-decay-decoupled": ((torch.optim.Adam, keras_like.KerasAdam), "weight_decay", "weight_decay"),
     "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
@@ -56,7 +57,7 @@ def set_number(
     """Sets a number of the optimizers to Keras's, in every group of parameters; of a decay, one of the two kinds."""
     value, lines = built.facts.optimizer.get(theirs), {}
     names, _, index = ours.partition(".")
-    value = 0.0 if value is None and theirs == "weight_decay" else value
+    value = 0.0 if value is None and theirs in ("weight_decay", "dampening") else value  # Keras has none
     if not isinstance(value, int | float):
         return []
     for optimizer in (one for one in built.optimizers if isinstance(one, classes)):

@@ -78,6 +78,7 @@ TRAPS = [
     ),
     falling_trap(
         id="adam-no-correction",
+        not_undone="an optimizer without it is of one's own: `adam-for-sgd` puts Keras's in its place",
         title="Adam without its bias correction",
         what="""An Adam written by hand that starts its moments at 0 and does not correct for it takes larger first
             steps, since the second moment is still far too small. After some thousand steps the difference is gone,

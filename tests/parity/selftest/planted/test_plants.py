@@ -23,7 +23,7 @@ WITHOUT_PLANT = set(
     resizing-mode same-padding-with-strides second-bias softmax-axis spatial-dropout transposed-same
     zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
     labels-changed pixels-256
-    pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset
+    pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset dampening
 """.split()
 )
 

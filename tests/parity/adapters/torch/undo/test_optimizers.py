@@ -32,6 +32,10 @@ def undone(id: str, make, asked: dict, **changes):
         ("adam-beta-2", OPTIM.Adam, {**ADAM, "beta_2": 0.9}, "Adam(beta_2=0.999): write 0.9", "betas", (0.9, 0.9)),
         ("momentum", OPTIM.SGD, SGD, "SGD(momentum=0): write 0.9", "momentum", 0.9),
         ("nesterov", OPTIM.SGD, SGD, "SGD(nesterov=False): write True", "nesterov", True),
+        (
+            "dampening", lambda p: OPTIM.SGD(p, momentum=0.9, dampening=0.1), SGD,
+            "SGD(dampening=0.1): write 0", "dampening", 0.0,
+        ),
         ("weight-decay-decoupled", OPTIM.AdamW, ADAM, "AdamW(weight_decay=0.01): write 0", "weight_decay", 0.0),
         (
             "weight-decay-decoupled", lambda p: KerasAdam(p, weight_decay=0.1), ADAM,
