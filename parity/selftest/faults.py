@@ -55,7 +55,7 @@ CAUSES = {
         "LossOverClasses": "loss-scale", "MeanSquares": "mse-loss", "Clipped": "clipped-probabilities",
         "L2Penalty": "l2-penalty", "HalfTemperature": "temperature", "Bfloat16": "bfloat16",
         "Detached": "detached-layer", "RateOff": "learning-rate", "RateTenth": "learning-rate",
-        "CoupledDecay": "weight-decay-coupled", "Momentum": "momentum", "Nesterov": "nesterov momentum",
+        "CoupledDecay": "weight-decay-coupled", "Momentum": "momentum", "Nesterov": "momentum",
         "AdamForSGD": "adam-for-sgd", "ClipNorm": "clip-norm", "StepSchedule": "schedule-step",
         "FrozenOptimizer": "frozen", "MeanOfMeans": "mean-of-means", "LastBatchLoss": "last-batch-loss",
         "LastBatchAccuracy": "last-batch-loss", "NotReset": "not-reset", "TotalLoss": "loss-total",
@@ -99,7 +99,7 @@ class FaultFlags(SweepFlags):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns 0 if what is demanded was caught and named, 1 if not, 2 if no reference could be had."""
+    """Runs the command; returns 0 if as many were caught and named as is demanded, else 1; 2 without a reference."""
     options = flags.parse(FaultFlags, "python -m parity faults", "Plants faults and shows which are caught.", argv)
     return command.run(lambda: sweep(options))
 
