@@ -110,7 +110,8 @@ class Changed(TargetCandidate):
         trained.configure_optimizers = lambda: self.configured(configure, built)
         if any(UNDOS[id].stage == LOSS for id in self.undone):
             built.binding.follow()  # found now: finding it fills weights, which a step may not
-            change_steps(trained, lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call))
+            changed = lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call)  # noqa: E731
+            change_steps(trained, changed, built.module)
 
     def losses_that_show(self) -> set[str]:
         """Returns the differences of losses that show by themselves, beside those of the task: one step shows all."""

@@ -4,6 +4,7 @@ Not undone: losses of several outputs (which call is which output's cannot be to
 activities, and losses of Keras that PyTorch has no function for (hinges, divergences, percentages, focal losses).
 """
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -13,6 +14,7 @@ from parity.adapters.torch.undo.difference import LOSS, Built, Undo
 from parity.adapters.torch.undo.loss_calls import (
     ABSOLUTE,
     BINARY,
+    CLAMP,
     CROSS,
     HUBER,
     LOG,
@@ -35,6 +37,7 @@ KERAS = {
     "Huber": HUBER,
 }
 FUNCTIONS = {CROSS: F.cross_entropy, SQUARED: F.mse_loss, ABSOLUTE: F.l1_loss, HUBER: F.huber_loss}
+SLIGHT = 1e-5  # relative: what is less than that is rounding
 WITH_LOGITS = F.binary_cross_entropy_with_logits
 
 
@@ -96,6 +99,42 @@ def from_logits(built: Built, call: Call) -> str | None:
     if call.func is F.nll_loss and how == LOG and call.maker(made_of)[0] == SOFTMAX:
         call.input = call.maker(made_of)[1].log_softmax(dim=1)
         return f"{call.name} of the logarithm of a softmax: write F.cross_entropy of the logits"
+    return None
+
+
+def unclip(built: Built, call: Call) -> str | None:
+    """Leaves out what clips probabilities or logarithms before a loss, and computes it of the logits."""
+    chain, name = call.chain(), call.name
+    makings = [call.made[id(one)] for one in chain[:-1]]
+    if built.facts.clipped or call.kind not in (CROSS, BINARY) or CLAMP not in [one.how for one in makings]:
+        return None
+    makings = [one for one in makings if one.how != CLAMP]
+    match [one.how for one in makings]:
+        case [how, *_] if how == SIGMOID and call.func is F.binary_cross_entropy:
+            call.replace(WITH_LOGITS)
+            makings = makings[1:]
+        case [first, second, *_] if (first, second) == (LOG, SOFTMAX):
+            makings = [replace(makings[1], again=partial(F.log_softmax, dim=1)), *makings[2:]]
+    call.remake(chain[-1], makings)
+    return f"{name} of what is clipped: leave clamp out, and give a loss of logits the logits"
+
+
+def untemper(built: Built, call: Call) -> str | None:
+    """Takes a factor between the module's output and the loss's input away."""
+    root, name = call.chain()[-1], call.name
+    if call.kind not in (CROSS, BINARY) or any(root is one for one in call.outputs):
+        return None
+    for output in call.outputs:
+        if output.shape != root.shape or not output.is_floating_point():
+            continue
+        z, theirs = output.detach().double(), root.detach().double()
+        # theirs = s z; s = z.theirs / z.z
+        factor = float((z * theirs).sum() / z.square().sum())
+        left = float((theirs - factor * z).abs().max())
+        if abs(factor - 1) <= SLIGHT or left > SLIGHT * float(theirs.abs().max()):
+            continue
+        call.remake(output, [call.made[id(one)] for one in call.chain()[:-1]])
+        return f"{name} of {factor:.6g} times the module's output: give it the output itself"
     return None
 
 
@@ -314,6 +353,8 @@ def first_of(built: Built, call: Call) -> str | None:
 
 # In this order: the form of the input, the function, its settings, what is made of its result.
 UNDOS = [
+    Undo("temperature", PARTS, untemper, LOSS),
+    Undo("clipped-probabilities", PARTS, unclip, LOSS),
     Undo("softmax-twice", PARTS, untwice, LOSS),
     Undo("sigmoid-twice", PARTS, untwice_sigmoid, LOSS),
     Undo("nll-of-no-logarithms", PARTS, logarithms, LOSS),
