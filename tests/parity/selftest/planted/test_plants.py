@@ -24,7 +24,7 @@ WITHOUT_PLANT = set(
     zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
     labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled
-    temperature clipped-probabilities
+    temperature clipped-probabilities bfloat16 float16-or-tf32 detached-layer
 """.split()
 )
 
