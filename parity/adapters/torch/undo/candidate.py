@@ -16,8 +16,9 @@ from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
 from parity.adapters.torch.targets import TargetCandidate
 from parity.adapters.torch.undo import constraints, data, dropouts, layers, losses, numbers, optimizers, starts
-from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
+from parity.adapters.torch.undo.hooks import Change, Hooks
 from parity.adapters.torch.undo.loss_calls import Call
 from parity.adapters.torch.undo.steps import change_steps
 from parity.adapters.torch.user import package_of
@@ -108,6 +109,8 @@ class Changed(TargetCandidate):
         """Undoes differences in the losses and the optimizers of what the Trainer is given."""
         configure = trained.configure_optimizers
         trained.configure_optimizers = lambda: self.configured(configure, built)
+        if any(UNDOS[id].at(HOOKS) for id in self.undone):
+            built.hooks = Hooks(trained, lambda change: self.apply(HOOKS, built, change))
         if any(UNDOS[id].stage == LOSS for id in self.undone):
             built.binding.follow()  # found now: finding it fills weights, which a step may not
             changed = lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call)  # noqa: E731
@@ -224,6 +227,8 @@ class Changed(TargetCandidate):
         before, count = list(built.optimizers), len(built.schedules)
         self.apply(OPTIMIZERS, built)
         hold(built.schedules, before, built.optimizers)
+        if built.hooks:
+            built.hooks.watch(built.optimizers)
         return put_back(built.optimizers, len(built.schedules) == count)
 
     def trainer(self, package, callbacks: list, **options):
@@ -237,17 +242,17 @@ class Changed(TargetCandidate):
         finally:
             self.options = kept
 
-    def apply(self, stage: str, built: Built, *what: Call, throughout: bool = False) -> None:
+    def apply(self, stage: str, built: Built, *what: Call | Change, throughout: bool = False) -> None:
         """Undoes the differences of a stage, in the order of the tables, and keeps what was changed.
 
         Args:
             stage, built: of what was built.
-            what: a call of a loss, of that stage.
+            what: a call of a loss, or what a hook has changed, of these stages.
             throughout: whether those of the task alone are undone.
         """  # fmt: skip
         undone = self.task.undone if throughout else self.undone
-        for id in (id for id, undo in UNDOS.items() if id in undone and undo.stage == stage):
-            lines = UNDOS[id].change(built, *what) or []
+        for id, change in [(id, undo.at(stage)) for id, undo in UNDOS.items() if id in undone and undo.at(stage)]:
+            lines = change(built, *what) or []
             lines = [lines] if isinstance(lines, str) else lines
             if lines:  # a loss is called in several places
                 self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))

@@ -11,7 +11,8 @@ from parity.adapters.torch.undo.calls import Calls, Trace
 from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts, LayerCall
 
-MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
+MODULE, LOSS, DATA, OPTIMIZERS, TRAINER, HOOKS = "module", "loss", "data", "optimizers", "trainer", "hooks"
+STEPS = (LOSS, HOOKS)  # what shows in a step alone
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Built:
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     run: Callable[[], object] | None = None  # puts some rows through the module, in evaluation mode
+    hooks: object | None = None  # which are watched, if any (`hooks.Hooks`)
     recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
     # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
@@ -100,7 +102,13 @@ class Undo:
     id: str  # in a catalogue: `traps.catalogue.TRAPS` or `traps.layers.catalogue.DIFFERENCES`
     parts: tuple[str, ...]  # of the ladder, that it can fail
     # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference.
-    # Of a loss: changes a call in it (`calls.Call`), its second argument, and may return one line
+    # Of a loss: changes a call in it (`loss_calls.Call`), its second argument, and may return one line; of hooks: what
+    # one has changed (`hooks.Change`)
     change: Callable[..., list[str] | str | None]
     stage: str = MODULE  # what it changes
-    fitted: bool = False  # whether it fits a number, which may not show before all others are undone
+    fitted: bool = False  # whether it may not show before all others are undone, as where it fits a number
+    also: dict[str, Callable] = field(default_factory=dict)  # further stages, and what changes them
+
+    def at(self, stage: str) -> Callable | None:
+        """Returns what undoes it at a stage, if anything does."""
+        return self.change if stage == self.stage else self.also.get(stage)

@@ -1,4 +1,4 @@
-"""Undoes differences between layers, by family, as `parity.traps.layers` lists them, and in what `forward` does else."""
+"""Undoes differences between layers, by family, and what `forward` does beside them."""
 
 from parity.adapters.torch.undo import (
     activations,

@@ -7,7 +7,7 @@ from pathlib import Path
 from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
-from parity.adapters.torch.undo.difference import LOSS
+from parity.adapters.torch.undo.difference import LOSS, STEPS
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
 from parity.protocol.records import Trial, Trials, stamped
@@ -79,17 +79,18 @@ def shows_behind(candidate: Changed, others: tuple[str, ...], id: str) -> bool:
 
 def is_changed(candidate: Changed) -> bool:
     """Says whether something is changed in what a step is made of, before a whole part is answered."""
-    stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
+    undos = [UNDOS[id] for id in candidate.undone[len(candidate.task.undone) :]]
+    stages = {stage for undo in undos for stage in (undo.stage, *undo.also)}
     module = candidate.build()
     if "optimizers" in stages and hasattr(module, "configure_optimizers"):
         module.configure_optimizers()
     if "data" in stages:
         candidate.describe_data()
-    if "loss" in stages:
-        with Chance():
-            candidate.train_one_step(module, [], validates=True)
     if "trainer" in stages:
         candidate.trainer(package_of(module), [])
+    if stages & {*STEPS}:
+        with Chance():
+            candidate.train_one_step(module, [], validates=True)
     return bool(set(candidate.changes) - set(candidate.task.undone))
 
 

@@ -25,6 +25,7 @@ WITHOUT_PLANT = set(
     labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled
     temperature clipped-probabilities bfloat16 float16-or-tf32 detached-layer
+    frozen amsgrad
 """.split()
 )
 

@@ -1,0 +1,111 @@
+"""What hooks do to gradients and rates is seen, told, and put back; other hooks stay as they are."""
+
+import lightning
+import pytest
+import torch
+from torch import nn
+
+from parity.adapters.torch.undo.hooks import NORM, RATE, VALUE, Hooks
+from parity.adapters.torch.undo.losses import F
+
+X, Y = torch.arange(12.0).reshape(4, 3) / 12, torch.arange(8.0).reshape(4, 2) / 2
+
+
+class Port(lightning.LightningModule):
+    """Trains a layer by SGD."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        nn.init.ones_(self.layer.weight)
+        nn.init.ones_(self.layer.bias)
+
+    def training_step(self, batch, batch_idx):
+        return F.mse_loss(self.layer(X), Y)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.5)
+
+
+def fit(module, look=lambda change: change.put_back()):
+    """Trains for two steps; returns the weights, and what hooks changed."""
+    changes = []
+    if look:
+        hooks = Hooks(module, lambda change: (changes.append((change.hook, change.kind, change.is_zero)), look(change)))
+        configure = module.configure_optimizers
+
+        def configured():
+            optimizer = configure()
+            hooks.watch([optimizer])
+            return optimizer
+
+        module.configure_optimizers = configured
+    options = dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False)
+    trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **options)
+    trainer.fit(module, torch.utils.data.DataLoader([0, 0], batch_size=None))
+    return module.layer.weight.detach().clone(), list(dict.fromkeys(changes))
+
+
+def plant(**methods):
+    return type("Planted", (Port,), methods)()
+
+
+def stopped(self, epoch, batch_idx, optimizer, optimizer_closure=None):
+    optimizer.param_groups[0]["lr"] = 0.0
+    Port.optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure)
+
+
+def fall(self, *arguments):
+    self.optimizers().param_groups[0]["lr"] *= 0.5
+
+
+def clip(self, *arguments, **options):
+    nn.utils.clip_grad_norm_(self.parameters(), 0.1)
+
+
+def cut(self, *arguments, **options):
+    for parameter in self.parameters():
+        parameter.grad = parameter.grad.clamp(-0.1, 0.1)
+
+
+def by_trainer(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
+    self.clip_gradients(optimizer, 0.1, "value")
+
+
+PORTS = {
+    "optimizer_step": (stopped, RATE, True),
+    "on_train_batch_end": (fall, RATE, False),
+    "on_train_batch_start": (fall, RATE, False),
+    "on_after_backward": (clip, NORM, False),
+    "on_before_optimizer_step": (cut, VALUE, False),
+    "configure_gradient_clipping": (by_trainer, VALUE, False),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("hook", PORTS)
+def test_what_a_hook_changes_is_put_back(hook):
+    method, kind, is_zero = PORTS[hook]
+    right, _ = fit(Port(), None)
+    planted, _ = fit(plant(**{hook: method}), None)
+    undone, changes = fit(plant(**{hook: method}))
+    assert torch.equal(undone, right) and not torch.equal(planted, right)
+    assert changes == [(hook, kind, is_zero)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_clipping_is_seen_though_no_gradient_is_large_yet():
+    def rarely(self, *arguments):
+        nn.utils.clip_grad_norm_(self.parameters(), 1e4)
+
+    right, _ = fit(Port(), None)
+    weights, changes = fit(plant(on_after_backward=rarely))
+    assert torch.equal(weights, right) and changes == [("on_after_backward", NORM, False)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_hooks_that_change_nothing_are_left():
+    noted = []
+    right, _ = fit(Port(), None)
+    weights, changes = fit(plant(on_after_backward=lambda self: noted.append(1), on_train_batch_end=fall), lambda _: 0)
+    assert [kind for _, kind, _ in changes] == [RATE] and len(noted) == 3 and not torch.equal(weights, right)
