@@ -63,6 +63,8 @@ class Call:
     is_validation: bool = False  # whether it is called in `validation_step`
     weights: torch.Tensor | None = None  # that each term is multiplied by, before the mean of all
     after: list[Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=list)  # what is made of the loss
+    # of a validation, what the step may do to the loss: this and what takes it away again
+    later: list[tuple[Callable, Callable]] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)  # of the module, in the step's last pass
 
     @property
@@ -137,6 +139,7 @@ class Calls(TorchFunctionMode):
         super().__init__()
         self.change, self.seen = change, 0
         self.made: dict[int, Making] = {}
+        self.later: dict[int, tuple[torch.Tensor, list]] = {}  # by the id of a loss, of which it is the first
         self.kept: list[torch.Tensor] = []  # so that no other tensor gets the id of one that was made
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -147,13 +150,31 @@ class Calls(TorchFunctionMode):
             call = call_of(func, args, kwargs, self.made)
             call.number = self.seen
             self.change(call)
-            return call.evaluate()
+            result = call.evaluate()
+            return self.wait(result, call.later)
         result = func(*args, **kwargs)
+        for given in (one for one in args if id(one) in self.later and torch.is_tensor(result)):
+            result = self.taken_away(result, *self.later[id(given)])
         if func in MAKERS and torch.is_tensor(result):
             given = args[0] if args else kwargs.get("input")
             again = partial(made_again, func, args[1:], {name: one for name, one in kwargs.items() if name != "input"})
             self.made[id(result)] = Making(MAKERS[func], given, again)
             self.kept.append(result)
+        return result
+
+    def wait(self, loss: torch.Tensor, later: list[tuple[Callable, Callable]]) -> torch.Tensor:
+        """Has what a step does to a loss looked at; returns the loss."""
+        if later:
+            self.later[id(loss)] = loss, later
+        return loss
+
+    def taken_away(
+        self, result: torch.Tensor, loss: torch.Tensor, later: list[tuple[Callable, Callable]]
+    ) -> torch.Tensor:
+        """Returns what a function made of a loss, without what should not be done to it."""
+        for done, away in later:
+            if result.shape == loss.shape and torch.allclose(result, done(loss), rtol=1e-4, atol=0):
+                return self.wait(away(result), [one for one in later if one[0] is not done])
         return result
 
 

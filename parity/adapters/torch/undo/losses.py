@@ -4,6 +4,7 @@ Not undone: losses of several outputs (which call is which output's cannot be to
 activities, and losses of Keras that PyTorch has no function for (hinges, divergences, percentages, focal losses).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -289,12 +290,31 @@ def penalise(built: Built, call: Call) -> list[str] | None:
         right, has = asked_for.get(tensor.path, {}), own.get(tensor.path, 0.0)
         l1, l2 = right.get("l1", 0.0), right.get("l2", 0.0)
         if (l1 and fit.is_good and fit.scale == 1 and not has and not l2) or abs(l2 - has) > 1e-4 * l2 or l1:
-            terms.append((built.binding.holders(tensor), l1, l2 - has))
+            terms.append((built.binding.holders(tensor), l1, l2, has))
             lines.append(line_of(tensor.torch_name, l1, l2, has))
     if not terms:
         return None
-    call.after.append(lambda loss: loss + sum(penalty(*term) for term in terms))
+
+    def own_penalties() -> torch.Tensor:
+        """Returns what the port adds."""
+        return sum(penalty(holders, 0.0, has) for holders, _, _, has in terms)
+
+    call.after.append(lambda loss: loss + sum(penalty(*term[:3]) for term in terms))
+    take_away(call, lambda loss: loss + own_penalties(), lambda loss: loss - own_penalties())
     return lines
+
+
+def take_away(call: Call, done: Callable, away: Callable) -> None:
+    """Takes from a loss what the port does to it behind the call; in a validation only where it does it there, too.
+
+    Args:
+        call: of the loss.
+        done, away: what it does, and what takes that away.
+    """  # fmt: skip
+    if call.is_validation and call.func:
+        call.later.append((done, away))
+    else:
+        call.after.append(away)
 
 
 def penalty(parameters: list[torch.Tensor], l1: float, l2: float) -> torch.Tensor:
@@ -340,7 +360,7 @@ def rescale(built: Built, call: Call, of_rows: bool) -> str | None:
         penalties = sum(penalty(*term) for term in kept) if call.func is None else 0.0
         return (loss - penalties) / by + penalties
 
-    call.after.append(rescaled)
+    take_away(call, lambda loss: loss * by, rescaled)
     if of_rows:
         return f"{call.name} is a sum over the batch: divide it by the number of its rows"
     return f"{call.name} is {fit.scale:g} times Keras's: divide it by {fit.scale:g}"

@@ -172,3 +172,28 @@ def test_nothing_is_changed_where_the_model_has_several_outputs():
         call = Call(F.cross_entropy, Z, Y, {"reduction": "sum", "label_smoothing": 0.1}, "here")
         assert not undo.change(built, call)
     assert np.isfinite(float(call.evaluate()))
+
+
+def test_a_validation_that_is_not_changed_as_the_training_is_left():
+    built, kernel = built_with(SPARSE), "dense/kernel"
+    weight, right = built.module[5].weight, F.cross_entropy(Z, Y)
+
+    def validated(id: str, fit: Fit, step) -> torch.Tensor:
+        built.fit, built.trained = fit, {F.cross_entropy}
+
+        def change(call):
+            call.is_validation = True
+            UNDOS[id].change(built, call)
+
+        with Calls(change):
+            return step()
+
+    scaled, penalised = Fit(0.1, {}, 32, True), Fit(penalties={kernel: 0.2}, is_good=True)
+    for id, fit, done, kept in (
+        ("loss-scale", scaled, lambda loss: loss / 10, right),
+        ("loss-scale", scaled, lambda loss: 6 * loss, 6 * right),
+        ("l2-penalty", penalised, lambda loss: loss + 0.2 * weight.square().sum(), right),
+        ("l2-penalty", penalised, lambda loss: loss + 1, right + 1),
+    ):
+        torch.testing.assert_close(validated(id, fit, lambda done=done: done(F.cross_entropy(Z, Y))), kept)
+        torch.testing.assert_close(validated(id, fit, lambda: F.cross_entropy(Z, Y)), right)
