@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch.utils import _pytree as tree
 
-from parity.adapters.torch.undo.difference import DATA, Built, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, Built, Undo
 from parity.protocol.user_data import CLOSE, difference
 
 PARTS = ("facts",)
 NEAR = 1e-5  # of the largest value: what is left of a fit that is one
-HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+TRANSFERS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 # By difference: the factor and what is added, that are known by a name.
 KNOWN = {
     "pixels-256": (255 / 256, 0.0),
@@ -27,6 +27,7 @@ KNOWN = {
     "pixels-inverted": (-1.0, 1.0),
     "pixels-standardised": (1 / 0.3081, -0.1307 / 0.3081),
 }
+INPUT = "input"  # of `forward`, that a step has changed (`hooks`)
 SCALED, MOVED, LABELS = "inputs-scaled", "pixels-moved", "labels-changed"
 
 
@@ -167,7 +168,7 @@ def repair(built: Built, id: str) -> list[str]:
 def leave_batches(built: Built) -> list[str]:
     """Has a module's hooks leave batches as they are."""
     module, lines = built.module, []
-    for name in HOOKS[:2]:
+    for name in TRANSFERS[:2]:
         base = next(
             (kind for kind in type(module).__mro__ if kind.__module__.startswith(("lightning.", "pytorch_lightning."))),
             None,
@@ -190,7 +191,15 @@ def leave_batches(built: Built) -> list[str]:
     return lines
 
 
+def keep_inputs(built: Built, change) -> str | None:
+    """Gives `forward` what a step was given, where the step has changed it."""
+    if change.kind != INPUT:
+        return None
+    change.put_back()
+    return f"{change.hook}: {change.text}: leave it out"
+
+
 UNDOS = [
     *(Undo(id, PARTS, partial(repair, id=id), DATA) for id in (*KNOWN, SCALED, MOVED, LABELS)),
-    Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches),
+    Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches, also={HOOKS: keep_inputs}),
 ]

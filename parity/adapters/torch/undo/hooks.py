@@ -1,4 +1,4 @@
-"""Undoes what a module's own hooks do between the backward pass and the weights: to gradients, and to the rate.
+"""Watches what a module's own hooks do: to a batch before `forward`, to gradients, and to the learning rate.
 
 A hook runs as it is; what it has changed is put back behind it. Whether it clips is seen from large gradients, once.
 """
@@ -9,11 +9,15 @@ from functools import wraps
 
 import torch
 from torch import nn
+from torch.utils import _pytree as tree
+
+from parity.adapters.torch.undo.data import INPUT, find_change
 
 BEFORE_STEP = ("on_after_backward", "on_before_optimizer_step", "configure_gradient_clipping")
 STEP = "optimizer_step"
 EPOCH = ("on_train_epoch_start", "on_train_epoch_end", "on_validation_epoch_end", "on_validation_end")
-BATCH = ("training_step", "on_train_batch_start", "on_before_zero_grad", "on_train_batch_end", STEP, *BEFORE_STEP)
+OF_BATCH = ("training_step", "validation_step")
+BATCH = (*OF_BATCH, "on_train_batch_start", "on_before_zero_grad", "on_train_batch_end", STEP, *BEFORE_STEP)
 LARGE = 1e6
 NORM, VALUE, RATE = "norm", "value", "rate"
 Gradients = list[tuple[nn.Parameter, torch.Tensor]]
@@ -24,9 +28,10 @@ class Change:
     """What a hook has just changed."""
 
     hook: str
-    kind: str  # NORM or VALUE of gradients, or RATE
+    kind: str  # NORM or VALUE of gradients, RATE, or INPUT
     put_back: Callable[[], None]
     is_zero: bool = False  # whether the rate is 0 now
+    text: str = ""  # what was done to an input
 
 
 class Hooks:
@@ -42,9 +47,12 @@ class Hooks:
         self.optimizers: list[torch.optim.Optimizer] = []
         self.kinds: dict[str, str] = {}  # of what a hook does to gradients, empty for nothing
         self.inside: tuple[str, list] | None = None  # the hook that makes the step, and the rates before it
+        self.step: tuple[str, object] | None = None  # that runs, and its batch
         for name in (*BATCH, *EPOCH):
             if is_own(module, name):
                 setattr(module, name, self.watched(name, getattr(module, name)))
+        if any(is_own(module, name) for name in OF_BATCH):
+            module.forward = self.fed(module.forward)
 
     def watch(self, optimizers: list[torch.optim.Optimizer]) -> None:
         """Watches the rates of optimizers, too, which may be set just before they step."""
@@ -74,14 +82,47 @@ class Hooks:
             if gradients and name not in self.kinds:
                 self.kinds[name] = kind_of(lambda: own(*arguments, **options), gradients)
             self.inside = (name, rates) if name == STEP else self.inside
+            self.step = (name, arguments[0]) if name in OF_BATCH and arguments else self.step
             result = own(*arguments, **options)
             self.inside = None if name == STEP else self.inside
+            self.step = None if name in OF_BATCH else self.step
             self.compare_rates(name, rates)
             if gradients and self.kinds[name]:
                 self.look(Change(name, self.kinds[name], lambda: put_back(gradients)))
             return result
 
         return hook
+
+    def fed(self, own: Callable) -> Callable:
+        """Returns a `forward` that is given what its step was given."""
+
+        @wraps(own)
+        def forward(*arguments, **options):
+            """Runs it."""
+            if self.step:
+                arguments, options = tree.tree_map(self.as_given, (arguments, options))
+            return own(*arguments, **options)
+
+        return forward
+
+    def as_given(self, value: object) -> object:
+        """Returns an input of `forward`, or the tensor of the batch that it was made of, in the same form."""
+        name, batch = self.step
+        if not torch.is_tensor(value) or not value.is_floating_point():
+            return value
+        given = [
+            leaf for leaf in tree.tree_leaves(batch) if torch.is_tensor(leaf) and leaf.shape[:1] == value.shape[:1]
+        ]
+        given = [leaf.reshape(value.shape) for leaf in given if leaf.numel() == value.numel()]
+        if any(torch.equal(leaf, value) for leaf in given):
+            return value
+        array = value.detach().cpu().numpy()
+        changes = [(leaf, change) for leaf in given if (change := find_change(leaf.cpu().numpy(), array))]
+        chosen = [value]
+        for leaf, change in changes[:1]:
+            back = leaf.to(value.dtype)
+            self.look(Change(name, INPUT, lambda: chosen.append(back), text=change.text))
+        return chosen[-1]
 
     def rates(self) -> list[tuple[dict, float]]:
         """Returns the groups of parameters, each with its rate."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.adapters.torch.undo.data import find_change, leave_batches
+from parity.adapters.torch.undo.data import find_change, keep_inputs, leave_batches
 
 X = np.random.default_rng(0).random((20, 16)).astype(np.float32)
 IMAGES, Y = X.reshape(20, 4, 4, 1), np.arange(20) % 3
@@ -63,3 +63,12 @@ def test_a_hook_that_changes_batches_is_left_out_and_says_how():
     assert leave_batches(built) == ["on_after_batch_transfer: values are 0.5 x, Keras's are x: leave it out"]
     assert built.module.on_after_batch_transfer(batch, 0) is batch
     assert leave_batches(SimpleNamespace(module=lightning.LightningModule(), batch=lambda: batch)) == []
+
+
+def test_what_a_step_does_to_inputs_is_left_out():
+    put_back = []
+    change = SimpleNamespace(
+        kind="input", hook="training_step", text="values are 2 x", put_back=lambda: put_back.append(1)
+    )
+    assert keep_inputs(None, change) == "training_step: values are 2 x: leave it out" and put_back == [1]
+    assert keep_inputs(None, SimpleNamespace(kind="rate")) is None

@@ -109,3 +109,36 @@ def test_hooks_that_change_nothing_are_left():
     right, _ = fit(Port(), None)
     weights, changes = fit(plant(on_after_backward=lambda self: noted.append(1), on_train_batch_end=fall), lambda _: 0)
     assert [kind for _, kind, _ in changes] == [RATE] and len(noted) == 3 and not torch.equal(weights, right)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda x: x / 255, "values are 0.00392157 x, Keras's are x"),
+        (lambda x: ((x - 0.5) / 0.25).reshape(4, 1, 3), "values are 4 x - 2, Keras's are x"),
+        (lambda x: x.reshape(4, 1, 3), ""),
+        (lambda x: x + torch.tensor([[0.0], [1.0], [5.0], [2.0]]), ""),
+    ],
+)
+def test_forward_is_given_the_batch_of_its_step(change, text):
+    seen, changes = [], []
+
+    class Fed(Port):
+        def forward(self, x):
+            seen.append(x)
+            return x
+
+        def training_step(self, batch, batch_idx):
+            return self(change(batch[0]))
+
+    def look(one):
+        changes.append((one.hook, one.kind, one.text))
+        one.put_back()
+
+    module = Fed()
+    Hooks(module, look)
+    module.training_step((X, Y), 0)
+    right = X.reshape(seen[0].shape) if text else change(X)
+    assert torch.equal(seen[0], right) and changes == [("training_step", "input", text)] * bool(text)
+    module(X / 255)
+    assert torch.equal(seen[1], X / 255) and len(changes) == bool(text)  # in no step
