@@ -15,7 +15,17 @@ from parity.adapters.torch.chance import Chance, find_randomness
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.states import reset_states
 from parity.adapters.torch.targets import TargetCandidate
-from parity.adapters.torch.undo import constraints, data, dropouts, layers, losses, numbers, optimizers, starts
+from parity.adapters.torch.undo import (
+    constraints,
+    data,
+    dropouts,
+    layers,
+    losses,
+    numbers,
+    optimizers,
+    starts,
+    temperature,
+)
 from parity.adapters.torch.undo.difference import DATA, HOOKS, LOSS, MODULE, OPTIMIZERS, TRAINER, Built, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
 from parity.adapters.torch.undo.hooks import Change, Hooks
@@ -27,7 +37,7 @@ from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
-TABLES = (data, starts, numbers, layers, dropouts, losses, optimizers, constraints)
+TABLES = (data, starts, numbers, layers, dropouts, temperature, losses, optimizers, constraints)
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
@@ -46,6 +56,7 @@ class Changed(TargetCandidate):
     def __init__(self, task):
         self.changes: dict[str, list[str]] = {}
         self.fits: dict[tuple[str, ...], Fit] = {}
+        self.factors: dict[tuple[str, ...], float] = {}
         self.seen_places: dict[tuple, list] = {}
         self.seen_rates: dict[tuple[str, ...], list[float]] = {}
         self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
@@ -92,6 +103,7 @@ class Changed(TargetCandidate):
             module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
             random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
+            factor=self.factor_of_logits,
         )  # fmt: skip
         self.apply(MODULE, built)
         if package_of(module):
@@ -142,7 +154,7 @@ class Changed(TargetCandidate):
 
     def fit_of_loss(self) -> Fit:
         """Returns what the loss is with all others undone, where a difference is undone that fits it."""
-        others = tuple(id for id in self.undone if not UNDOS[id].fitted)
+        others = tuple(id for id in self.undone if id not in losses.FITTED)
         if others == self.undone:
             return Fit()
         if others not in self.fits:
@@ -151,6 +163,23 @@ class Changed(TargetCandidate):
             ours = {path: factors.get("l2", 0.0) for path, factors in asked.items()}
             self.fits[others] = fit_loss(self.task.reference("cases"), own, ours)
         return self.fits[others]
+
+    def factor_of_logits(self) -> float:
+        """Returns what the module's logits are multiplied by, with all others undone that fit nothing."""
+        others = tuple(id for id in self.undone if id != temperature.UNDOS[0].id and id not in losses.FITTED)
+        if others not in self.factors:
+            reference = self.task.reference("cases")
+            case, ours = reference.cases[LAYERS_CASE], reference.answers[LAYERS_CASE].probabilities
+            with self.with_undone(others):
+                kept, self.output = self.output, ""
+                binding = self.bind(case.weights)
+                if not self.facts.outputs:
+                    self.find_output(binding, reference)
+                gives_logits = self.output in ("logits", "a logit")
+                theirs = self.predict(binding, case.weights, [self.input_of(case.images)]) if gives_logits else ours
+                self.output = kept
+            self.factors[others] = temperature.factor_of(ours, theirs)
+        return self.factors[others]
 
     def first_batch(self):
         """Returns a batch of Keras's first rows."""

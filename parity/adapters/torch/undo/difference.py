@@ -30,6 +30,7 @@ class Built:
     hooks: object | None = None  # which are watched, if any (`hooks.Hooks`)
     recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
+    factor: Callable[[], float] = lambda: 1.0  # what the port's logits are multiplied by
     # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
     trained: set = field(default_factory=set)  # functions of losses that training steps have called
     places: Callable[..., list] = lambda training=True: []

@@ -5,7 +5,7 @@ A hook runs as it is; what it has changed is put back behind it. Whether it clip
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 
 import torch
 from torch import nn
@@ -120,8 +120,7 @@ class Hooks:
         changes = [(leaf, change) for leaf in given if (change := find_change(leaf.cpu().numpy(), array))]
         chosen = [value]
         for leaf, change in changes[:1]:
-            back = leaf.to(value.dtype)
-            self.look(Change(name, INPUT, lambda: chosen.append(back), text=change.text))
+            self.look(Change(name, INPUT, partial(chosen.append, leaf.to(value.dtype)), text=change.text))
         return chosen[-1]
 
     def rates(self) -> list[tuple[dict, float]]:

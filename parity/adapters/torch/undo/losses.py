@@ -38,7 +38,6 @@ KERAS = {
     "Huber": HUBER,
 }
 FUNCTIONS = {CROSS: F.cross_entropy, SQUARED: F.mse_loss, ABSOLUTE: F.l1_loss, HUBER: F.huber_loss}
-SLIGHT = 1e-5  # relative: what is less than that is rounding
 WITH_LOGITS = F.binary_cross_entropy_with_logits
 
 
@@ -118,25 +117,6 @@ def unclip(built: Built, call: Call) -> str | None:
             makings = [replace(makings[1], again=partial(F.log_softmax, dim=1)), *makings[2:]]
     call.remake(chain[-1], makings)
     return f"{name} of what is clipped: leave clamp out, and give a loss of logits the logits"
-
-
-def untemper(built: Built, call: Call) -> str | None:
-    """Takes a factor between the module's output and the loss's input away."""
-    root, name = call.chain()[-1], call.name
-    if call.kind not in (CROSS, BINARY) or any(root is one for one in call.outputs):
-        return None
-    for output in call.outputs:
-        if output.shape != root.shape or not output.is_floating_point():
-            continue
-        z, theirs = output.detach().double(), root.detach().double()
-        # theirs = s z; s = z.theirs / z.z
-        factor = float((z * theirs).sum() / z.square().sum())
-        left = float((theirs - factor * z).abs().max())
-        if abs(factor - 1) <= SLIGHT or left > SLIGHT * float(theirs.abs().max()):
-            continue
-        call.remake(output, [call.made[id(one)] for one in call.chain()[:-1]])
-        return f"{name} of {factor:.6g} times the module's output: give it the output itself"
-    return None
 
 
 def smooth(built: Built, call: Call) -> str | None:
@@ -373,7 +353,6 @@ def first_of(built: Built, call: Call) -> str | None:
 
 # In this order: the form of the input, the function, its settings, what is made of its result.
 UNDOS = [
-    Undo("temperature", PARTS, untemper, LOSS),
     Undo("clipped-probabilities", PARTS, unclip, LOSS),
     Undo("softmax-twice", PARTS, untwice, LOSS),
     Undo("sigmoid-twice", PARTS, untwice_sigmoid, LOSS),

@@ -21,7 +21,9 @@ def answer_trials(candidate: Changed) -> Trials:
     for part, id in product(candidate.task.explained, left):
         try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
     if not left:
-        absent |= {id for id, undo in UNDOS.items() if undo.stage == LOSS} - candidate.losses_that_show()
+        absent |= {
+            id for id, undo in UNDOS.items() if undo.stage == LOSS and not undo.also
+        } - candidate.losses_that_show()
     for part in () if left else candidate.task.explained:
         found, ids = [], [id for id, undo in UNDOS.items() if part in undo.parts and id not in candidate.task.undone]
         for id in (id for id in ids if id not in absent):

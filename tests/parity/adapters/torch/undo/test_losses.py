@@ -78,9 +78,6 @@ def test_another_loss_becomes_kerass_and_kerass_is_left(id):
 @pytest.mark.parametrize(
     ("id", "asked", "loss", "right"),
     [
-        ("temperature", SPARSE, lambda z: F.cross_entropy(z / 2, Y), lambda z: F.cross_entropy(z, Y)),
-        ("temperature", SPARSE, lambda z: F.nll_loss((z / 2).log_softmax(1), Y), lambda z: F.cross_entropy(z, Y)),
-        ("temperature", SPARSE, lambda z: F.cross_entropy(z * 1.0001, Y), lambda z: F.cross_entropy(z, Y)),
         (
             "clipped-probabilities", BINARY,
             lambda z: F.binary_cross_entropy(z[:, :1].sigmoid().clamp(1e-3, 1 - 1e-3), BIT),
@@ -89,7 +86,7 @@ def test_another_loss_becomes_kerass_and_kerass_is_left(id):
         ("clipped-probabilities", SPARSE, lambda z: F.cross_entropy(z.clip(-5, 5), Y), lambda z: F.cross_entropy(z, Y)),
     ],
 )  # fmt: skip
-def test_what_stands_between_the_output_and_the_loss_is_taken_away(id, asked, loss, right):
+def test_what_clips_before_the_loss_is_taken_away(id, asked, loss, right):
     built, lines, z = built_with(asked), [], 9 * Z
 
     def change(call):
