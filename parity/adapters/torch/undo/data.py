@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils import _pytree as tree
 
-from parity.adapters.torch.undo.difference import DATA, HOOKS, Built, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, INPUT, Built, Undo
 from parity.protocol.user_data import CLOSE, difference
 
 PARTS = ("facts",)
@@ -27,7 +27,6 @@ KNOWN = {
     "pixels-inverted": (-1.0, 1.0),
     "pixels-standardised": (1 / 0.3081, -0.1307 / 0.3081),
 }
-INPUT = "input"  # of `forward`, that a step has changed (`hooks`)
 SCALED, MOVED, LABELS = "inputs-scaled", "pixels-moved", "labels-changed"
 
 

@@ -13,6 +13,8 @@ from parity.protocol.records import Facts, LayerCall
 
 MODULE, LOSS, DATA, OPTIMIZERS, TRAINER, HOOKS = "module", "loss", "data", "optimizers", "trainer", "hooks"
 STEPS = (LOSS, HOOKS)  # what shows in a step alone
+# What hooks change (`hooks.Change`): gradients, by their norm or each; the rate; `forward`'s input, or its precision.
+NORM, VALUE, RATE, INPUT, CAST = "norm", "value", "rate", "input", "cast"
 
 
 @dataclass

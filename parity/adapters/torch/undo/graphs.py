@@ -1,10 +1,10 @@
-"""Undoes what a `forward` does beside its layers: it rounds to 16 bits, or cuts the graph of the gradients."""
+"""Undoes what a pass does beside its layers: it rounds to 16 bits, or cuts the graph of the gradients."""
 
 from functools import partial
 
 import torch
 
-from parity.adapters.torch.undo.difference import Built, Undo
+from parity.adapters.torch.undo.difference import CAST, HOOKS, Built, Undo
 from parity.adapters.torch.undo.frozen import TRACKED
 from parity.adapters.torch.undo.numbers import PASSES
 
@@ -22,6 +22,14 @@ def compute_precisely(built: Built, kind: torch.dtype) -> list[str]:
     built.calls.mode.is_precise = True
     short = str(kind).removeprefix("torch.")
     return [f"{place or 'forward'}: {name} in {short}: leave autocast and conversions to {short} out"]
+
+
+def keep_precision(built: Built, change, kind: torch.dtype) -> str | None:
+    """Has a step's pass not cast to 16 bits of a kind."""
+    if change.kind != CAST or f"torch.{change.text}" != str(kind):
+        return None
+    change.put_back()
+    return f"{change.hook}: autocast to {change.text}: leave it out"
 
 
 def let_gradients_through(built: Built) -> list[str]:
@@ -42,7 +50,7 @@ def let_gradients_through(built: Built) -> list[str]:
 
 
 UNDOS = [
-    Undo("bfloat16", PASSES, partial(compute_precisely, kind=torch.bfloat16)),
-    Undo("float16-or-tf32", PASSES, partial(compute_precisely, kind=torch.float16)),
+    *(Undo(id, PASSES, partial(compute_precisely, kind=kind), also={HOOKS: partial(keep_precision, kind=kind)})
+      for id, kind in {"bfloat16": torch.bfloat16, "float16-or-tf32": torch.float16}.items()),
     Undo("detached-layer", ("cases", "lockstep", "restarts", "interchange"), let_gradients_through),
-]
+]  # fmt: skip

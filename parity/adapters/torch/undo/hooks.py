@@ -4,6 +4,7 @@ A hook runs as it is; what it has changed is put back behind it. Whether it clip
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial, wraps
 
@@ -11,7 +12,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as tree
 
-from parity.adapters.torch.undo.data import INPUT, find_change
+from parity.adapters.torch.undo.data import find_change
+from parity.adapters.torch.undo.difference import CAST, INPUT, NORM, RATE, VALUE
 
 BEFORE_STEP = ("on_after_backward", "on_before_optimizer_step", "configure_gradient_clipping")
 STEP = "optimizer_step"
@@ -19,7 +21,6 @@ EPOCH = ("on_train_epoch_start", "on_train_epoch_end", "on_validation_epoch_end"
 OF_BATCH = ("training_step", "validation_step")
 BATCH = (*OF_BATCH, "on_train_batch_start", "on_before_zero_grad", "on_train_batch_end", STEP, *BEFORE_STEP)
 LARGE = 1e6
-NORM, VALUE, RATE = "norm", "value", "rate"
 Gradients = list[tuple[nn.Parameter, torch.Tensor]]
 
 
@@ -28,10 +29,10 @@ class Change:
     """What a hook has just changed."""
 
     hook: str
-    kind: str  # NORM or VALUE of gradients, RATE, or INPUT
+    kind: str  # NORM or VALUE of gradients, RATE, INPUT, or CAST
     put_back: Callable[[], None]
     is_zero: bool = False  # whether the rate is 0 now
-    text: str = ""  # what was done to an input
+    text: str = ""  # what was done to an input, or the dtype that is cast to
 
 
 class Hooks:
@@ -99,11 +100,22 @@ class Hooks:
         @wraps(own)
         def forward(*arguments, **options):
             """Runs it."""
-            if self.step:
-                arguments, options = tree.tree_map(self.as_given, (arguments, options))
-            return own(*arguments, **options)
+            if not self.step:
+                return own(*arguments, **options)
+            arguments, options = tree.tree_map(self.as_given, (arguments, options))
+            with torch.autocast(device, enabled=False) if (device := self.cast_on()) else nullcontext():
+                return own(*arguments, **options)
 
         return forward
+
+    def cast_on(self) -> str:
+        """Returns the kind of device on which a step casts and should not; empty where it casts on none."""
+        chosen = [""]
+        for device in {one.device.type for one in self.module.parameters()}:
+            if torch.is_autocast_enabled(device):
+                kind = str(torch.get_autocast_dtype(device)).removeprefix("torch.")
+                self.look(Change(self.step[0], CAST, partial(chosen.append, device), text=kind))
+        return chosen[-1]
 
     def as_given(self, value: object) -> object:
         """Returns an input of `forward`, or the tensor of the batch that it was made of, in the same form."""
@@ -169,7 +181,11 @@ def kind_of(run: Callable[[], object], gradients: Gradients) -> str:
         return ""
     large = [(parameter, gradient * (LARGE / largest)) for parameter, gradient in gradients]
     put_back(large)
-    run()
+    try:
+        run()
+    except Exception:  # a person's own may refuse gradients that are so large
+        put_back(gradients)
+        return ""
     after = [parameter.grad for parameter, _ in large]
     put_back(gradients)
     pairs = [(gradient, new) for (_, gradient), new in zip(large, after, strict=True) if new is not None]

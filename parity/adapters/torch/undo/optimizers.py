@@ -7,8 +7,8 @@ import torch
 from keras_like import adaptive, more_optimizers
 from keras_like import optimizers as keras_like
 from parity.adapters.torch.pieces import whole_of
-from parity.adapters.torch.undo.difference import HOOKS, OPTIMIZERS, TRAINER, Built, Undo
-from parity.adapters.torch.undo.hooks import EPOCH, NORM, RATE, VALUE, Change
+from parity.adapters.torch.undo.difference import HOOKS, NORM, OPTIMIZERS, RATE, TRAINER, VALUE, Built, Undo
+from parity.adapters.torch.undo.hooks import EPOCH, Change
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
 RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)

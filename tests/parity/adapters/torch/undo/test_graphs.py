@@ -1,5 +1,7 @@
 """What rounds in a `forward`, or cuts its graph, is left out; where nothing does, nothing is changed."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,7 @@ from sample_undoing import Port, build, tensors, undone
 from torch import nn
 
 from parity.adapters.torch.undo import graphs
+from parity.adapters.torch.undo.difference import HOOKS
 
 X = torch.randn(4, 3)
 TABLE = [*tensors("first", "Dense", (3, 5), (5,)), *tensors("last", "Dense", (5, 2), (2,))]
@@ -81,3 +84,10 @@ def test_a_layer_that_keras_does_not_train_may_be_cut_off():
     assert undone("detached-layer", built)[0] == []
     for tensor in built.facts.tensors[:2]:
         object.__setattr__(tensor, "trained", True)
+
+
+def test_a_step_that_casts_is_told_by_its_dtype():
+    put_back = []
+    change = SimpleNamespace(kind="cast", hook="training_step", text="bfloat16", put_back=lambda: put_back.append(1))
+    lines = [undo.also[HOOKS](None, change) for undo in graphs.UNDOS if undo.also]
+    assert lines == ["training_step: autocast to bfloat16: leave it out", None] and put_back == [1]

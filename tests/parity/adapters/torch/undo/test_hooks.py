@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from parity.adapters.torch.undo.hooks import NORM, RATE, VALUE, Hooks
+from parity.adapters.torch.undo.difference import NORM, RATE, VALUE
+from parity.adapters.torch.undo.hooks import Hooks
 from parity.adapters.torch.undo.losses import F
 
 X, Y = torch.arange(12.0).reshape(4, 3) / 12, torch.arange(8.0).reshape(4, 2) / 2
@@ -142,3 +143,38 @@ def test_forward_is_given_the_batch_of_its_step(change, text):
     assert torch.equal(seen[0], right) and changes == [("training_step", "input", text)] * bool(text)
     module(X / 255)
     assert torch.equal(seen[1], X / 255) and len(changes) == bool(text)  # in no step
+
+
+@pytest.mark.parametrize("puts_back", [True, False])
+def test_a_step_may_cast_what_forward_computes(puts_back):
+    changes = []
+
+    class Casting(Port):
+        def forward(self, x):
+            return self.layer(x)
+
+        def validation_step(self, batch, batch_idx):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self(batch[0])
+
+    def look(change):
+        changes.append((change.hook, change.kind, change.text))
+        if puts_back:
+            change.put_back()
+
+    module = Casting()
+    Hooks(module, look)
+    result = module.validation_step((X, Y), 0)
+    assert (result.dtype == X.dtype) == puts_back and changes == [("validation_step", "cast", "bfloat16")]
+
+
+def test_a_hook_that_refuses_large_gradients_is_run_with_its_own_alone():
+    class Careful(Port):
+        def on_after_backward(self):
+            assert self.layer.weight.grad.abs().max() < 10
+
+    module, changes = Careful(), []
+    Hooks(module, changes.append)
+    module.layer.weight.grad = torch.ones(2, 3)
+    module.on_after_backward()
+    assert changes == [] and torch.equal(module.layer.weight.grad, torch.ones(2, 3))

@@ -6,8 +6,8 @@ from sample_built import make_built
 
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from parity.adapters.torch.undo import optimizers
-from parity.adapters.torch.undo.difference import HOOKS
-from parity.adapters.torch.undo.hooks import NORM, RATE, VALUE, Change
+from parity.adapters.torch.undo.difference import HOOKS, NORM, RATE, VALUE
+from parity.adapters.torch.undo.hooks import Change
 
 UNDOS = {undo.id: undo for undo in optimizers.UNDOS}
 ADAM = {"class_name": "Adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
