@@ -115,9 +115,9 @@ TRAPS = [
     Trap(
         id="batch-transfer",
         title="Batches are changed on their way",
-        what="""`on_after_batch_transfer` scales, mirrors or augments what the loader served; in Keras nothing does, or
-            the rows have been scaled once already. No look at the loader shows it. Remedy: leave it out, or do in Keras
-            what it does.""",
+        what="""`on_after_batch_transfer`, or `training_step` itself, scales, mirrors or augments what the loader
+            served; in Keras nothing does, or the rows have been scaled once already. No look at the loader shows it.
+            Remedy: leave it out, or do in Keras what it does.""",
         keras="the model is given x",
         port="the model is given f(x)",
         shows="`train images and labels` passes where the loader is right, and losses and gradients fail.",

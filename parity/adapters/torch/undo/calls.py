@@ -38,7 +38,11 @@ FAMILIES = {
     **dict.fromkeys(("batch_norm",), "batch norm"),
     **dict.fromkeys(("scaled_dot_product_attention",), "attention"),
     **dict.fromkeys(("flip", "fliplr"), "flip"),
+    **dict.fromkeys(("detach", "data"), "detach"),
+    **dict.fromkeys(("_set_grad_enabled",), "grad mode"),
 }  # fmt: skip
+HALVES = (torch.bfloat16, torch.float16)
+CONVERSIONS = ("bfloat16", "half", "to", "type")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Trace:
     # by name, of parts with weights, what they were given, (arguments, options), and gave
     parts: dict[str, list[tuple[tuple, dict, object]]] = field(default_factory=dict)
     made_by: dict[str, frozenset[str]] = field(default_factory=dict)  # functions that gave a part its first input
+    # by the kind of 16 bits that functions work or give their results in, the first of them and the part that calls it
+    halves: dict[torch.dtype, tuple[str, str]] = field(default_factory=dict)
 
     def of(self, family: str) -> list[Call]:
         """Returns the calls of a family."""
@@ -96,6 +102,7 @@ class Mode(TorchFunctionMode):
         self.parts, self.replaced, self.counts = parts, {}, {}
         self.stack: list[tuple[str, nn.Module]] = []
         self.trace: Trace | None = None
+        self.is_precise = False  # whether nothing is computed in 16 bits
         # by tensor, all of which are kept alive: parts that it comes from, whether it is theirs, what made it
         self.tags: dict[int, tuple] = {}
         self.formed_of: dict[int, int] = {}  # by tensor, the one that it is another form of
@@ -103,6 +110,15 @@ class Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Calls a function, or what stands in its place."""
         kwargs = kwargs or {}
+        if not self.is_precise:
+            return self.called(func, args, kwargs)
+        if name_of(func) in CONVERSIONS and args[0].is_floating_point() and halves_in(func, args, kwargs):
+            return args[0]
+        with torch.autocast(device_of(args), enabled=False):
+            return self.called(func, args, kwargs)
+
+    def called(self, func: Callable, args: tuple, kwargs: dict) -> object:
+        """Calls a function, or what stands in its place."""
         name = name_of(func)
         family = FAMILIES.get(name)
         if self.is_inside_of_keras_like() or (family is None and self.trace is None):
@@ -123,8 +139,11 @@ class Mode(TorchFunctionMode):
     def note(self, family, name, number, func, args, kwargs, output) -> None:
         """Notes a call, and where its tensors come from."""
         given = [leaf for leaf in tree.tree_leaves((args, kwargs)) if torch.is_tensor(leaf)]
+        if family == "grad mode":
+            self.trace.calls.setdefault(family, []).append(Call(name, number, func, args, kwargs, None, "", "", ()))
         if not given:
             return
+        self.note_halves(name, given, output)
         tags = [self.tags.get(id(one), (frozenset(), "", "", None)) for one in given]
         if family is not None:
             place = self.stack[-1][0] if self.stack else ""
@@ -135,6 +154,15 @@ class Mode(TorchFunctionMode):
         if keeps and torch.is_tensor(output):
             self.formed_of[id(output)] = self.formed_of.get(id(given[0]), id(given[0]))
         self.tag(output, frozenset().union(*(tag[0] for tag in tags)), tags[0][1] if keeps else "", name)
+
+    def note_halves(self, name: str, given: list[torch.Tensor], output: object) -> None:
+        """Notes whether a function works in 16 bits."""
+        kinds = {leaf.dtype for leaf in tree.tree_leaves(output) if torch.is_tensor(leaf)} & {*HALVES}
+        device = given[0].device.type
+        if torch.is_autocast_enabled(device):
+            kinds.add(torch.get_autocast_dtype(device))
+        for kind in kinds - {*self.trace.halves}:
+            self.trace.halves[kind] = name, self.stack[-1][0] if self.stack else ""
 
     def tag(self, output: object, owners: frozenset[str], direct: str, made_by: str) -> None:
         """Keeps where tensors come from."""
@@ -213,6 +241,17 @@ class Calls:
         """Puts a function in the place of a call, from now on."""
         family = FAMILIES[call.name]
         self.mode.replaced[family, call.number] = function
+
+
+def halves_in(function: Callable, arguments: tuple, options: dict) -> bool:
+    """Says whether a conversion is one to 16 bits."""
+    names = ("bfloat16", "half")
+    return name_of(function) in names or any(one in HALVES for one in (*arguments[1:], *options.values()))
+
+
+def device_of(arguments: tuple) -> str:
+    """Returns the kind of device of the first tensor that a function is given."""
+    return next((leaf.device.type for leaf in tree.tree_leaves(arguments) if torch.is_tensor(leaf)), "cpu")
 
 
 def watch(mode: Mode, name: str, part: nn.Module) -> None:

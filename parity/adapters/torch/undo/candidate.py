@@ -28,9 +28,11 @@ from parity.adapters.torch.undo import (
     optimizers,
     served,
     starts,
+    temperature,
 )
-from parity.adapters.torch.undo.difference import DATA, LOSS, MODULE, OPTIMIZERS, TRAINER, TRAINING, Built, Repair, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, LOSS, MODULE, OPTIMIZERS, TRAINER, TRAINING, Built, Undo
 from parity.adapters.torch.undo.fits import Fit, fit_loss
+from parity.adapters.torch.undo.hooks import Change, Hooks
 from parity.adapters.torch.undo.loss_calls import Call
 from parity.adapters.torch.undo.steps import change_steps
 from parity.adapters.torch.user import package_of
@@ -40,7 +42,9 @@ from parity.protocol.records import LayerCall
 from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
-TABLES = (data, served, starts, numbers, layers, dropouts, losses, optimizers, constraints, logged)
+TABLES = (
+    data, served, starts, numbers, layers, dropouts, temperature, losses, optimizers, constraints, logged,
+)  # fmt: skip
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
 
@@ -59,6 +63,7 @@ class Changed(TargetCandidate):
     def __init__(self, task):
         self.changes: dict[str, list[str]] = {}
         self.fits: dict[tuple[str, ...], Fit] = {}
+        self.factors: dict[tuple[str, ...], float] = {}
         self.seen_places: dict[tuple, list] = {}
         self.seen_rates: dict[tuple[str, ...], list[float]] = {}
         self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
@@ -105,6 +110,7 @@ class Changed(TargetCandidate):
             module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
             random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
+            factor=self.factor_of_logits,
         )  # fmt: skip
         self.apply(MODULE, built)
         if package_of(module):
@@ -122,9 +128,12 @@ class Changed(TargetCandidate):
         """Undoes differences in the losses and the optimizers of what the Trainer is given."""
         configure = trained.configure_optimizers
         trained.configure_optimizers = lambda: self.configured(configure, built)
+        if any(UNDOS[id].at(HOOKS) for id in self.undone):
+            built.hooks = Hooks(trained, lambda change: self.apply(HOOKS, built, change))
         if any(UNDOS[id].stage == LOSS for id in self.undone):
             built.binding.follow()  # found now: finding it fills weights, which a step may not
-            change_steps(trained, lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call))
+            changed = lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call)  # noqa: E731
+            change_steps(trained, changed, built.module)
 
     def losses_that_show(self) -> set[str]:
         """Returns the differences of losses that show by themselves, beside those of the task: one step shows all."""
@@ -188,7 +197,7 @@ class Changed(TargetCandidate):
 
     def fit_of_loss(self) -> Fit:
         """Returns what the loss is with all others undone, where a difference is undone that fits it."""
-        others = tuple(id for id in self.undone if not UNDOS[id].fitted)
+        others = tuple(id for id in self.undone if id not in losses.FITTED)
         if others == self.undone:
             return Fit()
         if others not in self.fits:
@@ -197,6 +206,23 @@ class Changed(TargetCandidate):
             ours = {path: factors.get("l2", 0.0) for path, factors in asked.items()}
             self.fits[others] = fit_loss(self.task.reference("cases"), own, ours)
         return self.fits[others]
+
+    def factor_of_logits(self) -> float:
+        """Returns what the module's logits are multiplied by, with all others undone that fit nothing."""
+        others = tuple(id for id in self.undone if id != temperature.UNDOS[0].id and id not in losses.FITTED)
+        if others not in self.factors:
+            reference = self.task.reference("cases")
+            case, ours = reference.cases[LAYERS_CASE], reference.answers[LAYERS_CASE].probabilities
+            with self.with_undone(others):
+                kept, self.output = self.output, ""
+                binding = self.bind(case.weights)
+                if not self.facts.outputs:
+                    self.find_output(binding, reference)
+                gives_logits = self.output in ("logits", "a logit")
+                theirs = self.predict(binding, case.weights, [self.input_of(case.images)]) if gives_logits else ours
+                self.output = kept
+            self.factors[others] = temperature.factor_of(ours, theirs)
+        return self.factors[others]
 
     def first_batch(self):
         """Returns a batch of Keras's first rows."""
@@ -267,6 +293,8 @@ class Changed(TargetCandidate):
         before, count = list(built.optimizers), len(built.schedules)
         self.apply(OPTIMIZERS, built)
         hold(built.schedules, before, built.optimizers)
+        if built.hooks:
+            built.hooks.watch(built.optimizers)
         return put_back(built.optimizers, len(built.schedules) == count)
 
     def trainer(self, package, callbacks: list, **options):
@@ -280,24 +308,24 @@ class Changed(TargetCandidate):
         finally:
             self.options = kept
 
-    def apply(self, stage: str, built: Built, *what: Call, throughout: bool = False) -> None:
+    def apply(self, stage: str, built: Built, *what: Call | Change, throughout: bool = False) -> None:
         """Undoes the differences of a stage, in the order of the tables, and keeps what was changed.
 
         Args:
             stage, built: of what was built.
-            what: a call of a loss, of that stage.
+            what: a call of a loss, or what a hook has changed, of these stages.
             throughout: whether those of the task alone are undone.
         """  # fmt: skip
         undone = self.task.undone if throughout else self.undone
-        for id in (id for id, undo in UNDOS.items() if id in undone and undo.stage == stage):
-            lines = UNDOS[id].change(built, *what) or []
+        for id, change in [(id, undo.at(stage)) for id, undo in UNDOS.items() if id in undone and undo.at(stage)]:
+            lines = change(built, *what) or []
             lines = [lines] if isinstance(lines, str) else lines
             if lines:  # a loss is called in several places
                 self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))
 
 
 def turned_back(
-    chunks: Callable[[str, int], Iterator[list[np.ndarray]]], repairs: dict[str, list[Repair]], split: str, count: int
+    chunks: Callable[[str, int], Iterator[list[np.ndarray]]], repairs: dict[str, list[Callable]], split: str, count: int
 ) -> Iterator[list[np.ndarray]]:
     """Yields the user's rows with differences undone in them.
 

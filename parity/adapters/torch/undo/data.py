@@ -15,14 +15,14 @@ from torch.utils import _pytree as tree
 
 from parity.adapters.torch.by_value import match, projections, rounding
 from parity.adapters.torch.rows import NAMES
-from parity.adapters.torch.undo.difference import DATA, Built, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, INPUT, Built, Undo
 from parity.protocol.user_data import CLOSE, SPLITS, difference
 
 PARTS = ("facts",)
 MOST = 2**28  # bytes of a split that are held at once
 FEW = 256  # rows that show what was done to all
 NEAR = 1e-5  # of the largest value: what is left of a fit that is one
-HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+TRANSFERS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 # By difference: the factor and what is added, that are known by a name.
 KNOWN = {
     "pixels-256": (255 / 256, 0.0),
@@ -246,7 +246,7 @@ def relabelled(labels: dict[bytes, list[np.ndarray]], arrays: list[np.ndarray]) 
 def leave_batches(built: Built) -> list[str]:
     """Has a module's hooks leave batches as they are."""
     module, lines = built.module, []
-    for name in HOOKS[:2]:
+    for name in TRANSFERS[:2]:
         base = next(
             (kind for kind in type(module).__mro__ if kind.__module__.startswith(("lightning.", "pytorch_lightning."))),
             None,
@@ -269,7 +269,15 @@ def leave_batches(built: Built) -> list[str]:
     return lines
 
 
+def keep_inputs(built: Built, change) -> str | None:
+    """Gives `forward` what a step was given, where the step has changed it."""
+    if change.kind != INPUT:
+        return None
+    change.put_back()
+    return f"{change.hook}: {change.text}: leave it out"
+
+
 UNDOS = [
     *(Undo(id, PARTS, partial(repair, id=id), DATA) for id in (*KNOWN, SCALED, MOVED, LABELS)),
-    Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches),
+    Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches, also={HOOKS: keep_inputs}),
 ]

@@ -12,8 +12,11 @@ from parity.adapters.torch.undo.calls import Calls, Trace
 from parity.adapters.torch.undo.fits import Fit
 from parity.protocol.records import Facts, LayerCall
 
-MODULE, LOSS, DATA, OPTIMIZERS, TRAINER = "module", "loss", "data", "optimizers", "trainer"
+MODULE, LOSS, DATA, OPTIMIZERS, TRAINER, HOOKS = "module", "loss", "data", "optimizers", "trainer", "hooks"
 TRAINING = "training"  # what is seen when one has ended
+STEPS = (LOSS, HOOKS)  # what shows in a step alone
+# What hooks change (`hooks.Change`): gradients, by their norm or each; the rate; `forward`'s input, or its precision.
+NORM, VALUE, RATE, INPUT, CAST = "norm", "value", "rate", "input", "cast"
 Repair = Callable[[list[np.ndarray]], list[np.ndarray]]  # of the arrays that some rows are made of
 
 
@@ -29,8 +32,10 @@ class Built:
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     run: Callable[[], object] | None = None  # puts some rows through the module, in evaluation mode
+    hooks: object | None = None  # which are watched, if any (`hooks.Hooks`)
     recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
+    factor: Callable[[], float] = lambda: 1.0  # what the port's logits are multiplied by
     # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
     trained: set = field(default_factory=set)  # functions of losses that training steps have called
     places: Callable[..., list] = lambda training=True: []
@@ -104,7 +109,13 @@ class Undo:
     id: str  # in a catalogue: `traps.catalogue.TRAPS` or `traps.layers.catalogue.DIFFERENCES`
     parts: tuple[str, ...]  # of the ladder, that it can fail
     # changes what was built; returns where, and what to write there, a line each; nothing where there is no difference.
-    # Of a loss: changes a call in it (`calls.Call`), its second argument, and may return one line
+    # Of a loss: changes a call in it (`loss_calls.Call`), its second argument, and may return one line; of hooks: what
+    # one has changed (`hooks.Change`)
     change: Callable[..., list[str] | str | None]
     stage: str = MODULE  # what it changes
-    fitted: bool = False  # whether it fits a number, which may not show before all others are undone
+    fitted: bool = False  # whether it may not show before all others are undone, as where it fits a number
+    also: dict[str, Callable] = field(default_factory=dict)  # further stages, and what changes them
+
+    def at(self, stage: str) -> Callable | None:
+        """Returns what undoes it at a stage, if anything does."""
+        return self.change if stage == self.stage else self.also.get(stage)

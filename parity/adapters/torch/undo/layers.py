@@ -1,4 +1,4 @@
-"""Undoes differences between layers, by family: what `parity.traps.layers` lists, beside starts and numbers."""
+"""Undoes differences between layers, by family, and what `forward` does beside them."""
 
 from parity.adapters.torch.undo import (
     activations,
@@ -6,6 +6,7 @@ from parity.adapters.torch.undo import (
     axes,
     drawn,
     frozen,
+    graphs,
     masks,
     order,
     padding,
@@ -13,5 +14,5 @@ from parity.adapters.torch.undo import (
     recurrent,
 )
 
-FAMILIES = (padding, recurrent, masks, activations, order, pooling, axes, frozen, attention, drawn)
+FAMILIES = (padding, recurrent, masks, activations, order, pooling, axes, frozen, attention, drawn, graphs)
 UNDOS = [undo for family in FAMILIES for undo in family.UNDOS]

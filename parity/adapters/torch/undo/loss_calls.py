@@ -3,7 +3,8 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,15 +26,25 @@ KINDS = {
     F.smooth_l1_loss: HUBER,
     **dict.fromkeys((F.kl_div, F.poisson_nll_loss, F.soft_margin_loss, F.multi_margin_loss), OTHER),
 }
-SOFTMAX, LOG_SOFTMAX, SIGMOID, LOG = "softmax", "log-softmax", "sigmoid", "log"
-# What makes probabilities of logits, and logarithms: what they are given is what a loss should be.
+SOFTMAX, LOG_SOFTMAX, SIGMOID, LOG, CLAMP = "softmax", "log-softmax", "sigmoid", "log", "clamp"
+# What makes probabilities of logits, and logarithms, and what clips them: what they are given is what a loss should be.
 MAKERS = {
     **dict.fromkeys((F.softmax, torch.softmax, torch.Tensor.softmax), SOFTMAX),
     **dict.fromkeys((F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax), LOG_SOFTMAX),
     **dict.fromkeys((F.sigmoid, torch.sigmoid, torch.Tensor.sigmoid), SIGMOID),
     **dict.fromkeys((torch.log, torch.Tensor.log), LOG),
+    **dict.fromkeys((torch.clamp, torch.Tensor.clamp, torch.clip, torch.Tensor.clip), CLAMP),
 }
 FOREIGN = ("site-packages", "dist-packages", str(Path(parity.__file__).parent), "<frozen")
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a tensor was made by one of `MAKERS`."""
+
+    how: str
+    given: torch.Tensor
+    again: Callable[[torch.Tensor], torch.Tensor]  # makes it of another tensor
 
 
 @dataclass
@@ -45,15 +56,16 @@ class Call:
     target: torch.Tensor | None
     options: dict  # further arguments
     where: str  # the file and line of the user's code
-    made: dict[int, tuple[str, torch.Tensor]] = field(
-        default_factory=dict
-    )  # by the id of a tensor, by what it was made
+    made: dict[int, "Making"] = field(default_factory=dict)  # by the id of a tensor, how it was made
     value: torch.Tensor | None = None  # of a step's own formula
     rows: int = 1  # of the batch
     number: int = 1  # of the call in its step
     is_validation: bool = False  # whether it is called in `validation_step`
     weights: torch.Tensor | None = None  # that each term is multiplied by, before the mean of all
     after: list[Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=list)  # what is made of the loss
+    # of a validation, what the step may do to the loss: this and what takes it away again
+    later: list[tuple[Callable, Callable]] = field(default_factory=list)
+    outputs: list[torch.Tensor] = field(default_factory=list)  # of the module, in the step's last pass
 
     @property
     def kind(self) -> str:
@@ -67,7 +79,28 @@ class Call:
 
     def maker(self, tensor: torch.Tensor | None = None) -> tuple[str, torch.Tensor] | tuple[str, None]:
         """Returns by what a tensor, the input unless given, was made and of what; an empty word where unknown."""
-        return self.made.get(id(self.input if tensor is None else tensor), ("", None))
+        making = self.made.get(id(self.input if tensor is None else tensor))
+        return (making.how, making.given) if making else ("", None)
+
+    def chain(self) -> list[torch.Tensor]:
+        """Returns the input, what it was made of, and so on, up to the module's output or to what is not known."""
+        found = [self.input]
+        while id(found[-1]) in self.made and not any(found[-1] is one for one in self.outputs):
+            found.append(self.made[id(found[-1])].given)
+        return found
+
+    def remake(self, root: torch.Tensor, makings: list[Making]) -> None:
+        """Makes the input of another tensor.
+
+        Args:
+            root: the tensor.
+            makings: what is done to it, the last one first.
+        """
+        self.input = root
+        for making in reversed(makings):
+            new = making.again(self.input)
+            self.made[id(new)] = replace(making, given=self.input)
+            self.input = new
 
     def is_of_probabilities(self) -> bool:
         """Says whether rows of the input are probabilities of classes."""
@@ -105,7 +138,8 @@ class Calls(TorchFunctionMode):
     def __init__(self, change: Callable[[Call], None]):
         super().__init__()
         self.change, self.seen = change, 0
-        self.made: dict[int, tuple[str, torch.Tensor]] = {}
+        self.made: dict[int, Making] = {}
+        self.later: dict[int, tuple[torch.Tensor, list]] = {}  # by the id of a loss, of which it is the first
         self.kept: list[torch.Tensor] = []  # so that no other tensor gets the id of one that was made
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -116,13 +150,37 @@ class Calls(TorchFunctionMode):
             call = call_of(func, args, kwargs, self.made)
             call.number = self.seen
             self.change(call)
-            return call.evaluate()
+            result = call.evaluate()
+            return self.wait(result, call.later)
         result = func(*args, **kwargs)
+        for given in (one for one in args if id(one) in self.later and torch.is_tensor(result)):
+            result = self.taken_away(result, *self.later[id(given)])
         if func in MAKERS and torch.is_tensor(result):
             given = args[0] if args else kwargs.get("input")
-            self.made[id(result)] = MAKERS[func], given
+            again = partial(made_again, func, args[1:], {name: one for name, one in kwargs.items() if name != "input"})
+            self.made[id(result)] = Making(MAKERS[func], given, again)
             self.kept.append(result)
         return result
+
+    def wait(self, loss: torch.Tensor, later: list[tuple[Callable, Callable]]) -> torch.Tensor:
+        """Has what a step does to a loss looked at; returns the loss."""
+        if later:
+            self.later[id(loss)] = loss, later
+        return loss
+
+    def taken_away(
+        self, result: torch.Tensor, loss: torch.Tensor, later: list[tuple[Callable, Callable]]
+    ) -> torch.Tensor:
+        """Returns what a function made of a loss, without what should not be done to it."""
+        for done, away in later:
+            if result.shape == loss.shape and torch.allclose(result, done(loss), rtol=1e-4, atol=0):
+                return self.wait(away(result), [one for one in later if one[0] is not done])
+        return result
+
+
+def made_again(func: Callable, args: tuple, options: dict, tensor: torch.Tensor) -> torch.Tensor:
+    """Calls a function of another tensor."""
+    return func(tensor, *args, **options)
 
 
 def call_of(func: Callable, args: tuple, kwargs: dict, made: dict) -> Call:

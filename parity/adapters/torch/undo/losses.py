@@ -4,6 +4,8 @@ Not undone: losses of several outputs (which call is which output's cannot be to
 activities, and losses of Keras that PyTorch has no function for (hinges, divergences, percentages, focal losses).
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -13,6 +15,7 @@ from parity.adapters.torch.undo.difference import LOSS, Built, Undo
 from parity.adapters.torch.undo.loss_calls import (
     ABSOLUTE,
     BINARY,
+    CLAMP,
     CROSS,
     HUBER,
     LOG,
@@ -97,6 +100,23 @@ def from_logits(built: Built, call: Call) -> str | None:
         call.input = call.maker(made_of)[1].log_softmax(dim=1)
         return f"{call.name} of the logarithm of a softmax: write F.cross_entropy of the logits"
     return None
+
+
+def unclip(built: Built, call: Call) -> str | None:
+    """Leaves out what clips probabilities or logarithms before a loss, and computes it of the logits."""
+    chain, name = call.chain(), call.name
+    makings = [call.made[id(one)] for one in chain[:-1]]
+    if built.facts.clipped or call.kind not in (CROSS, BINARY) or CLAMP not in [one.how for one in makings]:
+        return None
+    makings = [one for one in makings if one.how != CLAMP]
+    match [one.how for one in makings]:
+        case [how, *_] if how == SIGMOID and call.func is F.binary_cross_entropy:
+            call.replace(WITH_LOGITS)
+            makings = makings[1:]
+        case [first, second, *_] if (first, second) == (LOG, SOFTMAX):
+            makings = [replace(makings[1], again=partial(F.log_softmax, dim=1)), *makings[2:]]
+    call.remake(chain[-1], makings)
+    return f"{name} of what is clipped: leave clamp out, and give a loss of logits the logits"
 
 
 def smooth(built: Built, call: Call) -> str | None:
@@ -250,12 +270,31 @@ def penalise(built: Built, call: Call) -> list[str] | None:
         right, has = asked_for.get(tensor.path, {}), own.get(tensor.path, 0.0)
         l1, l2 = right.get("l1", 0.0), right.get("l2", 0.0)
         if (l1 and fit.is_good and fit.scale == 1 and not has and not l2) or abs(l2 - has) > 1e-4 * l2 or l1:
-            terms.append((built.binding.holders(tensor), l1, l2 - has))
+            terms.append((built.binding.holders(tensor), l1, l2, has))
             lines.append(line_of(tensor.torch_name, l1, l2, has))
     if not terms:
         return None
-    call.after.append(lambda loss: loss + sum(penalty(*term) for term in terms))
+
+    def own_penalties() -> torch.Tensor:
+        """Returns what the port adds."""
+        return sum(penalty(holders, 0.0, has) for holders, _, _, has in terms)
+
+    call.after.append(lambda loss: loss + sum(penalty(*term[:3]) for term in terms))
+    take_away(call, lambda loss: loss + own_penalties(), lambda loss: loss - own_penalties())
     return lines
+
+
+def take_away(call: Call, done: Callable, away: Callable) -> None:
+    """Takes from a loss what the port does to it behind the call; in a validation only where it does it there, too.
+
+    Args:
+        call: of the loss.
+        done, away: what it does, and what takes that away.
+    """  # fmt: skip
+    if call.is_validation and call.func:
+        call.later.append((done, away))
+    else:
+        call.after.append(away)
 
 
 def penalty(parameters: list[torch.Tensor], l1: float, l2: float) -> torch.Tensor:
@@ -301,7 +340,7 @@ def rescale(built: Built, call: Call, of_rows: bool) -> str | None:
         penalties = sum(penalty(*term) for term in kept) if call.func is None else 0.0
         return (loss - penalties) / by + penalties
 
-    call.after.append(rescaled)
+    take_away(call, lambda loss: loss * by, rescaled)
     if of_rows:
         return f"{call.name} is a sum over the batch: divide it by the number of its rows"
     return f"{call.name} is {fit.scale:g} times Keras's: divide it by {fit.scale:g}"
@@ -314,6 +353,7 @@ def first_of(built: Built, call: Call) -> str | None:
 
 # In this order: the form of the input, the function, its settings, what is made of its result.
 UNDOS = [
+    Undo("clipped-probabilities", PARTS, unclip, LOSS),
     Undo("softmax-twice", PARTS, untwice, LOSS),
     Undo("sigmoid-twice", PARTS, untwice_sigmoid, LOSS),
     Undo("nll-of-no-logarithms", PARTS, logarithms, LOSS),

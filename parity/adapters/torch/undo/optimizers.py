@@ -1,4 +1,4 @@
-"""Undoes other optimizers, their numbers, and clipping."""
+"""Undoes other optimizers, their numbers, schedules of the rate, and clipping, by the Trainer or in hooks."""
 
 from functools import partial
 
@@ -6,7 +6,9 @@ import torch
 
 from keras_like import adaptive, more_optimizers
 from keras_like import optimizers as keras_like
-from parity.adapters.torch.undo.difference import OPTIMIZERS, TRAINER, Built, Undo
+from parity.adapters.torch.pieces import whole_of
+from parity.adapters.torch.undo.difference import HOOKS, NORM, OPTIMIZERS, RATE, TRAINER, VALUE, Built, Undo
+from parity.adapters.torch.undo.hooks import EPOCH, Change
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
 RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)
@@ -19,6 +21,7 @@ NUMBERS = {
     "rmsprop-rho": (RMSPROPS, "alpha rho", "rho"),
     "momentum": ((torch.optim.SGD, keras_like.KerasSGD, *RMSPROPS), "momentum", "momentum"),
     "dampening": ((torch.optim.SGD,), "dampening", "dampening"),
+    "amsgrad": ((torch.optim.Adam, torch.optim.AdamW), "amsgrad", "amsgrad"),
     "nesterov": ((torch.optim.SGD, keras_like.KerasSGD), "nesterov", "nesterov"),
     "weight-decay-decoupled": ((torch.optim.Adam, keras_like.KerasAdam), "weight_decay", "weight_decay"),
     "weight-decay-coupled": ((torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop), "weight_decay", "weight_decay"),
@@ -48,6 +51,7 @@ KERAS = {
     **{name: getattr(more_optimizers, f"Keras{name}") for name in ("Adamax", "Adadelta", "Lion")},
     "AdamW": keras_like.KerasAdam,
 }
+CLIPPING = {NORM: ("clipnorm", "global_clipnorm"), VALUE: ("clipvalue",)}  # by how, Keras's numbers
 SAME = {"Adam": {"Adam", "AdamW", "KerasAdam"}, "AdamW": {"Adam", "AdamW", "KerasAdam"}}
 
 
@@ -93,7 +97,7 @@ def replace_class(built: Built, right: dict[type, type], names: dict[str, str]) 
     given = {"eps": epsilon} if "eps" not in names and isinstance(epsilon, float) else {}
     for index, optimizer in enumerate(built.optimizers):
         own = next((kind for kind in right if isinstance(optimizer, kind)), None)
-        if own is None:
+        if own is None or any(group.get("amsgrad") for group in optimizer.param_groups):  # Keras's here has none
             continue
         made = right[own]
         groups = [
@@ -185,10 +189,57 @@ def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     return [f"Trainer(gradient_clip_val={limit:g}): leave it out"]
 
 
+def give_all(built: Built) -> list[str]:
+    """Gives the first optimizer the tensors that Keras trains and no optimizer has, in the place of what is no tensor.
+
+    A parameter that is not the module's, as a copy is, is left out.
+    """
+    groups = [group for optimizer in built.optimizers for group in optimizer.param_groups]
+    given = {id(one) for group in groups for one in group["params"]}
+    own, missing = {id(one) for one in built.module.parameters()}, {}
+    for tensor in (one for one in built.binding.table if one.trained):
+        for holder in map(whole_of, built.binding.holders(tensor)):
+            if id(holder) in own - given and holder.requires_grad:
+                missing[holder] = tensor.torch_name.split(" ")[0]
+    if not groups or not missing:
+        return []
+    for group in groups:
+        group["params"] = [one for one in group["params"] if id(one) in own]
+    groups[0]["params"] += missing
+    names = ", ".join(dict.fromkeys(missing.values()))
+    return [f"configure_optimizers: the optimizer has no {names}: give it self.parameters()"]
+
+
+def keep_rate(built: Built, change: Change, of_epoch: bool | None = None) -> str | None:
+    """Puts the rate back that a hook has changed, where Keras's is constant.
+
+    Args:
+        built, change: what was built, and what the hook did.
+        of_epoch: whether hooks of epochs are looked at, or of batches; None for those that set it to 0.
+    """  # fmt: skip
+    if change.kind != RATE or not isinstance(built.facts.optimizer.get("learning_rate"), float):
+        return None
+    if change.is_zero != (of_epoch is None) or of_epoch not in (None, change.hook in EPOCH):
+        return None
+    change.put_back()
+    what = "sets the learning rate to 0" if change.is_zero else "changes the learning rate"
+    return f"{change.hook} {what}: leave it out"
+
+
+def keep_gradients(built: Built, change: Change, kind: str, names: tuple[str, ...]) -> str | None:
+    """Puts gradients back that a hook has clipped, where Keras clips none."""
+    if change.kind != kind or any(built.facts.optimizer.get(name) for name in names):
+        return None
+    change.put_back()
+    return f"{change.hook} clips gradients: leave it out"
+
+
 SCHEDULES = [
-    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS),
-    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS),
-]
+    Undo("schedule-step", PARTS, partial(unschedule, interval="step"), OPTIMIZERS,
+         also={HOOKS: partial(keep_rate, of_epoch=False)}),
+    Undo("schedule-epoch", ("callbacks", *PARTS), partial(unschedule, interval="epoch"), OPTIMIZERS,
+         also={HOOKS: partial(keep_rate, of_epoch=True)}),
+]  # fmt: skip
 # In the order in which they are undone: the rate that a schedule began with is put back before it becomes Keras's, and
 # numbers are Keras's before another optimizer takes them over.
 UNDOS = [
@@ -202,11 +253,13 @@ UNDOS = [
         )
         for id, (classes, ours, theirs) in NUMBERS.items()
     ),
-    *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS)
+    *(Undo(id, PARTS, partial(replace_class, right=right, names=names), OPTIMIZERS, fitted=True)  # behind amsgrad
       for id, (right, names) in RIGHT.items()),
     *(Undo(id, PARTS, partial(replace_adaptive, kind=kind, own=own), OPTIMIZERS)
       for id, (kind, own) in ADAPTIVE.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
-    Undo("clip-norm", PARTS, partial(unclip, algorithm="norm", names=("clipnorm", "global_clipnorm")), TRAINER),
-    Undo("clip-value", PARTS, partial(unclip, algorithm="value", names=("clipvalue",)), TRAINER),
+    Undo("frozen", PARTS, give_all, OPTIMIZERS, also={HOOKS: keep_rate}),
+    *(Undo(f"clip-{kind}", ("cases", *PARTS), partial(unclip, algorithm=kind, names=names), TRAINER,
+           also={HOOKS: partial(keep_gradients, kind=kind, names=names)})
+      for kind, names in CLIPPING.items()),
 ]  # fmt: skip

@@ -11,15 +11,38 @@ from parity.adapters.torch.undo.loss_calls import Call, Calls
 STEPS = ("training_step", "validation_step")
 
 
-def change_steps(module: nn.Module, change: Callable[[Call], None]) -> None:
+def change_steps(module: nn.Module, change: Callable[[Call], None], inner: nn.Module | None = None) -> None:
     """Has the losses in a module's steps changed before they are computed.
 
     Args:
         module: that a Trainer trains.
         change: called with each loss; and with what `training_step` returns where no known loss was called in it.
+        inner: the port, where the module is made around it.
     """
+    outputs = noted_outputs(inner or module)
+
+    def changed(call: Call) -> None:
+        """Changes a call that knows what the module gave."""
+        call.outputs = list(outputs)
+        change(call)
+
     for name in STEPS:
-        setattr(module, name, changed_step(getattr(module, name), change, is_training=name == STEPS[0]))
+        setattr(module, name, changed_step(getattr(module, name), changed, is_training=name == STEPS[0]))
+
+
+def noted_outputs(module: nn.Module) -> list[torch.Tensor]:
+    """Returns a list that holds the tensors that a module gave last, from now on."""
+    outputs, forward = [], module.forward
+
+    @wraps(forward)
+    def noted(*arguments, **options):
+        """Runs `forward`."""
+        result = forward(*arguments, **options)
+        outputs[:] = [leaf for leaf in torch.utils._pytree.tree_leaves(result) if torch.is_tensor(leaf)]
+        return result
+
+    module.forward = noted
+    return outputs
 
 
 def changed_step(own: Callable, change: Callable[[Call], None], is_training: bool) -> Callable:

@@ -7,7 +7,7 @@ from pathlib import Path
 from parity.adapters.torch import answer
 from parity.adapters.torch.chance import Chance
 from parity.adapters.torch.undo.candidate import UNDOS, Changed
-from parity.adapters.torch.undo.difference import LOSS, TRAINING
+from parity.adapters.torch.undo.difference import LOSS, STEPS, TRAINING
 from parity.adapters.torch.user import package_of
 from parity.protocol.answer import explain_error
 from parity.protocol.records import Trial, Trials, stamped
@@ -21,7 +21,8 @@ def answer_trials(candidate: Changed) -> Trials:
     for part, id in product(candidate.task.explained, left):
         try_part(candidate, part, tuple(one for one in left if one != id), trials, refused)
     if not left:
-        absent |= {id for id, undo in UNDOS.items() if undo.stage == LOSS} - candidate.losses_that_show()
+        of_losses = {id for id, undo in UNDOS.items() if undo.stage == LOSS and not undo.also}
+        absent |= of_losses - candidate.losses_that_show()
         if {"lockstep", "restarts"} & {*candidate.task.explained}:
             absent |= {id for id, undo in UNDOS.items() if undo.stage == TRAINING} - candidate.trainings_that_show()
     for part in () if left else candidate.task.explained:
@@ -83,17 +84,18 @@ def shows_behind(candidate: Changed, others: tuple[str, ...], id: str) -> bool:
 
 def is_changed(candidate: Changed) -> bool:
     """Says whether something is changed in what a step is made of, before a whole part is answered."""
-    stages = {UNDOS[id].stage for id in candidate.undone[len(candidate.task.undone) :]}
+    undos = [UNDOS[id] for id in candidate.undone[len(candidate.task.undone) :]]
+    stages = {stage for undo in undos for stage in (undo.stage, *undo.also)}
     module = candidate.build()
     if "optimizers" in stages and hasattr(module, "configure_optimizers"):
         module.configure_optimizers()
     if "data" in stages:
         candidate.describe_data()
-    if "loss" in stages:
-        with Chance():
-            candidate.train_one_step(module, [], validates=True)
     if "trainer" in stages:
         candidate.trainer(package_of(module), [])
+    if stages & {*STEPS}:
+        with Chance():
+            candidate.train_one_step(module, [], validates=True)
     return TRAINING in stages or bool(set(candidate.changes) - set(candidate.task.undone))
 
 

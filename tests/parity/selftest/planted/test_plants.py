@@ -24,6 +24,8 @@ WITHOUT_PLANT = set(
     zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
     labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset dampening
+    temperature clipped-probabilities bfloat16 float16-or-tf32 detached-layer
+    frozen amsgrad
 """.split()
 )
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.undo.candidate import turned_back
-from parity.adapters.torch.undo.data import find_change, leave_batches, repair
+from parity.adapters.torch.undo.data import find_change, keep_inputs, leave_batches, repair
 
 X = np.random.default_rng(0).random((20, 16)).astype(np.float32)
 IMAGES, Y = X.reshape(20, 4, 4, 1), np.arange(20) % 3
@@ -132,3 +132,12 @@ def test_rows_with_other_targets_get_keras_targets(numbered, order):
 def test_rows_that_are_nowhere_get_no_targets():
     other = np.random.default_rng(3).random((120, 9)).astype(np.float32)
     assert repaired("labels-changed", served(other, LABELS, True), served(MANY, LABELS, True))[0] == []
+
+
+def test_what_a_step_does_to_inputs_is_left_out():
+    put_back = []
+    change = SimpleNamespace(
+        kind="input", hook="training_step", text="values are 2 x", put_back=lambda: put_back.append(1)
+    )
+    assert keep_inputs(None, change) == "training_step: values are 2 x: leave it out" and put_back == [1]
+    assert keep_inputs(None, SimpleNamespace(kind="rate")) is None

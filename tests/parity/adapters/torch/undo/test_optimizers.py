@@ -6,12 +6,15 @@ from sample_built import make_built
 
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from parity.adapters.torch.undo import optimizers
+from parity.adapters.torch.undo.difference import HOOKS, NORM, RATE, VALUE
+from parity.adapters.torch.undo.hooks import Change
 
 UNDOS = {undo.id: undo for undo in optimizers.UNDOS}
 ADAM = {"class_name": "Adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 SGD = {"class_name": "SGD", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
 BETAS = {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 1e-7}
 OPTIM = torch.optim
+AMSGRAD = "Adam(amsgrad=True): write False"
 
 
 def undone(id: str, make, asked: dict, **changes):
@@ -45,6 +48,7 @@ def undone(id: str, make, asked: dict, **changes):
             "weight-decay-coupled", lambda p: OPTIM.Adam(p, weight_decay=0.1), ADAM,
             "Adam(weight_decay=0.1): write 0", "weight_decay", 0.0,
         ),
+        ("amsgrad", lambda p: OPTIM.Adam(p, amsgrad=True), {"amsgrad": False}, AMSGRAD, "amsgrad", False),
         ("rmsprop-rho", OPTIM.RMSprop, {"rho": 0.9}, "RMSprop(alpha=0.99): write 0.9", "alpha", 0.9),
         ("rmsprop-rho", KerasRMSprop, {"rho": 0.8}, "KerasRMSprop(rho=0.9): write 0.8", "rho", 0.8),
     ],
@@ -125,6 +129,42 @@ def test_clipping_goes_where_keras_does_not_clip(options, asked, id):
         built, lines = undone(one, lambda p: OPTIM.SGD(p, 0.4), asked, options=dict(options))
         assert (lines == ["Trainer(gradient_clip_val=0.5): leave it out"]) == (one == id) == (built.options == {})
     assert undone("clip-norm", OPTIM.SGD, {**SGD, "global_clipnorm": 1.0}, options={"gradient_clip_val": 2.0})[1] == []
+
+
+def test_an_optimizer_gets_the_tensors_that_it_was_not_given():
+    copies = lambda parameters: OPTIM.SGD([one.detach().clone() for one in parameters], 0.1)  # noqa: E731
+    built, (line,) = undone("frozen", copies, SGD)
+    assert {*built.optimizers[0].param_groups[0]["params"]} == {*built.module.parameters()}
+    assert line.startswith("configure_optimizers: the optimizer has no 0.weight, 0.bias, 1.weight")
+    built, (line,) = undone("frozen", lambda parameters: OPTIM.SGD([*parameters][:-1], 0.1), SGD)
+    assert len(built.optimizers[0].param_groups[0]["params"]) == 6
+    assert line == "configure_optimizers: the optimizer has no 5.bias: give it self.parameters()"
+    assert undone("frozen", OPTIM.SGD, SGD)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "line"),
+    [
+        ("frozen", ("optimizer_step", RATE, True), "optimizer_step sets the learning rate to 0: leave it out"),
+        ("schedule-step", ("training_step", RATE), "training_step changes the learning rate: leave it out"),
+        ("schedule-epoch", ("on_train_epoch_end", RATE), "on_train_epoch_end changes the learning rate: leave it out"),
+        ("clip-norm", ("on_after_backward", NORM), "on_after_backward clips gradients: leave it out"),
+        ("clip-value", ("on_after_backward", VALUE), "on_after_backward clips gradients: leave it out"),
+    ],
+)
+def test_what_a_hook_does_is_put_back_by_one_undoing_alone(id, change, line):
+    built, put_back = make_built(optimizer=SGD), []
+    hook, kind, *is_zero = change
+    change = Change(hook, kind, lambda: put_back.append(1), bool(is_zero))
+    said = {one: undo.at(HOOKS)(built, change) for one, undo in UNDOS.items() if undo.at(HOOKS)}
+    assert {one: words for one, words in said.items() if words} == {id: line} and put_back == [1]
+    asked = {"learning_rate": {"class_name": "X"}, "clipnorm": 1.0, "clipvalue": 1.0}
+    assert not any(undo.at(HOOKS)(make_built(optimizer=asked), change) for undo in UNDOS.values() if undo.at(HOOKS))
+
+
+def test_another_arithmetic_waits_until_amsgrad_is_undone():
+    assert undone("adam-epsilon-place", lambda p: OPTIM.Adam(p, amsgrad=True), ADAM)[1] == []
+    assert UNDOS["adam-epsilon-place"].fitted
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,16 @@ def test_a_formula_of_ones_own_is_a_loss_and_what_is_none_stays():
     module.training_step = lambda batch, batch_idx: None
     change_steps(module, double(calls))
     assert module.training_step(BATCH, 0) is None and len(calls) == 1
+
+
+def test_a_loss_knows_what_the_module_gave():
+    class Doubled(Module):
+        def forward(self, x):
+            return 2 * x
+
+        def training_step(self, batch, batch_idx):
+            return F.mse_loss(self(batch[0]) / 2, batch[1])
+
+    module, calls = Doubled(), []
+    change_steps(module, lambda call: calls.append(call.outputs))
+    assert module.training_step(BATCH, 0) == 1 and torch.equal(calls[0][0], 2 * BATCH[0])

@@ -74,8 +74,9 @@ def test_what_a_trainer_or_an_optimizer_is_changed_by_is_seen_before_a_part_is_a
         changes={},
         build=lambda: SimpleNamespace(configure_optimizers=lambda: asked.append("optimizers")),
         trainer=lambda package, callbacks: asked.append("trainer"),
+        train_one_step=lambda module, callbacks, validates: asked.append("step"),
     )
-    assert not trials.is_changed(candidate) and asked == ["optimizers", "trainer"]
+    assert not trials.is_changed(candidate) and asked == ["optimizers", "trainer", "step"]
 
 
 def test_each_is_left_alone_where_that_is_asked(undos, tmp_path):
