@@ -15,7 +15,7 @@ from parity.adapters.torch.compiled import uncompile
 from parity.adapters.torch.modes import set_mode
 from parity.adapters.torch.recurrent import outputs_of
 from parity.adapters.torch.states import reset_states
-from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.tensors import Binding, as_array
 from parity.adapters.torch.user import UserCandidate, package_of
 from parity.protocol import inputs
 from parity.protocol.inputs import Case
@@ -177,7 +177,7 @@ def in_keras_layout(expected: LayerCall, outputs: list[torch.Tensor]) -> LayerCa
     """Returns the output of several that is nearest to Keras's, in Keras's layout; or why there is none."""
     if expected.output is None:
         return LayerCall(expected.layer, None, why_not="Keras computes this layer inside compiled code")
-    arrays = [output.cpu().numpy() for output in outputs]
+    arrays = [as_array(output) for output in outputs]
     forms = [form for array in arrays for form in forms_in_keras(array, expected.output.shape)]
     output = nearest(forms, expected.output, expected.activated)
     if output is None:

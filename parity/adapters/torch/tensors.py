@@ -330,8 +330,13 @@ def to_torch(array: np.ndarray, layout: Layout) -> torch.Tensor:
 
 def to_numpy(tensor: torch.Tensor, layout: Layout) -> np.ndarray:
     """Copies a tensor in torch's layout into an array in Keras's."""
+    return layout.to_keras(as_array(tensor))
+
+
+def as_array(tensor: torch.Tensor) -> np.ndarray:
+    """Returns a tensor as an array; bfloat16, which numpy lacks, as float32."""
     tensor = tensor.detach().cpu()
-    return layout.to_keras((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def is_held(parameter: torch.Tensor, layout: Layout, array: np.ndarray) -> bool:

@@ -27,7 +27,7 @@ from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.states import changed_in_a_step, keep_states
 from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
 from parity.adapters.torch.tables import CHANNELS_FIRST, choose_table
-from parity.adapters.torch.tensors import Binding
+from parity.adapters.torch.tensors import Binding, as_array
 from parity.adapters.torch.unused import check_unused
 from parity.adapters.torch.updates import accumulation_of
 from parity.adapters.torch.ways import OUTPUT_ADVICE, OUTPUTS, further_ways, in_rows_of, unlikely_forms, ways_to_call
@@ -231,7 +231,7 @@ class UserCandidate(Candidate):
         """Returns what the module returned for some batches as an array, in the form in which Keras predicts."""
         if self.places:
             return joined_outputs(outputs, self.places, self.file.where("lightning_module"))
-        return self.turn(torch.cat([output.detach().cpu() for output in outputs])).numpy()
+        return as_array(self.turn(torch.cat([output.detach().cpu() for output in outputs])))
 
     def turn(self, output: torch.Tensor) -> torch.Tensor:
         """Turns the module's output into what Keras predicts, once it is known what it is."""

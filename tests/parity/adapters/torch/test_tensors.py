@@ -11,7 +11,7 @@ from keras_like.adaptive import KerasAdagrad, KerasNadam
 from keras_like.more_optimizers import KerasAdamax, KerasLion
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.tensors import Binding, to_numpy, to_torch, translate_moments
+from parity.adapters.torch.tensors import Binding, as_array, to_numpy, to_torch, translate_moments
 from parity.protocol.tensors import Layout, Tensor, dense_table
 
 TABLE = dense_table([(6, 6), (6, 3)])  # the first kernel is square
@@ -339,6 +339,7 @@ def test_arrays_cross_with_their_layout():
     assert to_torch(kernel, Layout((1, 0))).shape == (3, 2)
     assert np.array_equal(to_numpy(to_torch(kernel, Layout((1, 0))), Layout((1, 0))), kernel)
     assert to_numpy(torch.ones(2, dtype=torch.bfloat16), Layout((0,))).dtype == np.float32
+    assert as_array(torch.full((2,), 0.5, dtype=torch.bfloat16, requires_grad=True)).tolist() == [0.5, 0.5]
 
 
 def test_an_embedding_bag_holds_an_embeddings_weights():
