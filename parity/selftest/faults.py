@@ -59,12 +59,14 @@ CAUSES = {
         "AdamForSGD": "adam-for-sgd", "ClipNorm": "clip-norm", "StepSchedule": "schedule-step",
         "FrozenOptimizer": "frozen", "MeanOfMeans": "mean-of-means", "LastBatchLoss": "last-batch-loss",
         "LastBatchAccuracy": "last-batch-loss", "NotReset": "not-reset", "TotalLoss": "loss-total",
-        "EpochSchedule": "schedule-epoch", "EarlyStop": "epochs", "Dropout": "dropout-missing", "Averaged": "", "RoundedWeights": "",
+        "EpochSchedule": "schedule-epoch", "EarlyStop": "epochs", "Dropout": "dropout-missing",
+        "Averaged": "", "RoundedWeights": "",
     },
     "bigger": {
         "TorchAdam": "adam-epsilon adam-epsilon-place", "TorchAdamKerasEpsilon": "adam-epsilon-place",
-        "Epsilon": "adam-epsilon", "Beta2": "adam-beta-2", "Beta1": "adam-beta-1", "Amsgrad": "amsgrad adam-epsilon-place",
-        "DecoupledDecay": "weight-decay-decoupled", "ClipValue": "clip-value", "EpochScheduleSlight": "schedule-epoch",
+        "Epsilon": "adam-epsilon", "Beta2": "adam-beta-2", "Beta1": "adam-beta-1",
+        "Amsgrad": "amsgrad adam-epsilon-place", "DecoupledDecay": "weight-decay-decoupled",
+        "ClipValue": "clip-value", "EpochScheduleSlight": "schedule-epoch",
     },
 }  # fmt: skip
 IN_DATA = {
