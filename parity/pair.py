@@ -21,7 +21,7 @@ class Settings:
     """How the models of a user's pair are trained; stands where the lab's own pair has an experiment."""
 
     name: str  # the pair file's, without its ending; or the targets'
-    sha256: str  # of the pair file, or of the targets' files
+    sha256: str  # of the pair file, or of the targets' files; empty where all parts are the lab's
     training: TrainingSpec = field(default_factory=TrainingSpec)  # its optimizer says nothing: the models have theirs
     said: dict = field(default_factory=dict)  # the numbers of `training` that flags gave
     data: UserData = field(default_factory=UserData)

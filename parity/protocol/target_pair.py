@@ -54,7 +54,7 @@ def place_targets(pair: Pair, given: dict[str, str], explicit: dict) -> Pair:
     contents = [Path(place).read_bytes() if place.endswith(".py") else place.encode() for place in places]
     settings = Settings(
         name="-".join(dict.fromkeys(target.rpartition(":")[2] for target in given.values())) or lab.name,
-        sha256=hashlib.sha256(b"\0".join(contents)).hexdigest(),
+        sha256=hashlib.sha256(b"\0".join(contents)).hexdigest() if given else "",
         training=TrainingSpec(
             epochs=lab.training.epochs,
             batch_size=lab.training.batch_size,

@@ -122,6 +122,14 @@ def is_of_lab(report: dict) -> bool:
     return "model" in report["experiment"]
 
 
+def subject_of(experiment: dict) -> str:
+    """Says what a user's pair is made of."""
+    if "lab" not in experiment:
+        return "pair file"
+    # no target has a file where all parts are the lab's: a port that one of its settings makes of our module
+    return "targets" if experiment["pair_file"]["sha256"] else "parts of the lab"
+
+
 def shown(value) -> str:
     """Returns a measured value or limit as people read it."""
     if value is None:

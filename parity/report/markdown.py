@@ -4,7 +4,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlp_spec.runs.folder import CURVES
 from parity.report import findings
-from parity.report.build import is_of_lab, paired_histories, sentence, shown
+from parity.report.build import is_of_lab, paired_histories, sentence, shown, subject_of
 from parity.report.differences import heading, paragraphs
 
 ENVIRONMENT = """\
@@ -24,8 +24,8 @@ TEMPLATE = (
 
 {{ report.created }}, experiment `{{ report.experiment.run_id }}`, \
 {% if is_lab %}data set `{{ report.experiment.data.dataset }}`
-{% else %}{{ "targets" if "lab" in report.experiment else "pair file" }} \
-`{{ report.experiment.pair_file.name|cell }}`, SHA-256 `{{ report.experiment.pair_file.sha256 }}`
+{% else %}{{ subject }} `{{ report.experiment.pair_file.name|cell }}`\
+{% if report.experiment.pair_file.sha256 %}, SHA-256 `{{ report.experiment.pair_file.sha256 }}`{% endif %}
 {% endif %}{% if findings %}
 ## What was found
 
@@ -87,6 +87,7 @@ def render(report: dict) -> str:
         TEMPLATE,
         report=report,
         is_lab=is_lab,
+        subject=subject_of(report["experiment"]),
         findings=findings.describe(report),
         heading=heading(report["differences"]) if report.get("differences") else "",
         differences=paragraphs(report),

@@ -11,7 +11,7 @@ from mlp_spec.runs import fitting
 from parity.causes import effects, undoing
 from parity.protocol.records import Record
 from parity.report import differences, findings
-from parity.report.build import is_of_lab, sentence, shown
+from parity.report.build import is_of_lab, sentence, shown, subject_of
 from parity.report.page import confusion, curves, idioms, models
 from parity.report.page import layers as layer_by_layer
 from parity.rungs import QUESTIONS
@@ -115,8 +115,8 @@ def describe_settings(report: dict) -> list[tuple[str, str]]:
         for name, array in (data["train"]["arrays"].items() if data else ())
     ]
     return [
-        ("Targets" if "lab" in experiment else "Pair file", file["name"]),
-        ("SHA-256 of the file", f"{file['sha256'][:16]}…"),
+        (subject_of(experiment).capitalize(), file["name"]),
+        *([("SHA-256 of the file", f"{file['sha256'][:16]}…")] if file["sha256"] else []),
         ("Training", f"{trained} epochs{asked} in batches of {training['batch_size']}, {training['precision']}"),
         ("Seed", str(training["seed"])),
         *([("Data set", "; ".join([", ".join(rows), ", ".join(arrays)]))] if data else []),

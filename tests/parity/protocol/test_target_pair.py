@@ -162,6 +162,7 @@ def test_settings_are_the_labs_numbers_with_the_targets_names_and_contents(tmp_p
     sha256 = hashlib.sha256(b"content\0package.module").hexdigest()
     assert (settings.name, settings.data) == ("build-Port", UserData("auto"))
     assert settings.sha256 == sha256
+    assert place_targets(Pair(PRESETS["small"]), {}, {}).experiment.sha256 == ""  # no part is a user's
     assert settings.training == TrainingSpec(SGD(), epochs=20) and settings.lab == lab
     assert settings.said == {"epochs": 4} and settings.arguments == {"momentum": 0.9}
     assert (pair.reference, pair.candidate, pair.data, pair.is_lab) == (*given.values(), None, False)

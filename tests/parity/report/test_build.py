@@ -111,3 +111,10 @@ def test_what_stands_in_our_place_is_named():
 )
 def test_values_are_shown_as_people_read_them(value, text):
     assert build.shown(value) == text
+
+
+def test_a_users_pair_is_said_by_what_it_is_made_of():
+    of_file = {"sha256": "0" * 64}
+    assert build.subject_of({"pair_file": of_file}) == "pair file"
+    assert build.subject_of({"pair_file": of_file, "lab": {}}) == "targets"
+    assert build.subject_of({"pair_file": {"sha256": ""}, "lab": {}}) == "parts of the lab"
