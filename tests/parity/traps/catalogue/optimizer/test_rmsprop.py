@@ -1,4 +1,4 @@
-"""Traps in RMSprop: the hypothesis that explains each computes what PyTorch computed."""
+"""Traps in RMSprop: the formula of each, in numpy, computes what PyTorch computed."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from parity.traps.catalogue.optimizer.rmsprop import TRAPS
 
 EXAMPLES = {trap.id: trap for trap in TRAPS}
 # Three steps of one weight from 0, or one step of three weights.
-HYPOTHESES = {
+IN_NUMPY = {
     "rmsprop-epsilon-place": (
         "rmsprop",
         {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7, "outside": True},
@@ -20,10 +20,10 @@ HYPOTHESES = {
 }
 
 
-@pytest.mark.parametrize("cause", HYPOTHESES)
-def test_a_hypothesis_computes_what_pytorch_does(cause, take_steps):
-    example = EXAMPLES[cause]
-    assert take_steps(*HYPOTHESES[cause]) == pytest.approx(example.port_numbers, rel=2 * 10.0 ** (1 - example.digits))
+@pytest.mark.parametrize("trap", IN_NUMPY)
+def test_the_formula_computes_what_pytorch_does(trap, take_steps):
+    example = EXAMPLES[trap]
+    assert take_steps(*IN_NUMPY[trap]) == pytest.approx(example.port_numbers, rel=2 * 10.0 ** (1 - example.digits))
 
 
 def test_without_the_fault_the_steps_are_those_of_keras(take_steps):
