@@ -6,10 +6,11 @@ import pytest
 from conftest import run_python
 
 SCRIPT = """
-import json, sys
+import json, random, sys
 from types import SimpleNamespace
 from keras_reference import backend
 backend.start("cpu", "float32", sys.argv[1])
+random.seed(0)  # Keras draws its initialisers' seeds here: one model in 300 has no value that an activation changes
 import keras
 import numpy as np
 from keras import layers, ops
