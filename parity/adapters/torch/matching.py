@@ -13,6 +13,36 @@ def parts_of(name: str, module: nn.Module) -> dict[str, object]:
     return (pieces if isinstance(module, nn.MultiheadAttention) else recurrent).parts_of(name, module)
 
 
+def choices_of(
+    layers: list[list[Tensor]],
+    parts: dict[str, nn.Module],
+    named: Callable[..., tuple[list, ...]],
+    tensors_of: Callable,
+) -> tuple[list[nn.Module | None], ...]:
+    """Returns which parts some layers may be, from what is trusted most to what is trusted least.
+
+    Trusted in this order: Keras's names; some of them, and the order of the others; the order among layers of the
+    kind; shapes that only one layer of the kind has; these for some, and names for the others; these for some, and
+    the order of the others. Shapes must fit in any case; they alone say nothing where two layers share them.
+
+    Args:
+        layers: of one kind in torch.
+        parts: of that kind, by name, in the order of registration.
+        named: returns the choices of some layers among some parts by their names.
+        tensors_of: returns a part's tensors of a layer, if they fit.
+    """
+    in_order = list(parts.values())
+    alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
+    return (
+        *named(layers, parts),
+        in_order if len(in_order) == len(layers) else [],
+        [fitting[0] if len(fitting) == 1 else None for fitting in alike],
+        in_order_of_kind(layers, alike, in_order),
+        *shapes_first(layers, alike, parts, named),
+        order_between(layers, alike, in_order),
+    )
+
+
 def parts_by_name(layers: list[list[Tensor]], parts: dict[str, nn.Module]) -> list[nn.Module | None]:
     """Returns the part that has the name of each layer; of one that is several in torch, those inside of that name.
 
@@ -71,9 +101,9 @@ def shapes_first(
         layers: of one kind in torch.
         alike: of each layer the parts that have its shapes.
         parts: of that kind, by name.
-        named: returns the choices of some layers among some parts by their names; order would be a guess.
+        named: returns the choices of some layers among some parts by their names.
     """
-    sure = {number: fitting[0] for number, fitting in enumerate(alike) if len(fitting) == 1}
+    sure = only_fitting(alike)
     taken = set(map(id, sure.values()))
     rest = [layer for number, layer in enumerate(layers) if number not in sure]
     left = {name: part for name, part in parts.items() if id(part) not in taken}
@@ -85,6 +115,37 @@ def shapes_first(
             others = iter(choice)
             merged.append([sure[number] if number in sure else next(others) for number in range(len(layers))])
     return merged
+
+
+def order_between(
+    layers: list[list[Tensor]], alike: list[list[nn.Module]], parts: list[nn.Module]
+) -> list[nn.Module | None]:
+    """Returns the choice in which layers whose shapes only one part has are that part, and order tells the others.
+
+    The order counts where those that are sure do not speak against it: each has as many of the others before it in
+    Keras as in torch. So two outputs may be registered the other way round behind hidden layers that share a shape.
+
+    Args:
+        layers: of one kind in torch.
+        alike: of each layer the parts that have its shapes.
+        parts: of that kind, in the order of registration.
+    """
+    sure = only_fitting(alike)
+    places = {number: next(place for place, own in enumerate(parts) if own is part) for number, part in sure.items()}
+    left = [place for place in range(len(parts)) if place not in places.values()]
+    rest = [number for number in range(len(layers)) if number not in sure]
+    for number, place in places.items():
+        if sum(other < number for other in rest) != sum(other < place for other in left):
+            return []
+    if len(rest) != len(left):
+        return []
+    chosen = places | dict(zip(rest, left, strict=True))
+    return [parts[chosen[number]] for number in range(len(layers))]
+
+
+def only_fitting(alike: list[list[nn.Module]]) -> dict[int, nn.Module]:
+    """Returns the parts of those layers, by number, whose shapes only one part has."""
+    return {number: fitting[0] for number, fitting in enumerate(alike) if len(fitting) == 1}
 
 
 def parts_alike(layer: list[Tensor], parts: list[nn.Module], tensors_of: Callable) -> list[nn.Module]:

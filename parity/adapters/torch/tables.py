@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
+from mlp_spec.support.errors import UserError
 from parity.adapters.torch.candidate import load_as_they_are
 from parity.adapters.torch.record import GradientRecorder
 from parity.adapters.torch.tensors import Binding
@@ -66,6 +67,9 @@ def choose_table(candidate) -> tuple[str, Table]:
 
     Args:
         candidate: a `UserCandidate`, whose places of outputs and form are not known yet.
+
+    Raises:
+        UserError: the module's tensors fit in no order.
     """
     tables = possible_tables(candidate.facts.tensors)
     if len(tables) == 1:
@@ -74,16 +78,24 @@ def choose_table(candidate) -> tuple[str, Table]:
     orders = dict.fromkeys(order for _, order in tables)
     is_trained = candidate.facts.outputs and cases.answers[LAYERS_CASE].loss.size and not candidate.untrained
     case = LAYERS_CASE if len(orders) > 1 else None  # layers that start alike are alike there in any order
+    misfits = []
     for (flattening, order), table in tables.items():
-        candidate.places, binding = {}, Binding(candidate.build(), table)
+        candidate.places = {}
+        try:
+            binding = Binding(candidate.build(), table)
+        except UserError as error:  # the tensors fit in another order
+            misfits.append(error)
+            continue
         gap = min(candidate.output_gaps(binding, cases, case).values())
         if is_trained and len(orders) > 1:
             gap = max(gap, loss_gap(candidate, binding, cases))
         gaps[flattening, order] = gap
         if order not in nearest or gap < gaps[nearest[order], order]:
             nearest[order] = flattening
+    if not nearest:
+        raise misfits[0]
     candidate.places = {}
-    order = min(orders, key=lambda order: max(gaps[nearest[order], order], CLOSE))
+    order = min(nearest, key=lambda order: max(gaps[nearest[order], order], CLOSE))
     flattening = nearest[order]
     if flattening:
         send("note", text=f"features are flattened in the order {flattening}")

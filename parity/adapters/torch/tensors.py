@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlp_spec.support.errors import UserError
-from parity.adapters.torch.matching import in_order_of_kind, parts_alike, parts_by_name, parts_of, shapes_first
+from parity.adapters.torch.matching import choices_of, parts_by_name, parts_of
 from parity.adapters.torch.misfit import advise
 from parity.adapters.torch.names import by_names, by_roles, with_ones
 from parity.adapters.torch.pieces import Projection, find_named, key_of, name_in, put_state, whole_of
@@ -186,9 +186,7 @@ def find_parameters(
 ) -> dict[str, torch.Tensor]:
     """Finds the parameters and buffers of a table's tensors, by path; those of a layer without a partner are left out.
 
-    Trusted in this order, for each kind of layer: Keras's names; some of them, and the order of the others; the order
-    among layers of the kind; shapes that only one layer of the kind has; these for some, and names for the others.
-    Shapes must fit in any case; they alone say nothing where two layers share them.
+    For each kind of layer the first of `matching.choices_of` is taken whose shapes fit.
 
     Args:
         module: the candidate.
@@ -199,18 +197,11 @@ def find_parameters(
     for kinds, layers in layers_by_kind(table).items():
         parts = modules_of_kind(module, kinds)
         parts = {name: part for name, part in parts.items() if not is_taken(part, taken)}
-        in_order = list(parts.values())
-        alike = [parts_alike(layer, in_order, tensors_of) for layer in layers]
-        choices = (
-            *named_parts(layers, parts),
-            in_order if len(in_order) == len(layers) else [],
-            [fitting[0] if len(fitting) == 1 else None for fitting in alike],
-            in_order_of_kind(layers, alike, in_order),
-            *shapes_first(layers, alike, parts, named_parts),
-        )
+        choices = choices_of(layers, parts, named_parts, tensors_of)
         fitting = [choice for choice in choices if len(set(map(id, choice))) == len(layers)]
         fitting = [choice for choice in fitting if all(map(tensors_of, layers, choice))]
-        for layer, part in zip(layers, (*fitting, in_order)[0], strict=False):  # else, what fits in its place is shown
+        chosen = fitting[0] if fitting else parts.values()  # else, what fits in its place is shown
+        for layer, part in zip(layers, chosen, strict=False):
             found |= tensors_of(layer, part)
     return found
 

@@ -122,6 +122,19 @@ def test_outputs_that_shapes_tell_apart_are_found_beside_what_they_do_not():
     assert names["multi_head_attention/attention_output/kernel"] == "attention.out_proj.weight"
 
 
+def test_outputs_the_other_way_round_leave_the_order_of_the_layers_before_them():
+    # two layers of one shape, in order; behind them two outputs of their own shapes, in another one
+    sizes = {"dense": (4, 4), "dense_1": (4, 4), "dense_2": (4, 3), "dense_3": (4, 1)}
+    table = [Tensor(f"{name}/kernel", "Dense", "kernel", shape) for name, shape in sizes.items()]
+    module = nn.Sequential(*[nn.Linear(4, units, bias=False) for units in (4, 4, 1, 3)])
+    names = [tensor.torch_name for tensor in Binding(module, table).table]
+    assert names == ["0.weight", "1.weight", "3.weight", "2.weight"]
+    # one of the outputs stands between the two: then the order is another one, and nothing tells the two apart
+    between = nn.Sequential(*[nn.Linear(4, units, bias=False) for units in (4, 1, 4, 3)])
+    with pytest.raises(UserError, match="WEIGHTS in a pair file says which"):
+        Binding(between, table)
+
+
 def test_outputs_that_share_a_shape_are_asked_for():
     # three outputs, two of one size: neither shapes nor names tell these, and the order is another one
     table = outputs_behind_an_attention()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mlp_spec.support.errors import UserError
 from parity.adapters.torch.tables import choose_table, number_of, places_as_written, possible_tables
 from parity.adapters.torch.tensors import Binding
 from parity.protocol.inputs import LAYERS_CASE
@@ -112,3 +113,27 @@ def test_a_port_that_agrees_in_no_order_keeps_keras_own():
     module.loss = lambda x: module(x)[0].sum() * 50
     _, chosen = choose_table(candidate_of(module, ["a", "b"], kernels("dense_1", "dense")))
     assert {tensor.written for tensor in chosen} == {0}
+
+
+def test_an_order_that_the_tensors_do_not_fit_is_left_out():
+    """Keras lists the head of another size between two equal ones; the port registers it first, as it was written."""
+    table = [*kernels("dense_1"), *kernels("dense", shape=(3, 2)), *kernels("dense_2")]
+    sizes = {"first": 2, "second": 1, "third": 1}
+    candidate = SimpleNamespace(
+        facts=SimpleNamespace(tensors=table, outputs=["a", "b", "c"]), untrained="it is not trained", places={},
+        build=lambda: nn.ModuleDict({name: nn.Linear(3, units, bias=False) for name, units in sizes.items()}),
+        output_gaps=lambda binding, cases, case: {"outputs": 0.0},
+        task=SimpleNamespace(reference=lambda part: Cases(answers={LAYERS_CASE: Answer(X, np.zeros(0), {})}, cases={})),
+    )  # fmt: skip
+    with pytest.raises(UserError, match="dense_1 may be second or third"):
+        Binding(candidate.build(), table)
+    _, chosen = choose_table(candidate)
+    names = {tensor.path: tensor.torch_name for tensor in Binding(candidate.build(), chosen).table}
+    assert names == {
+        "dense_1/kernel": "second.weight",
+        "dense/kernel": "first.weight",
+        "dense_2/kernel": "third.weight",
+    }
+    sizes["third"] = 5
+    with pytest.raises(UserError, match="do not fit"):
+        choose_table(candidate)
