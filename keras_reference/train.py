@@ -126,31 +126,32 @@ def fit(
     """
     import keras
 
-    from keras_reference.callbacks import EpochTimer, Progress
+    from keras_reference.callbacks import CtrlC, EpochTimer, Progress
 
     spec = experiment.training
-    timer = EpochTimer()
-    callbacks = [timer, Progress(spec.epochs, verbose)] if verbose else [timer]
     results.startup_seconds = time.monotonic() - STARTED
-    for epoch in range(results.epochs, spec.epochs):
-        before_epoch(epoch)
-        if order is None:  # else nothing is drawn: seeding makes TensorFlow build every function again
-            keras.utils.set_random_seed(epoch_seed(spec.seed, epoch))
-        rows = slice(None) if order is None else order(epoch)
-        history = model.fit(
-            arrays.x_train[rows],
-            arrays.y_train[rows],
-            batch_size=spec.batch_size,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=order is None,
-            validation_data=(arrays.x_test, arrays.y_test),
-            callbacks=callbacks,
-            verbose=0,  # `Progress` shows Keras's bar, with the epochs of the run instead of this call's
-            **options,
-        ).history
-        results.add_epoch({name: history[name][0] for name in CURVES}, timer.seconds)
-        after_epoch(results)
+    with CtrlC() as ctrl_c:
+        timer = EpochTimer()
+        callbacks = [ctrl_c, timer, Progress(spec.epochs, verbose)] if verbose else [ctrl_c, timer]
+        for epoch in range(results.epochs, spec.epochs):
+            before_epoch(epoch)
+            if order is None:  # else nothing is drawn: seeding makes TensorFlow build every function again
+                keras.utils.set_random_seed(epoch_seed(spec.seed, epoch))
+            rows = slice(None) if order is None else order(epoch)
+            history = model.fit(
+                arrays.x_train[rows],
+                arrays.y_train[rows],
+                batch_size=spec.batch_size,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=order is None,
+                validation_data=(arrays.x_test, arrays.y_test),
+                callbacks=callbacks,
+                verbose=0,  # `Progress` shows Keras's bar, with the epochs of the run instead of this call's
+                **options,
+            ).history
+            results.add_epoch({name: history[name][0] for name in CURVES}, timer.seconds)
+            after_epoch(results)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
