@@ -6,7 +6,8 @@ it, and each is asked for where checks failed that it can explain, and no others
 Rounding that is the same in every run: a sum of many equal values, one after the other, loses digits always in the same
 direction. What the reference answers in float64 shows it. The candidate may sum so where the reference does not, in the
 gradient of a convolution of an empty image, say: then it is judged by its own answers in float64, within the limits of
-float32, where they are hardly other than its answers in float32.
+float32, where they are hardly other than its answers in float32. In float64 there is no more exact answer to ask for;
+there, what departs by little is judged beside what such a sum may round (`parity.ladder.sums`).
 
 Kinks: where a value passes the kink of a ReLU, or the largest of a pool changes places, two runs depart at once by more
 than rounding. A port may lie up to ten noise floors away: a kink that is nearer than that, and further away than the
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.ladder.climb import Climb, candidates_task, judge
+from parity.ladder.sums import longest_sum, with_rounded_sums
 from parity.pair import Pair
 from parity.process import Follow, ask
 from parity.protocol.inputs import HORIZON, largest_so_far
@@ -87,6 +89,11 @@ def look_further(
             judged(part, climb.judgements[part])
 
     parts = climb.reference.parts
+    if may_be_sums(climb):
+        failed, terms = failed_parts(climb), longest_sum(parts)
+        beside = f"; beside what a sum of {terms:,} values may round in float64, which is"
+        judged_again = tuple(part for part in ("cases", *TRAINED) if part in failed)
+        take(with_rounded_sums(parts, failed), judged_again, f"{beside} as far away", f"{beside} nearer")
     if is_like_rounding(climb) and (further := ask_again(parts=("in_float64",), pair=in_float64(climb.task.pair))):
         exact = with_exact(parts["cases"], further["in_float64"])
         beside = "; beside what Keras itself answers in float64, which is"
@@ -145,11 +152,33 @@ def is_like_rounding(climb: Climb) -> bool:
     failed = failed_parts(climb)
     if "cases" not in failed or not failed <= {"cases", *TRAINED} or "cases" not in climb.reference.parts:
         return False
-    gaps = [(check.measured, check.noise_floor) for check in climb.judgements["cases"] if check.status == "fail"]
-    by_little = all(
-        isinstance(gap, float) and isinstance(floor, float) and gap <= LIKE_ROUNDING * floor for gap, floor in gaps
+    return departs_by_little(climb.judgements["cases"]) and precision_of(climb) == "float32"
+
+
+def may_be_sums(climb: Climb) -> bool:
+    """Says whether a pair in float64 failed, by little, in single batches and what is trained on them."""
+    failed, parts = failed_parts(climb), climb.reference.parts
+    by_little = all(map(departs_by_little, climb.judgements.values()))
+    is_known = all(part in parts for part in ("cases", "layers", "floor", *TRAINED))
+    return (
+        bool(failed) and failed <= {"cases", *TRAINED} and by_little and is_known and precision_of(climb) == "float64"
     )
-    return by_little and climb.task.pair.experiment.training.precision == "float32"
+
+
+def departs_by_little(checks: list[Check]) -> bool:
+    """Says whether those that failed, if any, did so by as many noise floors as rounding may have made."""
+    return all(
+        isinstance(check.measured, float)
+        and isinstance(check.noise_floor, float)
+        and check.measured <= LIKE_ROUNDING * check.noise_floor
+        for check in checks
+        if check.status == "fail"
+    )
+
+
+def precision_of(climb: Climb) -> str:
+    """Returns the precision of a climb."""
+    return climb.task.pair.experiment.training.precision
 
 
 def is_rounding(exact: Answer, own: Answer, cases: Cases, name: str) -> bool:

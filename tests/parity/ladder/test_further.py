@@ -12,7 +12,7 @@ from parity.pair import Pair, Settings
 from parity.process import Side
 from parity.protocol import task as tasks
 from parity.protocol.inputs import HORIZON
-from parity.protocol.records import Cases, Restarts, Run
+from parity.protocol.records import Answer, Cases, LayerCall, LayerOutputs, LayerPasses, Restarts, Run
 from parity.protocol.task import KERAS, LIGHTNING, Task, read_record
 from parity.rungs.check import Check, horizon_of, running_floor
 
@@ -273,6 +273,46 @@ def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
     if why == "architecture":
         climb.judgements["facts"] = [Check("x", "architecture", "fail")]
     assert asked(climb, exact=exact) == ([], [])
+
+
+def in_float64(climb: Climb, places: int) -> None:
+    """Has all answers of cases in float64, with a map of some places behind a layer."""
+    climb.task = replace(climb.task, pair=further.in_float64(climb.task.pair))
+    for side in (climb.reference, climb.candidate):
+        cases = side.parts["cases"]
+        answers = {name: in_double(answer) for name, answer in cases.answers.items()}
+        runs = [{name: in_double(answer) for name, answer in run.items()} for run in cases.variants]
+        side.parts["cases"] = replace(cases, answers=answers, variants=runs)
+    calls = [LayerCall("map", np.zeros((1, places, 2)))]
+    climb.reference.parts["layers"] = LayerOutputs(in_place=LayerPasses([], calls))
+
+
+def in_double(answer: Answer) -> Answer:
+    """Returns an answer of double precision."""
+    gradients = {path: array.astype(float) for path, array in answer.gradients.items()}
+    return Answer(answer.probabilities.astype(float), answer.loss.astype(float), gradients)
+
+
+@pytest.mark.parametrize(("by", "places", "passes"), [(1e-12, 100, True), (1e-12, 1, False), (1e-6, 100, False)])
+def test_in_float64_a_sum_of_many_values_may_round_so_much_and_no_more(by, places, passes, tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    in_float64(climb, places)
+    ours, theirs = (side.parts["cases"] for side in (climb.reference, climb.candidate))
+    exact = {**ours.answers, LOSS: replace(ours.answers[LOSS], loss=ours.answers[LOSS].loss + 2e-14)}
+    climb.reference.parts["cases"] = replace(ours, variants=[exact, exact])
+    off = replace(ours.answers[LOSS], loss=ours.answers[LOSS].loss + by)
+    climb.candidate.parts["cases"] = replace(theirs, answers={**ours.answers, LOSS: off})
+    climb.judge("cases")
+    assert ids_of(climb, "fail") == {"batch-loss"}
+    told, judged = asked(climb)
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    rows = len(ours.cases[LOSS].images)
+    said = f"a sum of {places * rows:,} values may round in float64, which is"
+    assert not told and (check.status == "pass") is passes
+    if by < 1e-6:
+        assert judged == ["cases"] and f"{said} {'as far away' if passes else 'nearer'}" in check.detail
+    else:  # too far away for rounding: nothing is judged again
+        assert judged == [] and said not in check.detail
 
 
 def test_a_kink_is_looked_for_behind_rounding(tmp_path, asked):
