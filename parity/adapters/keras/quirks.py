@@ -1,6 +1,7 @@
 """Quirks of Keras's backends: where Keras on one of them trains unlike Keras on the others, and so unlike any port."""
 
 import keras
+import numpy as np
 
 from parity.protocol.records import Quirk
 
@@ -20,9 +21,9 @@ FLOAT64 = (
     "and not from TensorFlow"
 )
 SINGLE = (
-    "Keras on TensorFlow resizes in float32, and rounds the numbers of Rescaling and Normalization to it, also in "
-    "float64 ({what}): a port may depart from it by 1e-8. One that keeps these numbers as float32 buffers does not; "
-    "what is resized departs in any port"
+    "Keras on TensorFlow resizes in float32, and rounds the numbers of a layer to it (of Rescaling and Normalization, "
+    "an attention's scale, a leaky ReLU's slope, GELU's factor), also in float64 ({what}): a port may depart from "
+    "it by 1e-8. One that rounds these numbers to float32 does not; what is resized departs in any port"
 )
 
 
@@ -60,5 +61,14 @@ def computed_in_float32(layers: list) -> str:
     resizes = [layer for layer in layers if getattr(layer, "interpolation", "nearest") != "nearest"]
     given = [layer for layer in layers if getattr(layer, "input_mean", None) is not None]
     rescales = [layer for layer in layers if isinstance(layer, keras.layers.Rescaling)]
-    names = dict.fromkeys(type(layer).__name__ for layer in (*resizes, *given, *rescales))
-    return " and ".join(names)
+    scaled = [layer for layer in layers if is_rounded(getattr(layer, "_inverse_sqrt_key_dim", None))]
+    slopes = [layer for layer in layers if is_rounded(getattr(layer, "negative_slope", None))]
+    names = dict.fromkeys(type(layer).__name__ for layer in (*resizes, *given, *rescales, *scaled, *slopes))
+    functions = [getattr(layer, "activation", None) for layer in layers]
+    activations = [one for one in ("leaky_relu", "gelu") if getattr(keras.activations, one) in functions]
+    return " and ".join([*names, *activations])
+
+
+def is_rounded(number: float | None) -> bool:
+    """Says whether a number is another one in float32."""
+    return number is not None and float(np.float32(number)) != number

@@ -1,5 +1,6 @@
 """Attention of honest pairs: heads, scores by products, by sums and with a scale, over one sequence or two."""
 
+import math
 from dataclasses import replace
 
 from parity.selftest.honest.layers import Draw, Kind, Shape
@@ -39,7 +40,7 @@ SCORES = """
 
 def draw_heads(draw: Draw, shape: Shape) -> dict:
     """Draws the options of an attention of several heads, each of a size of its own."""
-    heads, size, value = draw.of(1, 2, 3), draw.of(2, 4, 5), draw.of(0, 0, 3)
+    heads, size, value = draw.of(1, 2, 3), draw.of(*exact_sizes(draw, 2, 4, 5)), draw.of(0, 0, 3)
     bias, rate, output = draw.chance(0.8), draw.of(0.0, 0.0, 0.25), draw.of(0, 0, 0, 6)
     return {
         "heads": heads,
@@ -57,7 +58,11 @@ def draw_heads(draw: Draw, shape: Shape) -> dict:
 
 def draw_whole_heads(draw: Draw, shape: Shape) -> dict | None:
     """Draws the options of PyTorch's attention, whose heads share the features; None where these are few."""
-    heads = draw.of(*(number for number in (1, 2, 4) if shape[-1] % number == 0))
+    fitting = [number for number in (1, 2, 4) if shape[-1] % number == 0]
+    sizes = exact_sizes(draw, *(shape[-1] // number for number in fitting))
+    if not sizes:
+        return None
+    heads = shape[-1] // draw.of(*sizes)
     rate, is_causal = draw.of(0.0, 0.0, 0.25), draw.chance(0.4)
     return {
         "heads": heads,
@@ -67,6 +72,12 @@ def draw_whole_heads(draw: Draw, shape: Shape) -> dict | None:
         "hidden": HIDDEN.format(steps=shape[0]) * is_causal,
         "scores": draw.of("", ", need_weights=False"),
     } if shape[-1] > 1 else None  # fmt: skip
+
+
+def exact_sizes(draw: Draw, *sizes: int) -> list[int]:
+    """Returns the sizes of a head that can be exact: in float64, TensorFlow rounds 1 / sqrt(size) to float32."""
+    is_rounded = draw.setting.precision == "float64"
+    return [size for size in sizes if not is_rounded or math.log(size, 4).is_integer()]
 
 
 def draw_scores(draw: Draw, shape: Shape) -> dict:

@@ -11,6 +11,7 @@ from keras_reference import backend
 backend.start("cpu", "float32", sys.argv[1])
 import keras, numpy as np
 from keras import layers
+from scipy.special import erf
 from parity.adapters.keras import quirks
 
 
@@ -37,6 +38,19 @@ def in_float64():
     adapted, rows = layers.Normalization(), x.astype("float32")
     adapted.adapt(rows)
     in_float32 = (rows.mean((0, 1, 2)).astype("float64"), rows.var((0, 1, 2)).astype("float64"))
+    attention, exact, port = (layers.MultiHeadAttention(1, 2) for _ in range(3))
+    steps = x.reshape(1, 16, 2)
+    for one, scale in ((attention, 1 / 2**0.5), (exact, keras.ops.array(1 / 2**0.5, "float64")),
+                       (port, keras.ops.array(np.float32(1 / 2**0.5).astype("float64")))):
+        assert one._inverse_sqrt_key_dim == 1 / 2**0.5
+        one._inverse_sqrt_key_dim = scale
+        one.build(steps.shape, steps.shape)
+        one.set_weights([np.full(value.shape, 2.0) for value in attention.weights])
+    centred = x - 0.5
+    def leaky(slope):
+        return np.where(centred < 0, slope * centred, centred)
+    def gelu(factor):
+        return centred * 0.5 * (1 + erf(centred * factor))
     mean, variance = np.float32([0.1, 0.3]).astype("float64"), np.float32([1.2, 4.0]).astype("float64")
     for layer, exact, port in (
         (layers.Rescaling(1 / 3), x / 3, x * float(np.float32(1 / 3))),
@@ -44,10 +58,18 @@ def in_float64():
          (x - mean) / np.sqrt(variance)),
         (layers.Resizing(2, 2, antialias=False), x.reshape(1, 2, 2, 2, 2, 2).mean((2, 4)), None),
         (adapted, None, (x - in_float32[0]) / np.sqrt(in_float32[1])),
+        (layers.LeakyReLU(0.3), leaky(0.3), leaky(float(np.float32(0.3)))),
+        (layers.LeakyReLU(0.25), None, leaky(0.25)),
+        (layers.Activation("leaky_relu"), leaky(0.2), leaky(float(np.float32(0.2)))),
+        (layers.Activation("gelu"), gelu(0.5**0.5), gelu(float(np.float32(0.5**0.5)))),
+        (attention, *(np.asarray(one(steps, steps)) for one in (exact, port))),
     ):
-        model = keras.Sequential([keras.Input((4, 4, 2)), layer])
+        given = {layers.LeakyReLU: centred, layers.Activation: centred, layers.MultiHeadAttention: steps}.get(
+            type(layer), x)
+        inputs = keras.Input(given.shape[1:])
+        model = keras.Model(inputs, layer(inputs, inputs) if layer is attention else layer(inputs))
         model.compile("sgd", "mse")
-        y = np.asarray(keras.ops.convert_to_numpy(model(x)))
+        y = np.asarray(keras.ops.convert_to_numpy(model(given)))
         both = [None if other is None else float(abs(y - other).max()) for other in (exact, port)]
         gaps.append([*both, [quirk.id for quirk in quirks.find(model, sys.argv[1], "float64")]])
     return gaps
