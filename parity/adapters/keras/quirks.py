@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from parity.adapters.keras.losses import of_loss
 from parity.protocol.records import Quirk
 
 TRAINING, OUTPUTS = ("lockstep", "metrics", "interchange"), ("forward", "loss", "gradients")
@@ -22,8 +23,9 @@ FLOAT64 = (
 )
 SINGLE = (
     "Keras on TensorFlow resizes in float32, and rounds the numbers of a layer to it (of Rescaling and Normalization, "
-    "an attention's scale, a leaky ReLU's slope, GELU's factor), also in float64 ({what}): a port may depart from "
-    "it by 1e-8. One that rounds these numbers to float32 does not; what is resized departs in any port"
+    "an attention's scale, a leaky ReLU's slope, GELU's factor, log-cosh's logarithm of 2), also in float64 ({what}): "
+    "a port may depart from it by 1e-8. One that rounds these numbers to float32 does not; what is resized departs in "
+    "any port"
 )
 
 
@@ -42,7 +44,7 @@ def find(model: keras.Model, backend: str, precision: str) -> list[Quirk]:
     pools = (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
     if backend == "torch" and any(isinstance(layer, pools) and layer.padding == "same" for layer in layers):
         quirks.append(Quirk("average-pooling-on-torch", (*OUTPUTS, *TRAINING), POOLING))
-    if backend == "tensorflow" and precision == "float64" and (what := computed_in_float32(layers)):
+    if backend == "tensorflow" and precision == "float64" and (what := computed_in_float32(model, layers)):
         quirks.append(Quirk("float64-on-tensorflow", (*OUTPUTS, *TRAINING), SINGLE.format(what=what)))
     if backend == "jax" and precision == "float64":
         quirks.append(Quirk("float64-on-jax", (*OUTPUTS, "optimizer", *TRAINING), FLOAT64))
@@ -56,7 +58,7 @@ def sparse_steps(optimizer) -> str:
     return " and ".join(["clips the gradient"] * clips + ["squares the gradient"] * squares)
 
 
-def computed_in_float32(layers: list) -> str:
+def computed_in_float32(model: keras.Model, layers: list) -> str:
     """Names what TensorFlow computes in float32 whatever the precision; empty where there is nothing."""
     resizes = [layer for layer in layers if getattr(layer, "interpolation", "nearest") != "nearest"]
     given = [layer for layer in layers if getattr(layer, "input_mean", None) is not None]
@@ -66,7 +68,9 @@ def computed_in_float32(layers: list) -> str:
     names = dict.fromkeys(type(layer).__name__ for layer in (*resizes, *given, *rescales, *scaled, *slopes))
     functions = [getattr(layer, "activation", None) for layer in layers]
     activations = [one for one in ("leaky_relu", "gelu") if getattr(keras.activations, one) in functions]
-    return " and ".join([*names, *activations])
+    losses = keras.tree.flatten(model.loss) if model.compiled else []
+    rounded = ["the loss"] * any(of_loss(loss)["class_name"] == "LogCosh" for loss in losses)
+    return " and ".join([*names, *activations, *rounded])
 
 
 def is_rounded(number: float | None) -> bool:

@@ -1,6 +1,11 @@
 """Further losses of honest pairs: hinges, divergences, counts, smoothed labels."""
 
+import math
+
+import numpy as np
+
 from parity.selftest.honest.data import BINARY, COUNTS, LOGITS, ONE_HOT, Objective, Rows
+from parity.selftest.honest.layers import Setting
 
 # Probabilities that are never 0 or 1: an eighth of each row is spread over all classes.
 SPREAD = "(0.875 * np.eye({classes})[{labels}] + 0.125 / {classes}).astype('float32')"
@@ -43,12 +48,13 @@ def of_classes() -> list[Objective]:
     ]
 
 
-def further_objectives(rows: Rows) -> list[Objective]:
+def further_objectives(rows: Rows, setting: Setting) -> list[Objective]:
     """Returns what else may be learned from a data set."""
-    return [*(of_classes() if rows.labels else []), *(of_numbers() if rows.values else [])]
+    return [*(of_classes() if rows.labels else []), *(of_numbers(setting) if rows.values else [])]
 
 
-def of_numbers() -> list[Objective]:
-    """Returns the losses of numbers."""
+def of_numbers(setting: Setting) -> list[Objective]:
+    """Returns the losses of numbers; in float64, TensorFlow rounds the logarithm of 2 in one of them to float32."""
+    log2 = "math.log(2)" if setting.precision == "float32" else str(float(np.float32(math.log(2))))
     gap = "F.softplus(-2 * (out - y), threshold=40)"
-    return [Objective("{values}", "'log_cosh'", f"(out - y + {gap} - math.log(2)).mean()")]
+    return [Objective("{values}", "'log_cosh'", f"(out - y + {gap} - {log2}).mean()")]

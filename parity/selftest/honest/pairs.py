@@ -78,7 +78,7 @@ def draw_pair(seed: int, draw: Draw | None = None) -> HonestPair:
     backend, precision = draw.of(*BACKENDS), draw.of(*PRECISIONS)
     setting = draw.setting = Setting(backend, precision if backend == "tensorflow" else "float32")
     rows = draw.of(*ROWS)
-    objective = draw.of(*objectives(rows, setting), *further_objectives(rows))
+    objective = draw.of(*objectives(rows, setting), *further_objectives(rows, setting))
     batch_size = draw.of(16, 25, 32, 64)
     has_input, second = draw.chance(0.15), draw_second(draw) if draw.chance(0.15) else None
     layers, initializer = draw_layers(

@@ -72,6 +72,11 @@ def in_float64():
         y = np.asarray(keras.ops.convert_to_numpy(model(given)))
         both = [None if other is None else float(abs(y - other).max()) for other in (exact, port)]
         gaps.append([*both, [quirk.id for quirk in quirks.find(model, sys.argv[1], "float64")]])
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", ["log_cosh"])
+    loss = float(keras.losses.log_cosh(np.zeros((1, 1)), np.ones((1, 1)))[0])
+    gaps.append([abs(loss - np.log(np.cosh(1.0))), abs(loss - np.log(2 * np.cosh(1.0)) + float(np.float32(np.log(2)))),
+                 [quirk.id for quirk in quirks.find(model, sys.argv[1], "float64")]])
     return gaps
 
 

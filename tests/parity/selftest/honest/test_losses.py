@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from parity.selftest.honest.data import ROWS, outputs_of
+from parity.selftest.honest.layers import Setting
 from parity.selftest.honest.losses import further_objectives
 
 OUT = {1: [[0.5], [-2.0]], 3: [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]}
@@ -23,7 +24,7 @@ BY_HAND = {
 @pytest.mark.parametrize("keras", BY_HAND)
 def test_a_loss_by_hand(keras):
     words = next(rows for rows in ROWS if rows.words)
-    objective = next(one for one in further_objectives(words) if one.keras == keras)
+    objective = next(one for one in further_objectives(words, Setting()) if one.keras == keras)
     out = torch.tensor(OUT[3 if keras in ("'categorical_hinge'", "'kl_divergence'") else 1])
     y = {
         "'log_cosh'": torch.zeros(2, 1),
@@ -37,7 +38,7 @@ def test_a_loss_by_hand(keras):
 @pytest.mark.parametrize("rows", ROWS, ids=lambda rows: rows.name)
 def test_a_target_is_as_wide_as_the_output(rows):
     labels, values = np.arange(12) % max(rows.classes, 1), np.zeros((12, rows.outputs))
-    for objective in further_objectives(rows):
+    for objective in further_objectives(rows, Setting()):
         text = objective.targets.format(labels="labels", values="values", classes=rows.classes)
         target = eval(text, {"np": np, "labels": labels, "values": values})
         assert target.shape == (12, outputs_of(rows, objective))
