@@ -1,10 +1,35 @@
-"""What a module expects of its Trainer: its data module, and validated metrics for its schedulers and callbacks."""
+"""What a module expects of its Trainer: its precision, its data module, and metrics for schedulers and callbacks."""
 
 import contextlib
 from collections.abc import Iterator
 from importlib import import_module
 
 import lightning
+
+from mlp_spec.support.errors import UserError
+
+# What `lightning_trainer()` may give as `precision`, by its older names, too.
+MIXED = {"bf16-mixed": "bf16-mixed", "bf16": "bf16-mixed", "16-mixed": "16-mixed", "16": "16-mixed"}
+EXACT = ("32-true", "32", "64-true", "64")
+
+
+def mixed_precision(options: dict, where: str) -> dict[str, str]:
+    """Returns the `precision` of a Trainer that mixes in 16 bits; nothing where it does not, which the ladder decides.
+
+    Args:
+        options: of the Trainer.
+        where: they were given.
+
+    Raises:
+        UserError: another precision.
+    """
+    given = str(options.get("precision") or EXACT[0])
+    if given in EXACT:
+        return {}
+    if given not in MIXED:
+        allowed = ", ".join(dict.fromkeys([*MIXED.values(), EXACT[0], EXACT[2]]))
+        raise UserError(f"{where} returned precision={given!r}, which cannot be compared; allowed: {allowed}")
+    return {"precision": MIXED[given]}
 
 
 def quiet_trainer(package, callbacks: list, accelerator: str = "cpu", **options):

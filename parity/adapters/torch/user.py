@@ -25,7 +25,13 @@ from parity.adapters.torch.plain import ValidatedModule, WrappedModule, take_apa
 from parity.adapters.torch.rows import UserRows
 from parity.adapters.torch.schedules import HeldSchedulers
 from parity.adapters.torch.states import changed_in_a_step, keep_states
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation, quiet_trainer, without_own_callbacks
+from parity.adapters.torch.surroundings import (
+    DataModule,
+    WithoutValidation,
+    mixed_precision,
+    quiet_trainer,
+    without_own_callbacks,
+)
 from parity.adapters.torch.tables import CHANNELS_FIRST, choose_table
 from parity.adapters.torch.tensors import Binding, as_array
 from parity.adapters.torch.unused import check_unused
@@ -41,7 +47,7 @@ from parity.protocol.user_data import SPLITS, difference
 
 # What `lightning_trainer()` may give: what changes the steps, and what is ours to say.
 CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
-TRAINER = (*CLIPPING, *CALLBACKS, "max_epochs", "accelerator", "devices", "enable_progress_bar")
+TRAINER = (*CLIPPING, *CALLBACKS, "precision", "max_epochs", "accelerator", "devices", "enable_progress_bar")
 EVAL_BATCH = 1000
 
 
@@ -62,6 +68,11 @@ class UserCandidate(Candidate):
         self.file = self.open_file()
         self.trainer_options = options = self.file.options("lightning_trainer", TRAINER)
         self.options = {name: options[name] for name in CLIPPING if name in options}
+        mixed = mixed_precision(options, self.file.where("lightning_trainer"))
+        if self.experiment.training.precision == "float32":
+            self.options |= mixed
+        elif mixed:
+            send("note", text=f"precision={mixed['precision']!r} of the Trainer is left out in float64")
         self.accumulation = accumulation_of(options)
         self.built = weakref.WeakKeyDictionary()  # how a plain module is trained, by the modules
         self.shapes, self.untrained = [], self.facts.untrained
@@ -195,13 +206,13 @@ class UserCandidate(Candidate):
         callbacks = [DataModule(self.rows.datamodule), *callbacks]
         if not options.get("limit_val_batches"):
             callbacks.append(WithoutValidation())
+        exact = "64-true" if self.experiment.training.precision == "float64" else "32-true"
         return quiet_trainer(
             package,
             callbacks,
             self.device,
-            precision="64-true" if self.experiment.training.precision == "float64" else "32-true",
             use_distributed_sampler=False,
-            **{"max_epochs": 1, "limit_val_batches": 0, **self.options, **options},
+            **{"precision": exact, "max_epochs": 1, "limit_val_batches": 0, **self.options, **options},
         )
 
     def predict(self, binding, weights: Arrays, images: list) -> np.ndarray:

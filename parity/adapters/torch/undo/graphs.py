@@ -4,9 +4,11 @@ from functools import partial
 
 import torch
 
-from parity.adapters.torch.undo.difference import CAST, HOOKS, Built, Undo
+from parity.adapters.torch.undo.difference import CAST, HOOKS, TRAINER, Built, Undo
 from parity.adapters.torch.undo.frozen import TRACKED
 from parity.adapters.torch.undo.numbers import PASSES
+
+MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # by the Trainer's precision
 
 
 def compute_precisely(built: Built, kind: torch.dtype) -> list[str]:
@@ -32,6 +34,15 @@ def keep_precision(built: Built, change, kind: torch.dtype) -> str | None:
     return f"{change.hook}: autocast to {change.text}: leave it out"
 
 
+def train_precisely(built: Built, kind: torch.dtype) -> list[str]:
+    """Has a Trainer that mixes in 16 bits of a kind compute in 32."""
+    given = built.options.get("precision")
+    if MIXED.get(given) != kind:
+        return []
+    built.options.pop("precision")
+    return [f'Trainer(precision="{given}"): leave it out']
+
+
 def let_gradients_through(built: Built) -> list[str]:
     """Leaves out what cuts the graph behind layers that Keras trains; states that are kept have to be cut."""
     trained = {tensor.path.rpartition("/")[0] for tensor in built.facts.tensors if tensor.trained}
@@ -50,7 +61,8 @@ def let_gradients_through(built: Built) -> list[str]:
 
 
 UNDOS = [
-    *(Undo(id, PASSES, partial(compute_precisely, kind=kind), also={HOOKS: partial(keep_precision, kind=kind)})
+    *(Undo(id, PASSES, partial(compute_precisely, kind=kind), also={HOOKS: partial(keep_precision, kind=kind),
+                                                                    TRAINER: partial(train_precisely, kind=kind)})
       for id, kind in {"bfloat16": torch.bfloat16, "float16-or-tf32": torch.float16}.items()),
     Undo("detached-layer", ("cases", "lockstep", "restarts", "interchange"), let_gradients_through),
 ]  # fmt: skip

@@ -10,7 +10,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parity.adapters.torch.surroundings import DataModule, WithoutValidation, without_own_callbacks
+from mlp_spec.support.errors import UserError
+from parity.adapters.torch.surroundings import DataModule, WithoutValidation, mixed_precision, without_own_callbacks
 
 
 class Port(lightning.LightningModule):
@@ -87,3 +88,17 @@ def test_a_module_s_own_callbacks_are_left_out_and_come_back(on_instance):
             trainer.fit(module, DataLoader(torch.ones(8, 3), batch_size=4))
         ended.append(trainer.current_epoch)
     assert ended == [3, 2] and module.configure_callbacks().patience == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*(historical reasons|not supported on CPU)")
+@pytest.mark.parametrize("given", ["bf16-mixed", "16-mixed", "bf16", 16, "32", "32-true", 64, None])
+def test_the_names_of_a_mixed_precision_are_lightnings_own(given):
+    ours = mixed_precision({} if given is None else {"precision": given}, "pair.py").get("precision", "32-true")
+    theirs = lightning.Trainer(accelerator="cpu", logger=False, precision=given or "32-true").precision
+    on_cpu = {"16-mixed": "bf16-mixed"}.get(ours, ours)
+    assert on_cpu == ("32-true" if theirs == "64-true" else theirs)
+
+
+def test_another_precision_is_refused():
+    with pytest.raises(UserError, match="returned precision='16-true', which cannot be compared; allowed: bf16-mixed"):
+        mixed_precision({"precision": "16-true"}, "pair.py")

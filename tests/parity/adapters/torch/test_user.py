@@ -121,7 +121,11 @@ REFUSED = {
         changed("x.movedim(-1, 1)", "x[:, :3]"),
         r"x_train has rows of \(4, 4, 2\) in Keras's data, a batch here has rows of \(3, 4, 2\) and \(\)",
     ),
-    "trainer": (MODULE + LOADERS + "lightning_trainer = lambda: {'precision': 16}\n", "precision, which cannot be"),
+    "trainer": (MODULE + LOADERS + "lightning_trainer = lambda: {'profiler': 'simple'}\n", "profiler, which cannot be"),
+    "precision": (
+        MODULE + LOADERS + "lightning_trainer = lambda: {'precision': 'bf16-true'}\n",
+        "precision='bf16-true', which cannot be compared; allowed: bf16-mixed, 16-mixed, 32-true, 64-true",
+    ),
 }
 
 
@@ -129,6 +133,12 @@ REFUSED = {
 def test_what_cannot_be_compared_is_refused_with_one_sentence(text, words, candidate):
     with pytest.raises(UserError, match=words):
         candidate(text)
+
+
+@pytest.mark.parametrize(("given", "precision"), [("bf16-mixed", "bf16-mixed"), ("32", "32-true"), ("64", "32-true")])
+def test_the_trainer_mixes_as_the_users_own(given, precision, candidate):
+    user = candidate(MODULE + LOADERS + f"lightning_trainer = lambda: {{'precision': {given!r}}}\n")
+    assert user.trainer(package_of(user.build()), []).precision == precision
 
 
 NUMBERED = changed("TensorDataset(x.movedim(-1, 1), y)", "TensorDataset(x.movedim(-1, 1), y, torch.arange(50.0))")

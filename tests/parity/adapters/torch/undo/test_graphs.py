@@ -9,7 +9,7 @@ from sample_undoing import Port, build, tensors, undone
 from torch import nn
 
 from parity.adapters.torch.undo import graphs
-from parity.adapters.torch.undo.difference import HOOKS
+from parity.adapters.torch.undo.difference import HOOKS, TRAINER, Built
 
 X = torch.randn(4, 3)
 TABLE = [*tensors("first", "Dense", (3, 5), (5,)), *tensors("last", "Dense", (5, 2), (2,))]
@@ -91,3 +91,13 @@ def test_a_step_that_casts_is_told_by_its_dtype():
     change = SimpleNamespace(kind="cast", hook="training_step", text="bfloat16", put_back=lambda: put_back.append(1))
     lines = [undo.also[HOOKS](None, change) for undo in graphs.UNDOS if undo.also]
     assert lines == ["training_step: autocast to bfloat16: leave it out", None] and put_back == [1]
+
+
+@pytest.mark.parametrize(("id", "given"), [("bfloat16", "bf16-mixed"), ("float16-or-tf32", "16-mixed")])
+def test_a_trainer_that_mixes_in_16_bits_computes_in_32(id, given):
+    (undo,) = [one for one in graphs.UNDOS if one.id == id]
+    built = Built(None, None, 0, None, options={"precision": given, "gradient_clip_val": 1.0})
+    assert undo.at(TRAINER)(built) == [f'Trainer(precision="{given}"): leave it out']
+    assert built.options == {"gradient_clip_val": 1.0} and undo.at(TRAINER)(built) == []
+    (other,) = [one for one in graphs.UNDOS if one.at(TRAINER) and one.id != id]
+    assert other.at(TRAINER)(Built(None, None, 0, None, options={"precision": given})) == []
