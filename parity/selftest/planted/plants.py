@@ -48,6 +48,13 @@ def override(module: nn.Module, **methods) -> None:
     module.__class__ = type(type(module).__name__, (type(module),), methods)
 
 
+def still_biases(module: nn.Module) -> None:
+    """Has biases learn nothing, once their gradients are there."""
+    for parameter in module.parameters():
+        if parameter.ndim == 1:
+            parameter.grad.zero_()
+
+
 def configured(change: Callable) -> Callable[[nn.Module], None]:
     """Returns what has a module configure `change(optimizer)` in place of its optimizer."""
 
@@ -245,6 +252,8 @@ OPTIMIZERS = [
         "clip-value", EXAMPLES, ("clipping",),
         options={"gradient_clip_val": 0.01, "gradient_clip_algorithm": "value"},
     ),
+    Plant("gradient-hook", EXAMPLES, ("hook",), partial(override, on_after_backward=still_biases)),
+    Plant("bfloat16", EXAMPLES, ("precision",), options={"precision": "bf16-mixed"}),
 ]  # fmt: skip
 
 # ---- what a training logs, how long it is, and what it is given

@@ -25,4 +25,27 @@ TRAPS = [
         keras_numbers=(12.0, 8.0, 6.0),
         port_numbers=(0.0, 8.0, 6.0),
     ),
+    Trap(
+        id="gradient-hook",
+        title="A hook changes the gradients",
+        what="""`on_after_backward` or `on_before_optimizer_step` scales some gradients, sets them to zero or adds noise
+            to them, as tricks against overfitting do. Keras's `fit` takes them as they are. Remedy: leave the hook
+            out, or write the same in a Keras optimizer of one's own.""",
+        keras="dL/dW of every layer",
+        port="f(dL/dW)",
+        shows="`gradients` fails on the tensors that the hook changes, while `batch loss` passes.",
+        inputs="y = w1 w2 w3 with the weights 2, 3 and 4; a hook halves the first gradient.",
+        columns=("dy/dw1", "dy/dw2", "dy/dw3"),
+        keras_code="""w = tf.Variable([2.0, 3.0, 4.0])
+        with tf.GradientTape() as tape:
+            y = w[0] * w[1] * w[2]
+        tape.gradient(y, w)""",
+        port_code="""w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+        y = w[0] * w[1] * w[2]
+        y.backward()
+        w.grad[0] *= 0.5  # in on_after_backward
+        w.grad""",
+        keras_numbers=(12.0, 8.0, 6.0),
+        port_numbers=(6.0, 8.0, 6.0),
+    ),
 ]

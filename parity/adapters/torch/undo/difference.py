@@ -15,8 +15,9 @@ from parity.protocol.records import Facts, LayerCall
 MODULE, LOSS, DATA, OPTIMIZERS, TRAINER, HOOKS = "module", "loss", "data", "optimizers", "trainer", "hooks"
 TRAINING = "training"  # what is seen when one has ended
 STEPS = (LOSS, HOOKS)  # what shows in a step alone
-# What hooks change (`hooks.Change`): gradients, by their norm or each; the rate; `forward`'s input, or its precision.
-NORM, VALUE, RATE, INPUT, CAST = "norm", "value", "rate", "input", "cast"
+# What hooks change (`hooks.Change`): gradients, by their norm, each by itself, or otherwise; the rate; `forward`'s
+# input, or its precision.
+NORM, VALUE, OTHERWISE, RATE, INPUT, CAST = "norm", "value", "otherwise", "rate", "input", "cast"
 Repair = Callable[[list[np.ndarray]], list[np.ndarray]]  # of the arrays that some rows are made of
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils import _pytree as tree
 
 from parity.adapters.torch.undo.data import find_change
-from parity.adapters.torch.undo.difference import CAST, INPUT, NORM, RATE, VALUE
+from parity.adapters.torch.undo.difference import CAST, INPUT, NORM, OTHERWISE, RATE, VALUE
 
 BEFORE_STEP = ("on_after_backward", "on_before_optimizer_step", "configure_gradient_clipping")
 STEP = "optimizer_step"
@@ -29,7 +29,7 @@ class Change:
     """What a hook has just changed."""
 
     hook: str
-    kind: str  # NORM or VALUE of gradients, RATE, INPUT, or CAST
+    kind: str  # NORM, VALUE or OTHERWISE of gradients, RATE, INPUT, or CAST
     put_back: Callable[[], None]
     is_zero: bool = False  # whether the rate is 0 now
     text: str = ""  # what was done to an input, or the dtype that is cast to
@@ -46,7 +46,7 @@ class Hooks:
     def __init__(self, module: nn.Module, look: Callable[[Change], None]):
         self.module, self.look = module, look
         self.optimizers: list[torch.optim.Optimizer] = []
-        self.kinds: dict[str, str] = {}  # of what a hook does to gradients, empty for nothing
+        self.kinds: dict[str, str] = {}  # how a hook clips gradients, empty for not at all
         self.inside: tuple[str, list] | None = None  # the hook that makes the step, and the rates before it
         self.step: tuple[str, object] | None = None  # that runs, and its batch
         for name in (*BATCH, *EPOCH):
@@ -88,8 +88,8 @@ class Hooks:
             self.inside = None if name == STEP else self.inside
             self.step = None if name in OF_BATCH else self.step
             self.compare_rates(name, rates)
-            if gradients and self.kinds[name]:
-                self.look(Change(name, self.kinds[name], lambda: put_back(gradients)))
+            if gradients and (kind := self.kinds[name] or OTHERWISE * are_changed(gradients)):
+                self.look(Change(name, kind, lambda: put_back(gradients)))
             return result
 
         return hook
@@ -161,6 +161,11 @@ def is_own(module: nn.Module, name: str) -> bool:
     own = getattr(type(module), name, None)
     packages = ("lightning.", "pytorch_lightning.", "parity.adapters.")
     return own is not None and not getattr(own, "__module__", "").startswith(packages)
+
+
+def are_changed(gradients: Gradients) -> bool:
+    """Says whether parameters have other gradients than they had."""
+    return any(one.grad is None or not torch.equal(one.grad, gradient) for one, gradient in gradients)
 
 
 def put_back(gradients: Gradients) -> None:

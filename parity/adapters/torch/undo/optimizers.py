@@ -7,7 +7,7 @@ import torch
 from keras_like import adaptive, more_optimizers
 from keras_like import optimizers as keras_like
 from parity.adapters.torch.pieces import whole_of
-from parity.adapters.torch.undo.difference import HOOKS, NORM, OPTIMIZERS, RATE, TRAINER, VALUE, Built, Undo
+from parity.adapters.torch.undo.difference import HOOKS, NORM, OPTIMIZERS, OTHERWISE, RATE, TRAINER, VALUE, Built, Undo
 from parity.adapters.torch.undo.hooks import EPOCH, Change
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
@@ -226,6 +226,14 @@ def keep_rate(built: Built, change: Change, of_epoch: bool | None = None) -> str
     return f"{change.hook} {what}: leave it out"
 
 
+def leave_gradients(built: Built, change: Change) -> str | None:
+    """Puts gradients back that a hook has changed otherwise than by clipping."""
+    if change.kind != OTHERWISE:
+        return None
+    change.put_back()
+    return f"{change.hook} changes gradients: leave it out"
+
+
 def keep_gradients(built: Built, change: Change, kind: str, names: tuple[str, ...]) -> str | None:
     """Puts gradients back that a hook has clipped, where Keras clips none."""
     if change.kind != kind or any(built.facts.optimizer.get(name) for name in names):
@@ -262,4 +270,5 @@ UNDOS = [
     *(Undo(f"clip-{kind}", ("cases", *PARTS), partial(unclip, algorithm=kind, names=names), TRAINER,
            also={HOOKS: partial(keep_gradients, kind=kind, names=names)})
       for kind, names in CLIPPING.items()),
+    Undo("gradient-hook", ("cases", *PARTS), leave_gradients, HOOKS),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ WITHOUT_PLANT = set(
     zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
     labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset dampening
-    temperature clipped-probabilities bfloat16 float16-or-tf32 detached-layer
+    temperature clipped-probabilities float16-or-tf32 detached-layer
     frozen amsgrad
 """.split()
 )
@@ -77,7 +77,7 @@ def fingerprint(module) -> tuple:
     return (
         [value.tolist() for value in module.parameters()], str(numbers), kinds, type(optimizers[0]), str(groups),
         [(type(one["scheduler"]), one.get("interval")) for one in schedules],
-        [getattr(type(module), name) for name in ("log", "on_train_epoch_end")],
+        [getattr(type(module), name) for name in ("log", "on_train_epoch_end", "on_after_backward")],
     )  # fmt: skip
 
 

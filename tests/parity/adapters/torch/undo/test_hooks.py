@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.adapters.torch.undo.difference import NORM, RATE, VALUE
+from parity.adapters.torch.undo.difference import NORM, OTHERWISE, RATE, VALUE
 from parity.adapters.torch.undo.hooks import Hooks
 from parity.adapters.torch.undo.losses import F
 
@@ -69,11 +69,21 @@ def cut(self, *arguments, **options):
         parameter.grad = parameter.grad.clamp(-0.1, 0.1)
 
 
+def halve(self, *arguments):
+    self.layer.weight.grad[..., :1] *= 0.5
+
+
+def drop(self, *arguments):
+    self.layer.weight.grad = None
+
+
 def by_trainer(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
     self.clip_gradients(optimizer, 0.1, "value")
 
 
 PORTS = {
+    "halved, on_after_backward": (halve, OTHERWISE, False),
+    "dropped, on_before_optimizer_step": (drop, OTHERWISE, False),
     "optimizer_step": (stopped, RATE, True),
     "on_train_batch_end": (fall, RATE, False),
     "on_train_batch_start": (fall, RATE, False),
@@ -87,6 +97,7 @@ PORTS = {
 @pytest.mark.parametrize("hook", PORTS)
 def test_what_a_hook_changes_is_put_back(hook):
     method, kind, is_zero = PORTS[hook]
+    hook = hook.rpartition(" ")[2]
     right, _ = fit(Port(), None)
     planted, _ = fit(plant(**{hook: method}), None)
     undone, changes = fit(plant(**{hook: method}))
