@@ -51,7 +51,7 @@ def override(module: nn.Module, **methods) -> None:
 def still_biases(module: nn.Module) -> None:
     """Has biases learn nothing, once their gradients are there."""
     for parameter in module.parameters():
-        if parameter.ndim == 1:
+        if parameter.ndim == 1 and parameter.grad is not None:
             parameter.grad.zero_()
 
 

@@ -177,6 +177,8 @@ def put_back(gradients: Gradients) -> None:
 def kind_of(run: Callable[[], object], gradients: Gradients) -> str:
     """Returns how a hook clips, from what it makes of gradients that are large; the parameters keep their own.
 
+    The largest that is left by what clips is the same where they are ten times as large; by what scales, it is not.
+
     Args:
         run: runs the hook.
         gradients: of the parameters.
@@ -185,18 +187,18 @@ def kind_of(run: Callable[[], object], gradients: Gradients) -> str:
     if not largest:
         return ""
     large = [(parameter, gradient * (LARGE / largest)) for parameter, gradient in gradients]
-    put_back(large)
     try:
-        run()
+        after, further = (made_of([(one, factor * gradient) for one, gradient in large], run) for factor in (1, 10))
     except Exception:  # a person's own may refuse gradients that are so large
+        return ""
+    finally:
         put_back(gradients)
+    limit, larger = (
+        max((float(one.abs().max()) for one in new if one is not None), default=0.0) for new in (after, further)
+    )
+    if not 0.0 < larger <= limit * (1 + 1e-3):
         return ""
-    after = [parameter.grad for parameter, _ in large]
-    put_back(gradients)
     pairs = [(gradient, new) for (_, gradient), new in zip(large, after, strict=True) if new is not None]
-    if all(torch.equal(old, new) for old, new in pairs):
-        return ""
-    limit = max(float(new.abs().max()) for _, new in pairs)
     if all(torch.allclose(old.clamp(-limit, limit), new, rtol=1e-5, atol=1e-5 * limit) for old, new in pairs):
         return VALUE
     # g' = f g, f at most 1, of all tensors or of each by itself
@@ -206,3 +208,10 @@ def kind_of(run: Callable[[], object], gradients: Gradients) -> str:
         for factor, (old, new) in zip(factors, pairs, strict=True)
     )
     return NORM if is_scaled and max(factors) <= 1 + 1e-4 else ""
+
+
+def made_of(gradients: Gradients, run: Callable[[], object]) -> list[torch.Tensor | None]:
+    """Returns what a hook makes of gradients, which the parameters are given."""
+    put_back(gradients)
+    run()
+    return [parameter.grad for parameter, _ in gradients]

@@ -64,6 +64,11 @@ def clip(self, *arguments, **options):
     nn.utils.clip_grad_norm_(self.parameters(), 0.1)
 
 
+def clip_each(self, *arguments):
+    for parameter in self.parameters():
+        nn.utils.clip_grad_norm_([parameter], 0.1)
+
+
 def cut(self, *arguments, **options):
     for parameter in self.parameters():
         parameter.grad = parameter.grad.clamp(-0.1, 0.1)
@@ -71,6 +76,15 @@ def cut(self, *arguments, **options):
 
 def halve(self, *arguments):
     self.layer.weight.grad[..., :1] *= 0.5
+
+
+def shrink(self, *arguments):
+    for parameter in self.parameters():
+        parameter.grad *= 0.5
+
+
+def still(self, *arguments):
+    self.layer.bias.grad.zero_()
 
 
 def drop(self, *arguments):
@@ -83,12 +97,15 @@ def by_trainer(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=
 
 PORTS = {
     "halved, on_after_backward": (halve, OTHERWISE, False),
+    "shrunk, on_after_backward": (shrink, OTHERWISE, False),
+    "still, on_before_optimizer_step": (still, OTHERWISE, False),
     "dropped, on_before_optimizer_step": (drop, OTHERWISE, False),
     "optimizer_step": (stopped, RATE, True),
     "on_train_batch_end": (fall, RATE, False),
     "on_train_batch_start": (fall, RATE, False),
     "on_after_backward": (clip, NORM, False),
     "on_before_optimizer_step": (cut, VALUE, False),
+    "each by itself, on_after_backward": (clip_each, NORM, False),
     "configure_gradient_clipping": (by_trainer, VALUE, False),
 }
 
@@ -120,7 +137,7 @@ def test_hooks_that_change_nothing_are_left():
     noted = []
     right, _ = fit(Port(), None)
     weights, changes = fit(plant(on_after_backward=lambda self: noted.append(1), on_train_batch_end=fall), lambda _: 0)
-    assert [kind for _, kind, _ in changes] == [RATE] and len(noted) == 3 and not torch.equal(weights, right)
+    assert [kind for _, kind, _ in changes] == [RATE] and len(noted) == 4 and not torch.equal(weights, right)
 
 
 @pytest.mark.parametrize(
