@@ -183,7 +183,8 @@ def judge_schedule(reference: Decisions, candidate: Decisions, context: Context)
             detail = f"{check.detail}; its rate changes at step {first + 1}"
             return replace(check, detail=detail)
         return check
-    count = min(len(reference.step_rates), len(rates))  # a schedule that is asked one by one is asked less
+    # a schedule that is asked one by one is asked less, and one of a short training more
+    count = min(len(reference.step_rates), len(rates), reference.epochs * reference.steps)
     steps, rates = np.arange(count), rates[:count]
     steps = steps[steps % reference.accumulation == reference.accumulation - 1]  # those in which Keras updates weights
     gaps = np.abs(reference.step_rates[:count] - rates)[steps]

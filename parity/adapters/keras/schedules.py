@@ -11,6 +11,7 @@ from keras import ops
 from parity.adapters.keras.deciding import Carrier, rate_of
 from parity.protocol import callbacks as protocol
 from parity.protocol.callbacks import RATE, Callback
+from parity.protocol.inputs import REPLAY_STEPS
 
 SCALARS = 5  # steps at which a schedule that was asked all at once is asked again; JAX compiles some anew each time
 MOST_SINGLE = 2_000  # steps of one that must be asked one by one
@@ -43,6 +44,8 @@ def accumulation_of(optimizer) -> int:
 def step_rates(callbacks: list, optimizer, epochs: int, steps: int) -> np.ndarray:
     """Returns the learning rates of a training's batches, (steps,); none where none is scheduled.
 
+    Those of an optimizer's schedule are at least as many as the steps in which gradients are replayed.
+
     Args:
         callbacks: those of a `RATE`.
         optimizer: the pair's.
@@ -50,7 +53,7 @@ def step_rates(callbacks: list, optimizer, epochs: int, steps: int) -> np.ndarra
     """  # fmt: skip
     count = min(epochs * steps, protocol.MOST_STEPS)
     if schedule := schedule_of(optimizer):
-        return rates_of(schedule, count)
+        return rates_of(schedule, max(count, REPLAY_STEPS))
     if not callbacks:
         return np.empty(0)
     carrier, start, rates = Carrier(optimizer), rate_of(optimizer), []

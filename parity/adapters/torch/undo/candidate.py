@@ -110,7 +110,7 @@ class Changed(TargetCandidate):
             module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
             random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
-            factor=self.factor_of_logits,
+            factor=self.factor_of_logits, rates=lambda: self.task.reference("callbacks").step_rates,
         )  # fmt: skip
         self.apply(MODULE, built)
         if package_of(module):
@@ -295,6 +295,8 @@ class Changed(TargetCandidate):
         hold(built.schedules, before, built.optimizers)
         if built.hooks:
             built.hooks.watch(built.optimizers)
+        if len(built.schedules) > count:
+            return built.optimizers, built.schedules
         return put_back(built.optimizers, len(built.schedules) == count)
 
     def trainer(self, package, callbacks: list, **options):

@@ -178,6 +178,21 @@ def unschedule(built: Built, interval: str) -> list[str]:
     return [f"{type(one['scheduler']).__name__}, after every {interval}: leave it out" for one in found]
 
 
+def schedule(built: Built) -> list[str]:
+    """Has the one optimizer's rate follow Keras's schedule, where it follows none."""
+    asked, rates = built.facts.optimizer.get("learning_rate"), built.rates()
+    if isinstance(asked, float) or not len(rates) or built.schedules or len(built.optimizers) != 1:
+        return []
+    (optimizer,) = built.optimizers
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] = 1.0
+    last = len(rates) - 1
+    made = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(rates[min(step, last)]))
+    built.schedules = [{"scheduler": made, "interval": "step"}]
+    write = """write Keras's schedule as a LambdaLR, with "interval": "step\""""
+    return [f"{type(optimizer).__name__}: its rate follows no schedule: {write}"]
+
+
 def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     """Has the Trainer clip no gradients, where Keras clips none."""
     limit = built.options.get("gradient_clip_val")
@@ -267,6 +282,7 @@ UNDOS = [
       for id, (kind, own) in ADAPTIVE.items()),
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
     Undo("frozen", PARTS, give_all, OPTIMIZERS, also={HOOKS: keep_rate}),
+    Undo("schedule-missing", ("callbacks", *PARTS), schedule, OPTIMIZERS),
     *(Undo(f"clip-{kind}", ("cases", *PARTS), partial(unclip, algorithm=kind, names=names), TRAINER,
            also={HOOKS: partial(keep_gradients, kind=kind, names=names)})
       for kind, names in CLIPPING.items()),

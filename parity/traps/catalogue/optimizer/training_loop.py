@@ -58,6 +58,22 @@ TRAPS = [
         seen""",
         port_numbers=(0.0, -0.01, -0.01),
     ),
+    Trap(
+        id="schedule-missing",
+        title="Keras's schedule is left out",
+        what="""Keras's schedules stand where a rate stands, as in `Adam(ExponentialDecay(...))`, and are read as a
+            number. The port learns at the first rate to the end. Remedy: a scheduler in `configure_optimizers`, with
+            `"interval": "step"`, as Keras's schedules count steps.""",
+        keras="w -= lr gamma^t g",
+        port="w -= lr g",
+        shows=f"{steps.CHECK} from the second step on; the rung callbacks says what Keras's is.",
+        inputs=steps.ONES,
+        columns=steps.STEPS,
+        keras_code=steps.three_steps_in_keras("SGD(keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.9))"),
+        port_code=steps.three_steps_in_torch("torch.optim.SGD([w], lr=0.01)"),
+        keras_numbers=(-0.01, -0.019, -0.0271),
+        port_numbers=(-0.01, -0.02, -0.03),
+    ),
     steps.sgd_trap(
         id="schedule-step",
         title="The learning rate falls at every step",

@@ -26,7 +26,8 @@ for name, one in {
     "cosine": S.CosineDecay(0.1, 10, warmup_target=1.0, warmup_steps=3),
 }.items():
     rates = schedules.step_rates([], keras.optimizers.SGD(one), 3, 10)
-    answers["rates"][name] = [len(rates), float(np.abs(rates - [float(one(step)) for step in range(30)]).max())]
+    answers["rates"][name] = [len(rates), float(np.abs(rates - [float(one(step)) for step in range(130)]).max())]
+    answers["longer"] = len(schedules.step_rates([], keras.optimizers.SGD(one), 30, 10))
 answers["own"] = schedules.rates_of(Own(), 4).tolist()
 answers["described"] = schedules.describe_schedule(Own()).settings
 halving = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
@@ -43,7 +44,8 @@ def test_rates_and_updates_are_those_of_every_step(tmp_path):
     ended = run_python("-c", SCRIPT, tmp_path)
     assert ended.status == 0, ended.err
     found = json.loads(ended.out.splitlines()[-1])
-    assert {name: count for name, (count, _) in found["rates"].items()} == {"piecewise": 30, "cosine": 30}
+    assert {name: count for name, (count, _) in found["rates"].items()} == {"piecewise": 130, "cosine": 130}
+    assert found["longer"] == 300
     assert all(gap < 1e-6 for _, gap in found["rates"].values())
     assert found["own"] == [1, 0.5, 1 / 3, 0.25] and found["none"] == 0
     assert found["described"] == {"named": "own", "start": 0.5, "of": [1, 2], "schedule": True}

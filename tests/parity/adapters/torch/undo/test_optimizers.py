@@ -195,3 +195,22 @@ def test_an_adaptive_optimizer_gets_keras_numbers_and_keeps_its_rate(id, make, a
     assert {name: group[name] for name in numbers} == numbers and group["lr"] == 0.25
     assert UNDOS[id].change(built) == []
     assert undone(id, OPTIM.SGD, asked)[1] == [] and undone(id, make, ADAM)[1] == []
+
+
+def test_a_rate_follows_keras_schedule_where_it_follows_none():
+    rates, asked = [0.1, 0.05, 0.025], {"learning_rate": {"class_name": "ExponentialDecay"}}
+    given = {"rates": lambda built: lambda: rates}
+    built, (line,) = undone("schedule-missing", lambda p: OPTIM.SGD(p, 0.1), asked, **given)
+    (one,), (optimizer,), seen = built.schedules, built.optimizers, []
+    for _ in range(4):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        one["scheduler"].step()
+    assert seen == [*rates, 0.025] and one["interval"] == "step"
+    assert (
+        line == """SGD: its rate follows no schedule: write Keras's schedule as a LambdaLR, with "interval": "step\""""
+    )
+    assert UNDOS["schedule-missing"].change(built) == []  # it follows one
+    constant = {**SGD, "learning_rate": 0.1}
+    assert undone("schedule-missing", OPTIM.SGD, constant, **given)[1] == []
+    assert undone("schedule-missing", OPTIM.SGD, asked)[1] == []  # Keras has none that is known
