@@ -31,7 +31,7 @@ from parity.protocol.inputs import HORIZON, largest_so_far
 from parity.protocol.records import Answer, Cases, Floor, Predictions, Restarts, Run, Steps
 from parity.protocol.task import KERAS, LIGHTNING, write_record
 from parity.protocol.user_data import columns_of
-from parity.rungs.check import MULTIPLE, Check, distance, floor_of, running_floor
+from parity.rungs.check import MULTIPLE, ULPS, Check, distance, floor_of, running_floor
 
 # Parts that a departed training can fail; where another one fails, the port is not the same in any case.
 TRAINED = ("lockstep", "restarts", "interchange")
@@ -44,6 +44,8 @@ COUNTED = 2 / MULTIPLE
 NEARLY = 0.99  # of the horizon: rounded to float32, it is not yet reached
 # What fails by more has other causes than rounding that is the same in every run, which was seen to make 12 and 13.
 LIKE_ROUNDING = 100.0
+SINGLE = float(np.finfo(np.float32).eps)
+GRADIENT = "gradient"
 
 
 def look_further(
@@ -152,7 +154,8 @@ def is_like_rounding(climb: Climb) -> bool:
     failed = failed_parts(climb)
     if "cases" not in failed or not failed <= {"cases", *TRAINED} or "cases" not in climb.reference.parts:
         return False
-    return departs_by_little(climb.judgements["cases"]) and precision_of(climb) == "float32"
+    largest = max(map(largest_gradient, climb.reference.parts["cases"].answers.values()), default=0.0)
+    return departs_by_little(climb.judgements["cases"], largest) and precision_of(climb) == "float32"
 
 
 def may_be_sums(climb: Climb) -> bool:
@@ -165,15 +168,26 @@ def may_be_sums(climb: Climb) -> bool:
     )
 
 
-def departs_by_little(checks: list[Check]) -> bool:
-    """Says whether those that failed, if any, did so by as many noise floors as rounding may have made."""
+def departs_by_little(checks: list[Check], largest: float = 0.0) -> bool:
+    """Says whether those that failed, if any, did so by as many noise floors as rounding may have made.
+
+    Args:
+        checks: of a part.
+        largest: gradient, of which a few units in the last place are little, whatever the floor.
+    """
+    least = {"gradients": ULPS * SINGLE * largest}  # by rung
     return all(
         isinstance(check.measured, float)
         and isinstance(check.noise_floor, float)
-        and check.measured <= LIKE_ROUNDING * check.noise_floor
+        and check.measured <= max(LIKE_ROUNDING * check.noise_floor, least.get(check.rung, 0.0))
         for check in checks
         if check.status == "fail"
     )
+
+
+def largest_gradient(answer: Answer) -> float:
+    """Returns the largest value of all gradients of a case."""
+    return max((float(np.abs(array).max(initial=0.0)) for array in answer.gradients.values()), default=0.0)
 
 
 def precision_of(climb: Climb) -> str:
@@ -192,8 +206,11 @@ def is_rounding(exact: Answer, own: Answer, cases: Cases, name: str) -> bool:
     """
     answers = (exact, own, cases.answers[name], *(run[name] for run in cases.variants))
     arrays, before, ours, *runs = map(arrays_of, answers)
+    # where a tanh is saturated, 1 - tanh^2 is a few units in the last place of 1, or twice as many, in all runs
+    least = {GRADIENT: ULPS * SINGLE * largest_gradient(cases.answers[name])}
     return arrays.keys() == before.keys() <= ours.keys() and all(
-        distance(before[key], array).max(initial=0.0) <= LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs])
+        distance(before[key], array).max(initial=0.0)
+        <= max(LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs]), least.get(key[0], 0.0))
         for key, array in arrays.items()
     )
 
@@ -201,7 +218,7 @@ def is_rounding(exact: Answer, own: Answer, cases: Cases, name: str) -> bool:
 def arrays_of(answer: Answer) -> dict[tuple[str, str], np.ndarray]:
     """Returns all arrays of an answer, by what they are."""
     outputs = {("output", name): array for name, array in columns_of(answer.probabilities).items()}
-    gradients = {("gradient", path): array for path, array in answer.gradients.items()}
+    gradients = {(GRADIENT, path): array for path, array in answer.gradients.items()}
     return outputs | gradients | {("loss", ""): answer.loss}
 
 

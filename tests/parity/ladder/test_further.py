@@ -275,6 +275,29 @@ def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
     assert asked(climb, exact=exact) == ([], [])
 
 
+@pytest.mark.parametrize(("units", "passes"), [(2, True), (40, False)])
+def test_units_of_the_largest_gradient_are_rounding_in_one_that_is_small(units, passes, tmp_path, asked):
+    """Where a tanh is saturated, gradients behind it are a few units of 1, or twice as many, in all runs of a side."""
+    climb = make_climb(tmp_path, 0.0)
+    ours, theirs = (side.parts["cases"] for side in (climb.reference, climb.candidate))
+    one = ours.answers[LOSS]
+    layer = next(iter(one.gradients)).split("/")[0]
+    others = [array for path, array in one.gradients.items() if layer not in path]
+    unit = np.float32(np.finfo(np.float32).eps * max(np.abs(array).max() for array in others))
+    of_layer = {path: np.full_like(array, unit * 1e-3) for path, array in one.gradients.items() if layer in path}
+    small = one.gradients | of_layer
+    halved = small | {path: array + units * unit for path, array in of_layer.items()}
+    kept = {**ours.answers, LOSS: replace(one, gradients=small)}
+    climb.reference.parts["cases"] = replace(ours, answers=kept, variants=[kept, kept])
+    climb.candidate.parts["cases"] = replace(theirs, answers={**kept, LOSS: replace(one, gradients=halved)})
+    climb.judge("cases")
+    assert ids_of(climb, "fail") == {"gradients"}
+    truth = small | {path: array + unit for path, array in of_layer.items()}
+    exact = {**kept, LOSS: replace(one, gradients=truth)}
+    asked(climb, exact=replace(ours, answers=exact, cases={}, variants=[]))
+    assert (ids_of(climb, "fail") == set()) is passes
+
+
 def in_float64(climb: Climb, places: int) -> None:
     """Has all answers of cases in float64, with a map of some places behind a layer."""
     climb.task = replace(climb.task, pair=further.in_float64(climb.task.pair))
