@@ -68,7 +68,7 @@ class UserCandidate(Candidate):
         self.file = self.open_file()
         self.trainer_options = options = self.file.options("lightning_trainer", TRAINER)
         self.options = {name: options[name] for name in CLIPPING if name in options}
-        mixed = mixed_precision(options, self.file.where("lightning_trainer"))
+        mixed = mixed_precision(options, self.file.where("lightning_trainer")) if options else {}
         if self.experiment.training.precision == "float32":
             self.options |= mixed
         elif mixed:
