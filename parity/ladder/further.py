@@ -19,6 +19,7 @@ crossed, the limit stays what it was.
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,16 +68,7 @@ def look_further(
     if climb.task is None:
         return
 
-    def ask_again(**changes) -> dict:
-        """Asks the reference; returns its records, all of them or none."""
-        own = Path(climb.task.output_dir)
-        folder = own.with_name(f"{own.name}-further")
-        task = replace(climb.task, output_dir=str(folder), reference_dir=str(own), **changes)
-        try:
-            records = ask(KERAS, task, task.write(folder.with_suffix(".json")), stall, follow(KERAS)).parts
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        return records if {*task.parts} <= records.keys() else {}
+    ask_again = partial(ask_reference, climb, stall, follow(KERAS))
 
     def take(found: dict, parts: tuple[str, ...], passed: str, failed: str) -> None:
         """Keeps records of the reference and judges parts again; what had failed says what it stands beside."""
@@ -113,6 +105,25 @@ def look_further(
         count = len(further["floor"].variants)
         beside = f"; beside {count} further runs of Keras from starts {AWAY} units in the last place away, which"
         take(found, TRAINED, f"{beside} depart as far, over a kink", f"{beside} do not depart as far")
+
+
+def ask_reference(climb: Climb, stall: float, follow: Follow, **changes) -> dict:
+    """Asks the reference once more; returns its records, all of them or none.
+
+    Args:
+        climb: both sides.
+        stall: how many seconds the process may be silent.
+        follow: called with its events.
+        changes: of the task that it had.
+    """
+    own = Path(climb.task.output_dir)
+    folder = own.with_name(f"{own.name}-further")
+    task = replace(climb.task, output_dir=str(folder), reference_dir=str(own), **changes)
+    try:
+        records = ask(KERAS, task, task.write(folder.with_suffix(".json")), stall, follow).parts
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return records if {*task.parts} <= records.keys() else {}
 
 
 def with_exact(cases: Cases, exact: Cases) -> Cases:
