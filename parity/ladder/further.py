@@ -1,13 +1,12 @@
-"""Asks the reference further where little departs: how far is it itself from exact, and which kinks are near?
+"""Asks further where little departs: is it rounding, and which kinks are near?
 
 The noise floor is what runs of the reference that differ in rounding depart from each other. Two things do not show in
 it, and each is asked for where checks failed that it can explain, and no others.
 
-Rounding that is the same in every run: a sum of many equal values, one after the other, loses digits always in the same
-direction. What the reference answers in float64 shows it. The candidate may sum so where the reference does not, in the
-gradient of a convolution of an empty image, say: then it is judged by its own answers in float64, within the limits of
-float32, where they are hardly other than its answers in float32. In float64 there is no more exact answer to ask for;
-there, what departs by little is judged beside what such a sum may round (`parity.ladder.sums`).
+Rounding that is the same in every run of a side: a sum of many equal values, one after the other, loses digits always
+in the same direction. What both sides answer in float64 shows it (`parity.ladder.float64`). In float64 there is no more
+exact answer to ask for; there, what departs by little is judged beside what such a sum may round
+(`parity.ladder.sums`).
 
 Kinks: where a value passes the kink of a ReLU, or the largest of a pool changes places, two runs depart at once by more
 than rounding. A port may lie up to ten noise floors away: a kink that is nearer than that, and further away than the
@@ -24,14 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.ladder.climb import Climb, candidates_task, judge
+from parity.ladder.climb import Climb, judge
+from parity.ladder.float64 import SINGLE, is_within_a_floor, judge_in_float64
 from parity.ladder.sums import longest_sum, with_rounded_sums
-from parity.pair import Pair
 from parity.process import Follow, ask
 from parity.protocol.inputs import HORIZON, largest_so_far
-from parity.protocol.records import Answer, Cases, Floor, Predictions, Restarts, Run, Steps
-from parity.protocol.task import KERAS, LIGHTNING, write_record
-from parity.protocol.user_data import columns_of
+from parity.protocol.records import Answer, Floor, Predictions, Restarts, Run, Steps
+from parity.protocol.task import KERAS, write_record
 from parity.rungs.check import MULTIPLE, ULPS, Check, distance, floor_of, running_floor
 
 # Parts that a departed training can fail; where another one fails, the port is not the same in any case.
@@ -42,11 +40,12 @@ CROSSED = 2 * MULTIPLE
 # What crossed where the reference did not lies within rounding of what such a run departs: within twice as much.
 COUNTED = 2 / MULTIPLE
 
+# Parts that both sides compute from the same weights and rows: where they depart by little, it may be rounding.
+COMPUTED = {"cases", "layers", "metrics", *TRAINED}
+
 NEARLY = 0.99  # of the horizon: rounded to float32, it is not yet reached
 # What fails by more has other causes than rounding that is the same in every run, which was seen to make 12 and 13.
 LIKE_ROUNDING = 100.0
-SINGLE = float(np.finfo(np.float32).eps)
-GRADIENT = "gradient"
 
 
 def look_further(
@@ -76,10 +75,9 @@ def look_further(
             climb.reference.parts[part] = record
             write_record(climb.task.output_dir, part, record)
         for part in parts:
-            before = {check.id for check in climb.judgements[part] if check.status == "fail"}
+            before = {check.id: check for check in climb.judgements[part] if check.status != "fail"}
             checks = judge(part, climb.reference, climb.candidate, climb.asked)
-            climb.judgements[part] = [explained(check, passed, failed) if check.id in before else check
-                                      for check in checks]  # fmt: skip
+            climb.judgements[part] = [before.get(check.id) or explained(check, passed, failed) for check in checks]
             judged(part, climb.judgements[part])
 
     parts = climb.reference.parts
@@ -88,15 +86,10 @@ def look_further(
         beside = f"; beside what a sum of {terms:,} values may round in float64, which is"
         judged_again = tuple(part for part in ("cases", *TRAINED) if part in failed)
         take(with_rounded_sums(parts, failed), judged_again, f"{beside} as far away", f"{beside} nearer")
-    if is_like_rounding(climb) and (further := ask_again(parts=("in_float64",), pair=in_float64(climb.task.pair))):
-        exact = with_exact(parts["cases"], further["in_float64"])
-        beside = "; beside what Keras itself answers in float64, which is"
-        take({"cases": exact}, ("cases",), f"{beside} as far away", f"{beside} nearer")
-        if is_like_rounding(climb) and (answers := ask_candidate(climb, stall, follow(LIGHTNING))):
-            own = climb.candidate.parts["cases"]
-            climb.candidate.parts["cases"] = replace(own, answers=own.answers | answers)
-            beside = "; judged by what Lightning answers in float64, which"
-            take({}, ("cases",), f"{beside} is Keras's", f"{beside} is not Keras's, either")
+    if is_like_rounding(climb) and (exact := judge_in_float64(climb, failed_parts(climb), stall, follow)):
+        for part, checks in exact.items():
+            climb.judgements[part] = decided(climb.judgements[part], {check.id: check for check in checks})
+            judged(part, climb.judgements[part])
     if is_training_alone(climb) and (further := ask_again(parts=("lockstep", "floor", "restarts"), away=AWAY)):
         failed, is_lab = failed_parts(climb), climb.task.pair.is_lab
         found = {"floor": with_further_runs(parts, further)} if failed - {"restarts"} else {}
@@ -126,47 +119,39 @@ def ask_reference(climb: Climb, stall: float, follow: Follow, **changes) -> dict
     return records if {*task.parts} <= records.keys() else {}
 
 
-def with_exact(cases: Cases, exact: Cases) -> Cases:
-    """Returns the reference's cases beside its answers in float64, as one more run, where these may be rounding."""
-    answers = {
-        name: answer if is_rounding(answer, cases.answers[name], cases, name) else cases.answers[name]
-        for name, answer in exact.answers.items()
-    }
-    return replace(cases, variants=[*cases.variants, answers])
-
-
-def ask_candidate(climb: Climb, stall: float, follow: Follow) -> dict[str, Answer]:
-    """Asks the candidate for its cases in float64; returns those that differ from its own by rounding alone.
-
-    Args:
-        climb: both sides.
-        stall: how many seconds the process may be silent.
-        follow: called with its events.
-    """
-    task = candidates_task(climb.task, climb.reference)
-    folder = Path(climb.task.output_dir).with_name(f"{LIGHTNING}-further")
-    task = replace(task, output_dir=str(folder), parts=("cases",), pair=in_float64(task.pair))
-    try:
-        side = ask(LIGHTNING, task, task.write(folder.with_suffix(".json")), stall, follow)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    found = side.parts["cases"].answers if "cases" in side.parts else {}
-    ours, theirs = climb.reference.parts["cases"], climb.candidate.parts["cases"].answers
-    return {name: exact for name, exact in found.items() if is_rounding(exact, theirs[name], ours, name)}
-
-
 def failed_parts(climb: Climb) -> set[str]:
     """Names the parts that have failed checks."""
     return {part for part, checks in climb.judgements.items() for check in checks if check.status == "fail"}
 
 
 def is_like_rounding(climb: Climb) -> bool:
-    """Says whether single batches failed, by little, and nothing else but what is trained on them."""
-    failed = failed_parts(climb)
-    if "cases" not in failed or not failed <= {"cases", *TRAINED} or "cases" not in climb.reference.parts:
+    """Says whether a pair in float32 failed, by little, in what both sides compute from the same weights and rows."""
+    failed, parts = failed_parts(climb), climb.reference.parts
+    if not failed or not failed <= COMPUTED or not {*failed, "cases", "floor"} <= parts.keys():
         return False
-    largest = max(map(largest_gradient, climb.reference.parts["cases"].answers.values()), default=0.0)
-    return departs_by_little(climb.judgements["cases"], largest) and precision_of(climb) == "float32"
+    largest = max(map(largest_gradient, parts["cases"].answers.values()), default=0.0)
+    by_little = all(departs_by_little(checks, largest) for checks in climb.judgements.values())
+    return by_little and precision_of(climb) == "float32"
+
+
+def decided(checks: list[Check], exact: dict[str, Check]) -> list[Check]:
+    """Returns a part's checks, those that had failed as both sides' answers in float64 decide them.
+
+    Args:
+        checks: in float32.
+        exact: those in float64, by their ids.
+    """
+
+    def decide(check: Check) -> Check:
+        """Returns what is said of a check that had failed."""
+        other = exact.get(check.id)
+        if is_within_a_floor(other):
+            said = f"{check.detail}; judged in float64; rounding makes it {check.measured:.3g} in float32"
+            return replace(other, detail=said, more={**other.more, "looked_further": True})
+        found = f" it is {other.measured:.3g}:" if other and isinstance(other.measured, float) else ""
+        return explained(check, "", f"; in float64{found} it does not vanish there")
+
+    return [decide(check) if check.status == "fail" else check for check in checks]
 
 
 def may_be_sums(climb: Climb) -> bool:
@@ -206,44 +191,11 @@ def precision_of(climb: Climb) -> str:
     return climb.task.pair.experiment.training.precision
 
 
-def is_rounding(exact: Answer, own: Answer, cases: Cases, name: str) -> bool:
-    """Says whether what a side answers in float64 may differ by rounding alone: by little, in everything.
-
-    Args:
-        exact: its answer in float64.
-        own: its answer.
-        cases: the reference's, and its runs, which say how little.
-        name: of the case.
-    """
-    answers = (exact, own, cases.answers[name], *(run[name] for run in cases.variants))
-    arrays, before, ours, *runs = map(arrays_of, answers)
-    # where a tanh is saturated, 1 - tanh^2 is a few units in the last place of 1, or twice as many, in all runs
-    least = {GRADIENT: ULPS * SINGLE * largest_gradient(cases.answers[name])}
-    return arrays.keys() == before.keys() <= ours.keys() and all(
-        distance(before[key], array).max(initial=0.0)
-        <= max(LIKE_ROUNDING * floor_of(ours[key], [run[key] for run in runs]), least.get(key[0], 0.0))
-        for key, array in arrays.items()
-    )
-
-
-def arrays_of(answer: Answer) -> dict[tuple[str, str], np.ndarray]:
-    """Returns all arrays of an answer, by what they are."""
-    outputs = {("output", name): array for name, array in columns_of(answer.probabilities).items()}
-    gradients = {(GRADIENT, path): array for path, array in answer.gradients.items()}
-    return outputs | gradients | {("loss", ""): answer.loss}
-
-
 def is_training_alone(climb: Climb) -> bool:
     """Says whether checks failed, and only such as a departed training fails."""
     failed = failed_parts(climb)
     answered = all(part in side.parts for part in TRAINED for side in (climb.reference, climb.candidate))
     return bool(failed) and failed <= {*TRAINED} and answered
-
-
-def in_float64(pair: Pair) -> Pair:
-    """Returns a pair that is computed in float64."""
-    training = replace(pair.experiment.training, precision="float64")
-    return replace(pair, experiment=replace(pair.experiment, training=training))
 
 
 def explained(check: Check, passed: str, failed: str) -> Check:

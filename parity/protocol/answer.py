@@ -24,7 +24,6 @@ from parity.protocol.records import stamped
 from parity.protocol.task import (
     CANDIDATE_PARTS,
     FOLLOWING_PARTS,
-    FURTHER_PARTS,
     REFERENCE_PARTS,
     TRAINING_PARTS,
     TRIALS,
@@ -91,9 +90,7 @@ def main(package: str, open_session: Callable[[Task], Session]) -> int:
         if task.seeds:
             take_share(task.seeds)
         is_of_pair = task.checkpoint and task.pair and not task.pair.is_lab
-        if is_of_pair or (
-            not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS, *FURTHER_PARTS, *TRIALS}
-        ):
+        if is_of_pair or (not task.checkpoint and set(task.parts) <= {*REFERENCE_PARTS, *CANDIDATE_PARTS, *TRIALS}):
             sys.argv[1:] = []  # a user's code may read its own flags; our task's path is none of them
             session = open_pair(task, open_session)
             room = "convert_pair" if is_of_pair else "undo.trials" if task.explained else "answer"

@@ -368,7 +368,6 @@ PARTS: dict[str, type[Record]] = {
     "callbacks": Decisions,
     "optimizer": Replay,
     "metrics": Means,
-    "in_float64": Cases,
     "lockstep": Steps,
     "interchange": Predictions,
     "floor": Floor,

@@ -36,9 +36,6 @@ REFERENCE_PARTS = (
 # What a candidate answers from what the reference recorded for the same part: it waits for that.
 FOLLOWING_PARTS = tuple(part for part in CANDIDATE_PARTS if part not in ("facts", "restarts"))
 
-# What the reference is asked where checks failed by little, see `parity.ladder.further`.
-FURTHER_PARTS = ("in_float64",)
-
 TRIALS = ("trials",)  # what a candidate is asked whose `explained` parts fail
 
 # How often a candidate looks whether the reference has answered, and says that it waits; seconds.
@@ -105,6 +102,7 @@ class Task:
     explained: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()  # differences: each is left alone in turn, the others undone
     away: int = 1  # how many times as far as rounding the reference's runs start from it; of further runs alone
+    exact: bool = False  # whether the reference is asked for what is exact: all in float64, and no run beside it
     seeds: SeedsTask | None = None
     checkpoint: CheckpointTask | None = None
     snippets: SnippetsTask | None = None

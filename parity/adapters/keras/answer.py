@@ -77,12 +77,6 @@ def answer_cases(reference: Reference) -> records.Cases:
     return records.Cases(answers=answers, cases=cases, variants=variants)
 
 
-def answer_in_float64(reference: Reference) -> records.Cases:
-    """Answers every case that was recorded in another precision, as it is."""
-    cases = reference.task.reference("cases").cases
-    return records.Cases(answers={name: answer_case(reference, case) for name, case in cases.items()})
-
-
 def answer_case(reference: Reference, case: Case) -> records.Answer:
     """Puts one batch through `predict` and `fit`; through `predict` alone where nothing is trained."""
     model, size = reference.recorder, len(case.images)
@@ -296,6 +290,5 @@ def predict_with(reference: Reference, model, weights: Arrays, rows: np.ndarray)
 ANSWERS = (
     answer_facts, answer_initial_weights, answer_cases, answer_layers, answer_random_layers, answer_callbacks,
     answer_optimizer, answer_metrics, answer_lockstep, answer_interchange, answer_floor, answer_restarts,
-    answer_in_float64,
 )  # fmt: skip
 PARTS = {function.__name__.removeprefix("answer_"): function for function in ANSWERS}

@@ -140,6 +140,8 @@ class Reference(Session):
 
         Those from starts further away are others: rows that change places differ in rounding alone.
         """
+        if self.task.exact:
+            return []
         if self.task.away > 1:
             return [inputs.Variant("nudged", FURTHER + number) for number in range(FURTHER_RUNS)]
         return inputs.variants()

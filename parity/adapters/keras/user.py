@@ -152,7 +152,7 @@ class UserReference(Reference):
 
         Rows that change places would get others' masks, or states.
         """
-        if self.task.away > 1:
+        if self.task.exact or self.task.away > 1:
             return super().variants()
         is_short = self.plan.epochs * self.plan.steps(self.batch_size) <= SHORT_STEPS
         kinds, stay = inputs.VARIANTS * (MORE_RUNS if is_short else 1), bool(self.random_layers or self.stateful)

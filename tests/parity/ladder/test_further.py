@@ -1,18 +1,19 @@
 """Runs of the reference from further away: what a training that alone departs is judged beside."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import sample_records
 
-from parity.ladder import further
+from parity.ladder import float64, further
 from parity.ladder.climb import Climb
 from parity.pair import Pair, Settings
 from parity.process import Side
 from parity.protocol import task as tasks
 from parity.protocol.inputs import HORIZON
-from parity.protocol.records import Answer, Cases, LayerCall, LayerOutputs, LayerPasses, Restarts, Run
+from parity.protocol.records import Cases, LayerCall, LayerOutputs, LayerPasses, Restarts, Run
 from parity.protocol.task import KERAS, LIGHTNING, Task, read_record
 from parity.rungs.check import Check, horizon_of, running_floor
 
@@ -59,7 +60,7 @@ def make_climb(folder, by: float) -> Climb:
     candidate.parts["interchange"] = replace(own, own_probabilities=parts["interchange"].probabilities)
     pair = Pair(settings, file="/nowhere/mine.py")
     (folder / KERAS).mkdir()
-    climb = Climb(reference, candidate, asked=settings, task=Task((), str(folder / KERAS), pair))
+    climb = Climb(reference, candidate, asked=settings, task=Task(tasks.REFERENCE_PARTS, str(folder / KERAS), pair))
     for part in further.TRAINED:
         climb.judge(part)
     return climb
@@ -75,13 +76,13 @@ def asked(monkeypatch):
     """Puts made runs from further away in the process's place; returns what makes them and what was asked."""
     said = {"tasks": []}
 
-    def ask(name, task, path, stall, follow):
+    def ask(name, task, path, stall, follow, arrived=None, side=None):
         said["tasks"].append((name, task, Task.read(path) == task))
         parts = said["climb"].reference.parts
-        if task.parts == ("in_float64",):
-            return Side(parts={"in_float64": said["exact"]} if said["exact"] else {})
-        if task.parts == ("cases",):
-            return Side(parts={"cases": said["own"]} if said.get("own") else {})
+        if task.pair.experiment.training.precision == "float64":
+            side, exact = side or Side(), said.get("exact", ({}, {}))[name == LIGHTNING]
+            side.parts |= {part: exact[part] for part in task.parts if part in exact}
+            return side
         runs = [moved(whole(parts), by) for by in said["departures"]]
         runs = said.get("cut", {}).get("variants", runs)
         restarts = replace(parts["restarts"], variants=[shifted(parts["restarts"].losses, said.get("again", 0.0))])
@@ -89,6 +90,7 @@ def asked(monkeypatch):
         return Side(parts=answers | {"floor": replace(parts["floor"], variants=runs)} if runs else answers)
 
     monkeypatch.setattr(further, "ask", ask)
+    monkeypatch.setattr(float64, "ask", ask)
 
     def look(climb, *departures, **more):
         said.update(climb=climb, departures=departures, **more)
@@ -174,109 +176,116 @@ def fail_restarts(climb: Climb) -> None:
 
 
 LOSS = "the start"  # a case
+ROUNDING = np.float32(2e-5)
 
 
-def with_rounding(climb: Climb, by: float) -> Cases:
-    """Has Keras's loss of a case be off by what all its runs share; returns what it answers in float64."""
-    cases = climb.reference.parts["cases"]
-    one = cases.answers[LOSS]
-    off = replace(one, loss=one.loss + np.float32(by))
-    ours = replace(cases, answers={**cases.answers, LOSS: off}, variants=[{**cases.answers, LOSS: off}] * 2)
-    climb.reference.parts["cases"] = ours
+def in_double(parts: dict) -> dict:
+    """Returns records in float64."""
+    found = {part: float64.of_arrays(lambda array: array.astype(float), record) for part, record in parts.items()}
+    if "facts" in found:
+        experiment = found["facts"].experiment
+        experiment = {**experiment, "training": {**experiment["training"], "precision": "float64"}}
+        found["facts"] = replace(found["facts"], experiment=experiment)
+    return found
+
+
+def answered(climb: Climb) -> tuple[dict, dict]:
+    """Returns what both sides answer in float64: the same as by now."""
+    return in_double(climb.reference.parts), in_double(climb.candidate.parts)
+
+
+def with_loss(cases: Cases, by: float) -> Cases:
+    """Moves the loss of one case, of the runs, too."""
+
+    def off(answers: dict) -> dict:
+        return {**answers, LOSS: replace(answers[LOSS], loss=answers[LOSS].loss + by)}
+
+    return replace(cases, answers=off(cases.answers), variants=[off(run) for run in cases.variants])
+
+
+def with_rounding(climb: Climb, side: str, by: float = ROUNDING) -> None:
+    """Has a side's loss of a case be off, in all its runs."""
+    of = climb.reference if side == KERAS else climb.candidate
+    of.parts["cases"] = with_loss(of.parts["cases"], by)
     climb.judge("cases")
-    exact = {
-        name: replace(answer, loss=answer.loss.astype(np.float64), probabilities=answer.probabilities.astype(float))
-        for name, answer in cases.answers.items()
-    }
-    return replace(cases, answers=exact, cases={}, variants=[])
-
-
-def test_rounding_that_all_runs_share_shows_beside_float64(tmp_path, asked):
-    climb = make_climb(tmp_path, 0.0)
-    exact = with_rounding(climb, 2e-5)
     assert ids_of(climb, "fail") == {"batch-loss"}
+
+
+def loss_of(climb: Climb) -> Check:
+    """Takes the check of single batches' losses."""
+    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
+    return check
+
+
+@pytest.mark.parametrize("side", [KERAS, LIGHTNING])
+def test_rounding_that_all_runs_of_a_side_share_vanishes_in_float64(side, tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    exact = answered(climb)
+    with_rounding(climb, side)
     told, judged = asked(climb, exact=exact)
-    ((name, task, _),) = told
-    assert (name, task.parts, judged) == (KERAS, ("in_float64",), ["cases"])
-    assert task.pair.experiment.training.precision == "float64" and task.reference_dir == str(tmp_path / KERAS)
-    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
-    assert check.status == "pass" and check.detail.endswith("in float64, which is as far away")
-    assert len(read_record(tmp_path / KERAS, "cases").variants) == 3
+    assert [(name, task.parts, written) for name, task, written in told] == [
+        (KERAS, ("facts", "cases"), True),
+        (LIGHTNING, ("facts", "cases"), True),
+    ]
+    first, second = (task for _, task, _ in told)
+    assert {task.pair.experiment.training.precision for task in (first, second)} == {"float64"} and first.exact
+    assert second.reference_dir == first.output_dir and judged == ["cases"]
+    check = loss_of(climb)
+    assert check.status == "pass" and check.measured < check.noise_floor and check.more["looked_further"]
+    assert re.search(
+        r"at the start: .*; judged in float64; rounding makes it (2.01|1.99)e-05 in float32$", check.detail
+    )
+    assert not (tmp_path / "keras-further").exists()
 
 
-def test_a_difference_that_float64_does_not_have_still_fails(tmp_path, asked):
+@pytest.mark.parametrize("share", [1.0, 0.05])
+def test_a_difference_that_float64_has_too_still_fails(share, tmp_path, asked):
+    """Also one that is within its limit there: more than a noise floor is no rounding."""
     climb = make_climb(tmp_path, 0.0)
-    with_rounding(climb, 2e-5)
-    asked(climb, exact=climb.reference.parts["cases"])  # Keras answers the same in float64
-    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
-    assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
+    ours, theirs = answered(climb)
+    with_rounding(climb, LIGHTNING)
+    theirs["cases"] = with_loss(theirs["cases"], ROUNDING * share)
+    asked(climb, exact=(ours, theirs))
+    check = loss_of(climb)
+    assert check.status == "fail" and re.search(r"; in float64 it is .*e-0.: it does not vanish there$", check.detail)
 
 
-def test_what_is_another_function_in_float64_counts_nothing(tmp_path, asked):
+def test_a_training_that_departs_by_little_is_asked_for_in_float64_before_kinks_are(tmp_path, asked):
+    climb = make_climb(tmp_path, 5e-6)
+    exact = answered(climb)
+    exact[1]["lockstep"], exact[1]["interchange"] = exact[0]["lockstep"], exact[0]["interchange"]
+    failed = ids_of(climb, "fail")
+    told, judged = asked(climb, exact=exact)
+    assert failed == {"tensors-after-training"} and not ids_of(climb, "fail")
+    assert [task.parts for _, task, _ in told] == [("facts", "lockstep")] * 2 and judged == ["lockstep"]
+
+
+@pytest.mark.parametrize("side", [KERAS, LIGHTNING])
+def test_a_side_that_cannot_answer_in_float64_leaves_the_checks_as_they_are(side, tmp_path, asked):
     climb = make_climb(tmp_path, 0.0)
-    exact = with_rounding(climb, 2e-5)
-    one = exact.answers[LOSS]
-    other = replace(exact, answers={**exact.answers, LOSS: replace(one, probabilities=one.probabilities + 0.01)})
-    asked(climb, exact=other)
-    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
-    assert check.status == "fail" and check.detail.endswith("in float64, which is nearer")
-
-
-def with_own_rounding(climb: Climb, by: float) -> Cases:
-    """Has Lightning's loss of a case be off; returns what it answers in float64, where it is not."""
-    own = climb.candidate.parts["cases"]
-    off = replace(own.answers[LOSS], loss=own.answers[LOSS].loss + np.float32(by))
-    climb.candidate.parts["cases"] = replace(own, answers={**own.answers, LOSS: off})
-    climb.judge("cases")
-    return own
-
-
-def test_rounding_of_the_candidates_own_shows_in_float64(tmp_path, asked):
-    climb = make_climb(tmp_path, 0.0)
-    own = with_own_rounding(climb, 2e-5)
-    assert ids_of(climb, "fail") == {"batch-loss"}
-    variants = len(climb.reference.parts["cases"].variants)
-    told, judged = asked(climb, exact=climb.reference.parts["cases"], own=own)
-    assert [(name, task.parts) for name, task, _ in told] == [(KERAS, ("in_float64",)), (LIGHTNING, ("cases",))]
-    task = told[1][1]
-    assert task.pair.experiment.training.precision == "float64" and task.reference_dir == str(tmp_path / KERAS)
-    assert judged == ["cases", "cases"]
-    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
-    assert check.status == "pass" and check.detail.endswith("what Lightning answers in float64, which is Keras's")
-    reference = climb.reference.parts["cases"]
-    assert len(reference.variants) == variants + 1  # no limit knows of what Lightning answers
-
-
-@pytest.mark.parametrize("why", ["the same", "another function", "no answer"])
-def test_what_the_candidate_has_in_float64_too_still_fails(why, tmp_path, asked):
-    climb = make_climb(tmp_path, 0.0)
-    own = with_own_rounding(climb, 2e-5)
-    one = own.answers[LOSS]
-    other = replace(one, probabilities=one.probabilities + 0.01)  # by more than rounding
-    answers = {
-        "the same": climb.candidate.parts["cases"],
-        "another function": replace(own, answers={**own.answers, LOSS: other}),
-        "no answer": None,
-    }
-    asked(climb, exact=climb.reference.parts["cases"], own=answers[why])
-    (check,) = [check for check in climb.checks if check.subject == "batch-loss"]
-    said = "Keras itself answers in float64, which is nearer" if why == "no answer" else "is not Keras's, either"
-    assert check.status == "fail" and check.detail.endswith(said)
+    with_rounding(climb, LIGHTNING)
+    exact, checks = answered(climb), climb.checks
+    exact[side == LIGHTNING].clear()
+    told, judged = asked(climb, exact=exact)
+    asked_for = [(name, task.backend) for name, task, _ in told]
+    own, other = (KERAS, "tensorflow"), (KERAS, "torch")
+    assert asked_for == ([own, other, own] if side == KERAS else [own, (LIGHTNING, "tensorflow")])
+    assert not judged and climb.checks == checks
 
 
 @pytest.mark.parametrize("why", ["large", "float64", "architecture"])
 def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
     climb = make_climb(tmp_path, 0.0)
-    exact = with_rounding(climb, 2.0 if why == "large" else 2e-5)
+    with_rounding(climb, LIGHTNING, 2.0 if why == "large" else ROUNDING)
     if why == "float64":
-        climb.task = replace(climb.task, pair=further.in_float64(climb.task.pair))
+        climb.task = replace(climb.task, pair=float64.in_float64(climb.task.pair))
     if why == "architecture":
         climb.judgements["facts"] = [Check("x", "architecture", "fail")]
-    assert asked(climb, exact=exact) == ([], [])
+    assert asked(climb) == ([], [])
 
 
-@pytest.mark.parametrize(("units", "passes"), [(2, True), (40, False)])
-def test_units_of_the_largest_gradient_are_rounding_in_one_that_is_small(units, passes, tmp_path, asked):
+@pytest.mark.parametrize(("units", "is_asked"), [(2, True), (4000, False)])
+def test_units_of_the_largest_gradient_are_little_in_one_that_is_small(units, is_asked, tmp_path, asked):
     """Where a tanh is saturated, gradients behind it are a few units of 1, or twice as many, in all runs of a side."""
     climb = make_climb(tmp_path, 0.0)
     ours, theirs = (side.parts["cases"] for side in (climb.reference, climb.candidate))
@@ -286,40 +295,30 @@ def test_units_of_the_largest_gradient_are_rounding_in_one_that_is_small(units, 
     unit = np.float32(np.finfo(np.float32).eps * max(np.abs(array).max() for array in others))
     of_layer = {path: np.full_like(array, unit * 1e-3) for path, array in one.gradients.items() if layer in path}
     small = one.gradients | of_layer
-    halved = small | {path: array + units * unit for path, array in of_layer.items()}
+    off = small | {path: array + units * unit for path, array in of_layer.items()}
     kept = {**ours.answers, LOSS: replace(one, gradients=small)}
     climb.reference.parts["cases"] = replace(ours, answers=kept, variants=[kept, kept])
-    climb.candidate.parts["cases"] = replace(theirs, answers={**kept, LOSS: replace(one, gradients=halved)})
+    climb.candidate.parts["cases"] = replace(theirs, answers={**kept, LOSS: replace(one, gradients=off)})
     climb.judge("cases")
     assert ids_of(climb, "fail") == {"gradients"}
-    truth = small | {path: array + unit for path, array in of_layer.items()}
-    exact = {**kept, LOSS: replace(one, gradients=truth)}
-    asked(climb, exact=replace(ours, answers=exact, cases={}, variants=[]))
-    assert (ids_of(climb, "fail") == set()) is passes
+    exact = in_double(climb.reference.parts)
+    told, _ = asked(climb, exact=(exact, exact))
+    assert bool(told) is is_asked and (not ids_of(climb, "fail")) is is_asked
 
 
-def in_float64(climb: Climb, places: int) -> None:
+def have_places(climb: Climb, places: int) -> None:
     """Has all answers of cases in float64, with a map of some places behind a layer."""
-    climb.task = replace(climb.task, pair=further.in_float64(climb.task.pair))
+    climb.task = replace(climb.task, pair=float64.in_float64(climb.task.pair))
     for side in (climb.reference, climb.candidate):
-        cases = side.parts["cases"]
-        answers = {name: in_double(answer) for name, answer in cases.answers.items()}
-        runs = [{name: in_double(answer) for name, answer in run.items()} for run in cases.variants]
-        side.parts["cases"] = replace(cases, answers=answers, variants=runs)
+        side.parts |= in_double({"cases": side.parts["cases"]})
     calls = [LayerCall("map", np.zeros((1, places, 2)))]
     climb.reference.parts["layers"] = LayerOutputs(in_place=LayerPasses([], calls))
-
-
-def in_double(answer: Answer) -> Answer:
-    """Returns an answer of double precision."""
-    gradients = {path: array.astype(float) for path, array in answer.gradients.items()}
-    return Answer(answer.probabilities.astype(float), answer.loss.astype(float), gradients)
 
 
 @pytest.mark.parametrize(("by", "places", "passes"), [(1e-12, 100, True), (1e-12, 1, False), (1e-6, 100, False)])
 def test_in_float64_a_sum_of_many_values_may_round_so_much_and_no_more(by, places, passes, tmp_path, asked):
     climb = make_climb(tmp_path, 0.0)
-    in_float64(climb, places)
+    have_places(climb, places)
     ours, theirs = (side.parts["cases"] for side in (climb.reference, climb.candidate))
     exact = {**ours.answers, LOSS: replace(ours.answers[LOSS], loss=ours.answers[LOSS].loss + 2e-14)}
     climb.reference.parts["cases"] = replace(ours, variants=[exact, exact])
@@ -339,10 +338,15 @@ def test_in_float64_a_sum_of_many_values_may_round_so_much_and_no_more(by, place
 
 
 def test_a_kink_is_looked_for_behind_rounding(tmp_path, asked):
-    climb = make_climb(tmp_path, JUMP)
-    told, judged = asked(climb, JUMP, exact=with_rounding(climb, 2e-5))
-    assert [task.parts for _, task, _ in told] == [("in_float64",), ("lockstep", "floor", "restarts")]
-    assert judged == ["cases", *further.TRAINED] and not ids_of(climb, "fail")
+    climb = make_climb(tmp_path, 5e-6)
+    exact = answered(climb)
+    climb.candidate.parts["cases"] = with_loss(climb.candidate.parts["cases"], ROUNDING)
+    climb.judge("cases")
+    told, judged = asked(climb, JUMP, exact=exact)  # in float64, too, the training departs
+    further_parts = ("lockstep", "floor", "restarts")
+    assert [task.parts for _, task, _ in told] == [("facts", "cases", "lockstep")] * 2 + [further_parts]
+    assert judged[-3:] == [*further.TRAINED] and {*judged[:-3]} == {"cases", "lockstep"} and not ids_of(climb, "fail")
+    assert loss_of(climb).detail.count("judged in float64") == 1
 
 
 @pytest.mark.parametrize("why", ["passed", "other part", "unanswered", "not asked"])

@@ -1,5 +1,7 @@
 """The command `python -m parity.adapters.keras`: it answers what it is asked, and imports Keras only to do so."""
 
+import json
+
 import pytest
 import sample_pairs
 from conftest import run_python
@@ -38,3 +40,36 @@ def test_a_pair_file_runs_on_the_backend_that_is_asked_for(tmp_path):
     task = Task(("facts",), str(tmp_path), CheckFlags(str(path)).pair(), level="quick", backend="jax")
     side = ask("keras", task, task.write(tmp_path / "keras.json"), 300.0)
     assert side.errors == {} and side.parts["facts"].environment["packages"].keys() == {"keras", "jax", "numpy"}
+
+
+EXACT = """
+import json, sys
+from keras_reference import backend
+backend.start("cpu", "float64", sys.argv[1])
+import keras, numpy as np
+from parity.adapters.keras.__main__ import keep_float64
+
+rows = np.random.default_rng(0).normal(3, 1, (40, 5, 6))
+
+
+def departure():
+    out = keras.ops.convert_to_numpy(keras.layers.BatchNormalization(epsilon=0.0)(rows, training=True))
+    exact = (rows - rows.mean((0, 1))) / rows.std((0, 1))
+    tanh = keras.ops.convert_to_numpy(keras.ops.tanh(keras.ops.convert_to_tensor(rows)))
+    return float(abs(out - exact).max()), float(abs(tanh - np.tanh(rows)).max()), str(out.dtype)
+
+
+before = departure()
+keep_float64()
+print(json.dumps([before, departure()]))
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_what_is_exact_is_computed_in_float64_on_every_backend(backend):
+    """Keras computes variances in float32 on JAX and PyTorch, whatever the precision, until it is told not to."""
+    ended = run_python("-c", EXACT, backend)
+    assert ended.status == 0, ended
+    before, exact = json.loads(ended.out.splitlines()[-1])
+    assert max(exact[:2]) < 1e-12 and exact[2] == "float64", exact
+    assert (max(before[:2]) > 1e-9) is (backend != "tensorflow"), before
