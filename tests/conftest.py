@@ -7,6 +7,8 @@ all workers of `pytest -n`.
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -255,3 +257,17 @@ def run_once(factory: pytest.TempPathFactory, name: str, *arguments: str, **opti
 
     folder = made_once(factory, name, make)
     return folder / "run", Ended(**json.loads((folder / "ended.json").read_text()))
+
+
+# Commands of the README that another test looks at closely, and what makes them short: all take the same run.
+README_RUNS = {
+    "python -m parity honest --runs 60": ["--runs", "1", "--first-seed", "2"],
+    # an own model, in float64
+    "python -m parity alarms --runs 100": ["--runs", "1", "--first-seed", "5", "--dataset", "mnist-sample"],
+    "python -m parity --preset bigger --optimizer torch-adam": ["--level", "quick", "--dataset", "mnist-sample"],
+}
+
+
+def readme_run(factory: pytest.TempPathFactory, line: str) -> tuple[Path, Ended]:
+    """Runs a command of the README once for all workers, made short; returns its folder and how it ended."""
+    return run_once(factory, re.sub(r"\W+", "-", line), *shlex.split(line)[1:], *README_RUNS[line])

@@ -6,7 +6,7 @@ import shlex
 import shutil
 
 import pytest
-from conftest import ROOT, run_python
+from conftest import README_RUNS, ROOT, readme_run, run_python
 from PIL import Image
 
 from benchmarks import tables
@@ -87,8 +87,6 @@ def test_there_are_commands_to_test():
 # What makes a command short; of the two that need a trained model, where their results are.
 SHORTER = {
     "parity faults": ["--only", "InitScale"],
-    "parity alarms": ["--runs", "1"],
-    "parity honest": ["--runs", "1", "--first-seed", "2"],  # the pair that is tested in selftest/honest, too
     "parity seeds": "--seeds 3 --epochs 5 --no-compile --margin 90 --margin-loss 9 --margin-area 90".split(),
 }
 WITH_A_MODEL = {
@@ -106,18 +104,25 @@ ALONE = [
 ]
 
 
-@pytest.mark.parametrize("line", ALONE)
+@pytest.mark.parametrize("line", README_RUNS)
+def test_a_command_that_another_test_looks_at_runs(line, tmp_path_factory):
+    assert line in COMMANDS
+    folder, ended = readme_run(tmp_path_factory, line)
+    assert ended.status == (1 if "torch-adam" in line else 0), ended
+    assert any(folder.iterdir())
+
+
+@pytest.mark.parametrize("line", [line for line in ALONE if line not in README_RUNS])
 def test_a_command_of_the_readme_runs(line, tmp_path):
     """Word for word, but for one epoch on the offline sample instead of all on the full MNIST."""
     (tmp_path / "port.py").write_text(PORT)
     (tmp_path / "keras_model.py").write_text(KERAS_MODEL)
-    quick = ["--output-dir", str(tmp_path / "run")]
-    quick += [] if "parity honest" in line else ["--dataset", "mnist-sample"]
+    quick = ["--output-dir", str(tmp_path / "run"), "--dataset", "mnist-sample"]
     shorter = [flags for command, flags in SHORTER.items() if command in line]
     short = "--epochs" in line or "--level quick" in line  # as it is: another test's recording serves it, too
     quick += shorter[0] if shorter else [] if short else ["--epochs", "1"]
     ended = run_python(*shlex.split(line)[1:], *quick, cwd=tmp_path)
-    assert ended.status == (1 if "torch-adam" in line else 0), ended
+    assert ended.status == 0, ended
     assert any((tmp_path / "run").iterdir())
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import PYTHON, ROOT, assert_user_error, run_python
+from conftest import PYTHON, ROOT, assert_user_error, readme_run, run_python
 
 
 def test_small_has_parity_on_the_sample(parity_run):
@@ -46,11 +46,10 @@ def test_float64_agrees_to_float64s_rounding(tmp_path):
     assert free["largest"] < 1e-13  # 1e-15 was seen; betas that skip float32 make it 2e-6
 
 
-def test_pytorchs_adam_has_no_parity_and_keras_runs_its_own(tmp_path):
-    flags = "--preset bigger --optimizer torch-adam --dataset mnist-sample --level quick".split()
-    ended = run_python("-m", "parity", *flags, "--output-dir", tmp_path / "run")
+def test_pytorchs_adam_has_no_parity_and_keras_runs_its_own(tmp_path_factory):
+    folder, ended = readme_run(tmp_path_factory, "python -m parity --preset bigger --optimizer torch-adam")
     assert ended.status == 1, ended
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    report = json.loads((folder / "report.json").read_text())
     failed = {check["name"] for check in report["checks"] if check["status"] == "fail"}
     assert {"weights after each of 130 steps", "batch loss, free run"} <= failed
     assert {one["id"] for one in report["differences"]["found"]} == {"adam-epsilon", "adam-epsilon-place"}

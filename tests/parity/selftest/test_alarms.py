@@ -3,19 +3,18 @@
 import json
 import subprocess
 
-from conftest import interrupt_after, run_python
+from conftest import interrupt_after, readme_run
 
 from mlp_spec.experiment import PRESETS
 from parity.rungs.check import Check
 from parity.selftest import alarms
 
 
-def test_the_sound_pair_raises_no_alarm(tmp_path):
-    flags = ["--dataset", "mnist-sample", "--runs", "1", "--first-seed", "5"]  # an own model, in float64
-    ended = run_python("-m", "parity", "alarms", *flags, "--output-dir", tmp_path / "run")
+def test_the_sound_pair_raises_no_alarm(tmp_path_factory):
+    folder, ended = readme_run(tmp_path_factory, "python -m parity alarms --runs 100")
     assert ended.status == 0, ended
     assert "0 false alarms in 1 runs" in ended.out and "0 undecided" in ended.out
-    (row,) = json.loads((tmp_path / "run" / "alarms.json").read_text())["runs"]
+    (row,) = json.loads((folder / "alarms.json").read_text())["runs"]
     assert row["precision"] == "float64" and row["checks"] > 25 and row["failed"] == row["errors"] == []
 
 

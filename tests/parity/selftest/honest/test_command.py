@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import assert_user_error, run_python
+from conftest import assert_user_error, readme_run, run_python
 
 from parity.ladder import climb
 from parity.process import Side
@@ -16,14 +16,13 @@ from parity.selftest.honest import command
 from parity.selftest.honest.command import HonestFlags
 
 
-def test_a_drawn_pair_raises_no_alarm(tmp_path):
-    flags = ["--runs", "1", "--first-seed", "2", "--jobs", "1"]
-    ended = run_python("-m", "parity", "honest", *flags, "--output-dir", tmp_path / "run")
+def test_a_drawn_pair_raises_no_alarm(tmp_path_factory):
+    folder, ended = readme_run(tmp_path_factory, "python -m parity honest --runs 60")
     assert ended.status == 0, ended
     assert "0 false alarms in 1 runs" in ended.out and "noise floors at most" in ended.out
-    (row,) = json.loads((tmp_path / "run" / "honest.json").read_text())["runs"]
+    (row,) = json.loads((folder / "honest.json").read_text())["runs"]
     assert row["checks"] > 15 and row["failed"] == row["errors"] == [] and 0 < row[command.RATIO] < 10
-    assert not (tmp_path / "run" / "seed-2").exists()
+    assert not (folder / "seed-2").exists()
 
 
 @pytest.mark.parametrize(
