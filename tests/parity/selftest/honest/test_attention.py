@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from keras_like.attention import KerasMultiHeadAttention
-from parity.selftest.honest.attention import ATTENTION, HEADS_MASKED, MASKED_ATTENTION, SCORES, mask_of
-from parity.selftest.honest.layers import Draw
+from parity.selftest.honest.attention import ATTENTION, HEADS, HEADS_MASKED, MASKED_ATTENTION, SCORES, mask_of
+from parity.selftest.honest.layers import Draw, Setting
 from parity.selftest.honest.models import draw_layers
 from parity.selftest.honest.recurrent import MASKED
 
@@ -62,3 +62,9 @@ def test_attention_behind_a_mask_has_it():
     assert len(attending) > 5
     for layer in attending:
         assert (HEADS_MASKED if "MultiHead" in layer.kind else MASKED) in layer.forward and "PyTorch" not in layer.kind
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_values_of_another_size_are_drawn_where_keras_takes_them(backend):
+    options = [HEADS.options(Draw(seed, Setting(backend=backend)), (4, 6)) for seed in range(40)]
+    assert any("value_dim=3" in one["more"] for one in options) is (backend == "tensorflow")
