@@ -252,6 +252,7 @@ OPTIMIZERS = [
         "clip-value", EXAMPLES, ("clipping",),
         options={"gradient_clip_val": 0.01, "gradient_clip_algorithm": "value"},
     ),
+    Plant("accumulation", EXAMPLES, ("accumulation",), options={"accumulate_grad_batches": 2}),
     Plant("gradient-hook", EXAMPLES, ("hook",), partial(override, on_after_backward=still_biases)),
     Plant("bfloat16", EXAMPLES, ("precision",), options={"precision": "bf16-mixed"}),
 ]  # fmt: skip

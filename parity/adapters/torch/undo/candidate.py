@@ -1,12 +1,11 @@
 """A candidate of which some differences are undone: whatever is built of it is changed before it is used."""
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial, reduce, wraps
+from functools import partial, wraps
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils import _pytree as tree
@@ -30,11 +29,23 @@ from parity.adapters.torch.undo import (
     starts,
     temperature,
 )
-from parity.adapters.torch.undo.difference import DATA, HOOKS, LOSS, MODULE, OPTIMIZERS, TRAINER, TRAINING, Built, Undo
+from parity.adapters.torch.undo.difference import (
+    ACCUMULATION,
+    DATA,
+    HOOKS,
+    LOSS,
+    MODULE,
+    OPTIMIZERS,
+    TRAINER,
+    TRAINING,
+    Built,
+    Undo,
+)
 from parity.adapters.torch.undo.fits import Fit, fit_loss
 from parity.adapters.torch.undo.hooks import Change, Hooks
 from parity.adapters.torch.undo.loss_calls import Call
 from parity.adapters.torch.undo.steps import change_steps
+from parity.adapters.torch.updates import accumulation_of
 from parity.adapters.torch.user import package_of
 from parity.protocol.inputs import LAYERS_CASE
 from parity.protocol.metric_names import find_logged
@@ -68,7 +79,7 @@ class Changed(TargetCandidate):
         self.seen_rates: dict[tuple[str, ...], list[float]] = {}
         self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
         super().__init__(task)
-        self.tensors = task.reference("facts").tensors
+        self.tensors, self.own_options = task.reference("facts").tensors, self.trainer_options
         self.undo(())
 
     def undo(self, ids: tuple[str, ...]) -> None:
@@ -77,6 +88,9 @@ class Changed(TargetCandidate):
         # a module that is changed may flatten in another order and give another form of the output
         self.facts = replace(self.facts, tensors=self.tensors)
         self.has_table, self.flattening, self.output, self.places = False, "", "", {}
+        built = Built(None, self.facts, 0, self.draws_of_reference, options=dict(self.own_options))
+        self.apply(ACCUMULATION, built)
+        self.trainer_options, self.accumulation = built.options, accumulation_of(built.options)
 
     def bind(self, arrays: Arrays, seed: int | None = None):
         """Builds a module that holds the given weights; finds anew what its output is, once something is undone."""
@@ -232,7 +246,7 @@ class Changed(TargetCandidate):
         """Compares the user's rows, with differences undone in them and in the loaders, which then are as they were."""
         rows, loaders = self.rows, dict(self.rows.loaders)
         built = Built(None, self.facts, 0, self.draws_of_reference, rows=rows)
-        rows.chunks = partial(turned_back, rows.chunks, built.repairs)
+        rows.chunks = partial(data.turned_back, rows.chunks, built.repairs)
         try:
             self.apply(DATA, built)
             return {split: rows.describe(split, self.task.level) for split in SPLITS}
@@ -324,20 +338,6 @@ class Changed(TargetCandidate):
             lines = [lines] if isinstance(lines, str) else lines
             if lines:  # a loss is called in several places
                 self.changes[id] = list(dict.fromkeys([*(self.changes.get(id, []) if what else []), *lines]))
-
-
-def turned_back(
-    chunks: Callable[[str, int], Iterator[list[np.ndarray]]], repairs: dict[str, list[Callable]], split: str, count: int
-) -> Iterator[list[np.ndarray]]:
-    """Yields the user's rows with differences undone in them.
-
-    Args:
-        chunks: yields them as they are.
-        repairs: by split, what is undone so far.
-        split, count: of the rows.
-    """
-    for arrays in chunks(split, count):
-        yield reduce(lambda rows, repair: repair(rows), repairs.get(split, []), arrays)
 
 
 def optimizers_in(given) -> tuple[list, list[dict], Callable[[list, bool], object]]:

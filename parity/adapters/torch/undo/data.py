@@ -4,9 +4,9 @@ Not undone: rows that are others than Keras's, and random transforms. Of a loade
 may be Keras's first; else what was done to the other split's rows is tried.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import combinations
 
 import numpy as np
@@ -275,6 +275,20 @@ def keep_inputs(built: Built, change) -> str | None:
         return None
     change.put_back()
     return f"{change.hook}: {change.text}: leave it out"
+
+
+def turned_back(
+    chunks: Callable[[str, int], Iterator[list[np.ndarray]]], repairs: dict[str, list[Callable]], split: str, count: int
+) -> Iterator[list[np.ndarray]]:
+    """Yields the user's rows with differences undone in them.
+
+    Args:
+        chunks: yields them as they are.
+        repairs: by split, what is undone so far.
+        split, count: of the rows.
+    """
+    for arrays in chunks(split, count):
+        yield reduce(lambda rows, repair: repair(rows), repairs.get(split, []), arrays)
 
 
 UNDOS = [

@@ -14,6 +14,7 @@ from parity.protocol.records import Facts, LayerCall
 
 MODULE, LOSS, DATA, OPTIMIZERS, TRAINER, HOOKS = "module", "loss", "data", "optimizers", "trainer", "hooks"
 TRAINING = "training"  # what is seen when one has ended
+ACCUMULATION = "accumulation"  # how many batches an update takes: known before anything is built
 STEPS = (LOSS, HOOKS)  # what shows in a step alone
 # What hooks change (`hooks.Change`): gradients, by their norm, each by itself, or otherwise; the rate; `forward`'s
 # input, or its precision.

@@ -7,8 +7,20 @@ import torch
 from keras_like import adaptive, more_optimizers
 from keras_like import optimizers as keras_like
 from parity.adapters.torch.pieces import whole_of
-from parity.adapters.torch.undo.difference import HOOKS, NORM, OPTIMIZERS, OTHERWISE, RATE, TRAINER, VALUE, Built, Undo
+from parity.adapters.torch.undo.difference import (
+    ACCUMULATION,
+    HOOKS,
+    NORM,
+    OPTIMIZERS,
+    OTHERWISE,
+    RATE,
+    TRAINER,
+    VALUE,
+    Built,
+    Undo,
+)
 from parity.adapters.torch.undo.hooks import EPOCH, Change
+from parity.adapters.torch.updates import EVERY, accumulation_of
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
 RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)
@@ -204,6 +216,16 @@ def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     return [f"Trainer(gradient_clip_val={limit:g}): leave it out"]
 
 
+def accumulate(built: Built) -> list[str]:
+    """Has every update take as many batches as Keras's, where the Trainer's argument says how many."""
+    (name,) = EVERY
+    own, asked = built.options.get(name) or 1, built.facts.optimizer.get("gradient_accumulation_steps") or 1
+    if own == asked or accumulation_of(built.options).get(name, 1) != own:  # a callback changes it
+        return []
+    built.options[name] = asked
+    return [f"Trainer({name}={own}): {f'write {asked}' if asked > 1 else 'leave it out'}"]
+
+
 def give_all(built: Built) -> list[str]:
     """Gives the first optimizer the tensors that Keras trains and no optimizer has, in the place of what is no tensor.
 
@@ -286,5 +308,6 @@ UNDOS = [
     *(Undo(f"clip-{kind}", ("cases", *PARTS), partial(unclip, algorithm=kind, names=names), TRAINER,
            also={HOOKS: partial(keep_gradients, kind=kind, names=names)})
       for kind, names in CLIPPING.items()),
+    Undo("accumulation", ("callbacks", *PARTS), accumulate, ACCUMULATION),
     Undo("gradient-hook", ("cases", *PARTS), leave_gradients, HOOKS),
 ]  # fmt: skip

@@ -41,7 +41,6 @@ TRAPS = [
     ),
     steps.sgd_trap(
         id="accumulation",
-        not_undone="the rung callbacks compares it, and says which argument of the Trainer is Keras's",
         title="An update takes several batches",
         what="""`Trainer(accumulate_grad_batches=2)`, meant to save memory, makes half as many updates from batches
             twice as large. The loss falls more slowly for each epoch, and nothing else shows. Remedy: 1, the

@@ -10,8 +10,7 @@ from sample_built import make_built
 from torch.utils.data import DataLoader, TensorDataset
 
 from parity.adapters.torch.rows import UserRows
-from parity.adapters.torch.undo.candidate import turned_back
-from parity.adapters.torch.undo.data import find_change, keep_inputs, leave_batches, repair
+from parity.adapters.torch.undo.data import find_change, keep_inputs, leave_batches, repair, turned_back
 
 X = np.random.default_rng(0).random((20, 16)).astype(np.float32)
 IMAGES, Y = X.reshape(20, 4, 4, 1), np.arange(20) % 3

@@ -1,12 +1,14 @@
 """Optimizers get Keras's numbers, arithmetic or kind, one difference at a time; schedules and clipping go."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from sample_built import make_built
 
 from keras_like.optimizers import KerasAdam, KerasRMSprop, KerasSGD
 from parity.adapters.torch.undo import optimizers
-from parity.adapters.torch.undo.difference import HOOKS, NORM, OTHERWISE, RATE, VALUE
+from parity.adapters.torch.undo.difference import ACCUMULATION, HOOKS, NORM, OTHERWISE, RATE, VALUE, Built
 from parity.adapters.torch.undo.hooks import Change
 
 UNDOS = {undo.id: undo for undo in optimizers.UNDOS}
@@ -214,3 +216,26 @@ def test_a_rate_follows_keras_schedule_where_it_follows_none():
     constant = {**SGD, "learning_rate": 0.1}
     assert undone("schedule-missing", OPTIM.SGD, constant, **given)[1] == []
     assert undone("schedule-missing", OPTIM.SGD, asked)[1] == []  # Keras has none that is known
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "line", "left"),
+    [
+        ({"accumulate_grad_batches": 2}, {}, "Trainer(accumulate_grad_batches=2): leave it out", 1),
+        ({}, {"gradient_accumulation_steps": 4}, "Trainer(accumulate_grad_batches=1): write 4", 4),
+        ({"accumulate_grad_batches": 4}, {"gradient_accumulation_steps": 4}, None, 4),
+        ({}, {"gradient_accumulation_steps": None}, None, None),
+    ],
+)
+def test_an_update_takes_as_many_batches_as_kerass(options, asked, line, left):
+    built = Built(None, SimpleNamespace(optimizer=asked), 0, None, options=dict(options))
+    assert UNDOS["accumulation"].at(ACCUMULATION)(built) == ([line] if line else [])
+    assert built.options.get("accumulate_grad_batches") == left
+
+
+def test_a_callback_that_changes_the_accumulation_is_left_alone():
+    from lightning.pytorch.callbacks import GradientAccumulationScheduler
+
+    built = Built(None, SimpleNamespace(optimizer={}), 0, None)
+    built.options = {"callbacks": [GradientAccumulationScheduler({0: 2})]}
+    assert UNDOS["accumulation"].at(ACCUMULATION)(built) == [] and len(built.options) == 1
