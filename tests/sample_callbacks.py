@@ -45,6 +45,7 @@ import numpy as np
 from keras import callbacks as C
 from keras.optimizers import schedules as S
 from parity.adapters.keras.callbacks import answer_callbacks
+from parity.protocol.inputs import Plan
 from parity.protocol.task import write_record
 
 folder, steps, epochs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -59,6 +60,7 @@ for name, (callbacks, rate) in json.loads(sys.argv[4]).items():
         fit_options={"callbacks": eval(f"[{callbacks}]")}, first=model, recorder=model, arrays=rows, batch_size=8,
         experiment=SimpleNamespace(training=SimpleNamespace(epochs=epochs)),
         file=SimpleNamespace(where=str), own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y},
+        plan=Plan(epochs, len(rows.x_train)),
     )
     import os
     os.makedirs(f"{folder}/{name}")

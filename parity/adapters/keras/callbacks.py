@@ -131,7 +131,8 @@ def answer_callbacks(reference) -> Decisions:
     simulated = Lists(given, optimizer, lists, logged)
     stops, weights = simulated.stops()
     loaded, kept = simulated.files()
-    rates, of_steps = simulated.rates(), step_rates(simulated.roles[RATE], optimizer, epochs, steps)
+    rates, trained = simulated.rates(), reference.plan.epochs * reference.plan.steps(reference.batch_size)
+    of_steps = step_rates(simulated.roles[RATE], optimizer, epochs, steps, trained)
     count = protocol.batches_of_saving(described, epochs, steps)
     saving = [one for one, said in zip(given, described, strict=False) if said.saves_any]
     together = getattr(reference.first, "steps_per_execution", 1)

@@ -41,7 +41,7 @@ def accumulation_of(optimizer) -> int:
     return getattr(optimizer, "gradient_accumulation_steps", None) or 1
 
 
-def step_rates(callbacks: list, optimizer, epochs: int, steps: int) -> np.ndarray:
+def step_rates(callbacks: list, optimizer, epochs: int, steps: int, least: int = 0) -> np.ndarray:
     """Returns the learning rates of a training's batches, (steps,); none where none is scheduled.
 
     Those of an optimizer's schedule are at least as many as the steps in which gradients are replayed.
@@ -50,10 +50,11 @@ def step_rates(callbacks: list, optimizer, epochs: int, steps: int) -> np.ndarra
         callbacks: those of a `RATE`.
         optimizer: the pair's.
         epochs, steps: of the training, and of an epoch of it.
+        least: as many steps of an optimizer's schedule at least: a short training is trained for longer.
     """  # fmt: skip
     count = min(epochs * steps, protocol.MOST_STEPS)
     if schedule := schedule_of(optimizer):
-        return rates_of(schedule, max(count, REPLAY_STEPS))
+        return rates_of(schedule, max(count, REPLAY_STEPS, least))
     if not callbacks:
         return np.empty(0)
     carrier, start, rates = Carrier(optimizer), rate_of(optimizer), []

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils import _pytree as tree
 
-from parity.adapters.torch import answer
+from parity.adapters.torch import answer, schedules
 from parity.adapters.torch.chance import Chance, find_randomness
 from parity.adapters.torch.means import RightAnswers
 from parity.adapters.torch.modes import set_mode
@@ -124,7 +125,8 @@ class Changed(TargetCandidate):
             module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
             random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
-            factor=self.factor_of_logits, rates=lambda: self.task.reference("callbacks").step_rates,
+            factor=self.factor_of_logits, own_rates=self.rates_of_schedule,
+            rates=lambda: self.task.reference("callbacks").step_rates,
         )  # fmt: skip
         self.apply(MODULE, built)
         if package_of(module):
@@ -238,6 +240,11 @@ class Changed(TargetCandidate):
             self.factors[others] = temperature.factor_of(ours, theirs)
         return self.factors[others]
 
+    def rates_of_schedule(self) -> np.ndarray:
+        """Returns the module's learning rate in every step, as its own schedule has it."""
+        with self.with_undone(tuple(id for id in self.undone if id != "schedule-missing")):
+            return schedules.run(self, self.task.reference("callbacks")).step_rates
+
     def first_batch(self):
         """Returns a batch of Keras's first rows."""
         return self.batch_of(*(self.arrays[name][: self.batch_size] for name in SPLITS["train"]))
@@ -304,14 +311,14 @@ class Changed(TargetCandidate):
         """Returns what `configure_optimizers` does, with differences undone."""
         given = configure()
         built.optimizers, built.schedules, put_back = optimizers_in(given)
-        before, count = list(built.optimizers), len(built.schedules)
+        before, own = list(built.optimizers), list(built.schedules)
         self.apply(OPTIMIZERS, built)
         hold(built.schedules, before, built.optimizers)
         if built.hooks:
             built.hooks.watch(built.optimizers)
-        if len(built.schedules) > count:
+        if any(one not in own for one in built.schedules):
             return built.optimizers, built.schedules
-        return put_back(built.optimizers, len(built.schedules) == count)
+        return put_back(built.optimizers, len(built.schedules) == len(own))
 
     def trainer(self, package, callbacks: list, **options):
         """Returns the Trainer, with differences undone."""

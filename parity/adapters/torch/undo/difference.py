@@ -32,7 +32,9 @@ class Built:
     weights_of_draw: Callable[[int], dict]  # these, by path, in Keras's layout
     optimizers: list = field(default_factory=list)  # what `configure_optimizers` gave
     schedules: list[dict] = field(default_factory=list)  # of their rates, each as Lightning has it
-    rates: Callable[[], np.ndarray] = tuple  # Keras's, of every step, where its optimizer has a schedule
+    # of every step, where there is a schedule: Keras's, and the module's own
+    rates: Callable[[], np.ndarray] = tuple
+    own_rates: Callable[[], np.ndarray] = tuple
     options: dict = field(default_factory=dict)  # of the Trainer, which change steps
     run: Callable[[], object] | None = None  # puts some rows through the module, in evaluation mode
     hooks: object | None = None  # which are watched, if any (`hooks.Hooks`)

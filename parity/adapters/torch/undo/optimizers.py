@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import torch
 
 from keras_like import adaptive, more_optimizers
@@ -23,6 +24,7 @@ from parity.adapters.torch.undo.hooks import EPOCH, Change
 from parity.adapters.torch.updates import EVERY, accumulation_of
 
 PARTS = ("optimizer", "lockstep", "restarts", "interchange")
+SAME_RATE = 1e-6  # of the largest rate: schedules are computed in float32 on the one side, in float64 on the other
 RMSPROPS = (torch.optim.RMSprop, keras_like.KerasRMSprop)
 # By difference: the optimizers of PyTorch that have it, their number under all its names, and how Keras calls it.
 NUMBERS = {
@@ -191,18 +193,35 @@ def unschedule(built: Built, interval: str) -> list[str]:
 
 
 def schedule(built: Built) -> list[str]:
-    """Has the one optimizer's rate follow Keras's schedule, where it follows none."""
+    """Has the one optimizer's rate follow Keras's schedule, where it follows none or another."""
     asked, rates = built.facts.optimizer.get("learning_rate"), built.rates()
-    if isinstance(asked, float) or not len(rates) or built.schedules or len(built.optimizers) != 1:
+    if isinstance(asked, float) or not len(rates) or len(built.optimizers) != 1 or is_same_schedule(built, rates):
         return []
-    (optimizer,) = built.optimizers
+    (optimizer,), names = built.optimizers, [type(one["scheduler"]).__name__ for one in built.schedules]
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] = 1.0
     last = len(rates) - 1
     made = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(rates[min(step, last)]))
     built.schedules = [{"scheduler": made, "interval": "step"}]
     write = """write Keras's schedule as a LambdaLR, with "interval": "step\""""
-    return [f"{type(optimizer).__name__}: its rate follows no schedule: {write}"]
+    kind = type(optimizer).__name__
+    return [f"{names[0]}: its rates are others: {write}" if names else f"{kind}: its rate follows no schedule: {write}"]
+
+
+def is_same_schedule(built: Built, rates: np.ndarray) -> bool:
+    """Says whether a rate follows a schedule of its own that may be Keras's: it is, or waits for a metric.
+
+    Args:
+        built: what is looked at.
+        rates: Keras's, of every step.
+    """
+    if not built.schedules:
+        return False
+    if any(isinstance(one["scheduler"], torch.optim.lr_scheduler.ReduceLROnPlateau) for one in built.schedules):
+        return True
+    own = built.own_rates()
+    count = min(len(own), len(rates))
+    return bool(np.abs(own[:count] - rates[:count]).max(initial=0.0) <= SAME_RATE * np.max(rates))
 
 
 def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:

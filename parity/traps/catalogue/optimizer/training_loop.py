@@ -59,10 +59,10 @@ TRAPS = [
     ),
     Trap(
         id="schedule-missing",
-        title="Keras's schedule is left out",
+        title="Keras's schedule is left out, or is another",
         what="""Keras's schedules stand where a rate stands, as in `Adam(ExponentialDecay(...))`, and are read as a
-            number. The port learns at the first rate to the end. Remedy: a scheduler in `configure_optimizers`, with
-            `"interval": "step"`, as Keras's schedules count steps.""",
+            number. The port learns at the first rate to the end, or by a schedule that counts epochs. Remedy: a
+            scheduler in `configure_optimizers`, with `"interval": "step"`, as Keras's schedules count steps.""",
         keras="w -= lr gamma^t g",
         port="w -= lr g",
         shows=f"{steps.CHECK} from the second step on; the rung callbacks says what Keras's is.",

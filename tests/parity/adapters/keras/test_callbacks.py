@@ -28,7 +28,7 @@ def reference(given=(), rate=0.01):
     return SimpleNamespace(
         fit_options={"callbacks": given}, first=model, recorder=model, arrays=rows, batch_size=8,
         experiment=SimpleNamespace(training=SimpleNamespace(epochs=3)), file=SimpleNamespace(where=lambda name: name),
-        own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y},
+        own_rate=None, rows_for_fit=lambda x, y: {"x": x, "y": y}, plan=Plan(16, 77),
     )
 
 
@@ -71,6 +71,8 @@ one = C.ModelCheckpoint("/never/{epoch}/of-{val_loss:.2f}.keras", save_best_only
 found = callbacks.answer_callbacks(reference([one]))
 answers["files"] = [found.kept[0, 0].all().item(), found.kept[0, 1].sum().item(), one.filepath, one.best]
 answers["none"] = callbacks.answer_callbacks(reference(None)).callbacks
+decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+answers["trained"] = len(callbacks.answer_callbacks(reference(rate=decay)).step_rates)
 answers["plans"] = []
 for every in (None, 2, 4, 5):
     one = reference()
@@ -90,6 +92,7 @@ def test_callbacks_decide_as_in_fit_and_leave_nothing(tmp_path):
     ended = run_python("-c", SCRIPT, tmp_path)
     assert ended.status == 0, ended.err
     found = json.loads(ended.out.splitlines()[-1])
+    assert found["trained"] == 16 * 10  # a short training has more epochs at the quick level than the user's
     assert "callbacks holds int, which is no keras.callbacks.Callback" in found["refused"]
     names, lacks, stops = found["logged"]
     assert sorted(names) == ["accuracy", "learning_rate", "loss", "mae", "val_accuracy", "val_loss", "val_mae"]

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from sample_built import make_built
@@ -212,10 +213,28 @@ def test_a_rate_follows_keras_schedule_where_it_follows_none():
     assert (
         line == """SGD: its rate follows no schedule: write Keras's schedule as a LambdaLR, with "interval": "step\""""
     )
-    assert UNDOS["schedule-missing"].change(built) == []  # it follows one
+    built.own_rates = lambda: np.array(rates)
+    assert UNDOS["schedule-missing"].change(built) == []  # it follows Keras's
     constant = {**SGD, "learning_rate": 0.1}
     assert undone("schedule-missing", OPTIM.SGD, constant, **given)[1] == []
     assert undone("schedule-missing", OPTIM.SGD, asked)[1] == []  # Keras has none that is known
+
+
+@pytest.mark.parametrize(("own", "is_other"), [([0.1, 0.05, 0.025], False), ([0.1, 0.1, 0.05], True)])
+def test_another_schedule_than_kerass_is_replaced(own, is_other):
+    rates, asked = np.array([0.1, 0.05, 0.025]), {"learning_rate": {"class_name": "ExponentialDecay"}}
+    build = lambda built: [{"scheduler": torch.optim.lr_scheduler.StepLR(built.optimizers[0], 1)}]  # noqa: E731
+    given = {"rates": lambda built: lambda: rates, "own_rates": lambda built: lambda: np.array(own), "schedules": build}
+    built, lines = undone("schedule-missing", lambda p: OPTIM.SGD(p, 0.1), asked, **given)
+    said = """StepLR: its rates are others: write Keras's schedule as a LambdaLR, with "interval": "step\""""
+    assert lines == ([said] if is_other else []) and (built.schedules[0].get("interval") == "step") is is_other
+
+
+def test_a_schedule_that_waits_for_a_metric_is_left_alone():
+    asked = {"learning_rate": {"class_name": "ExponentialDecay"}}
+    build = lambda built: [{"scheduler": torch.optim.lr_scheduler.ReduceLROnPlateau(built.optimizers[0])}]  # noqa: E731
+    given = {"rates": lambda built: lambda: np.ones(3), "schedules": build}
+    assert undone("schedule-missing", lambda p: OPTIM.SGD(p, 0.1), asked, **given)[1] == []
 
 
 @pytest.mark.parametrize(
