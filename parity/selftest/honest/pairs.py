@@ -98,7 +98,7 @@ def draw_pair(seed: int, draw: Draw | None = None) -> HonestPair:
         batch_size,
         draw.of(1, 2, 4),
         objective, tuple(layers), initializer, optimizer,
-        draw_torch_optimizer(draw, optimizer, setting),
+        draw_torch_optimizer(draw, optimizer, setting, training),
         draw_layout(draw, rows),
         0.0 if is_sparse else draw.of(0.0, 0.0, 0.0, 0.0625),
         named,
@@ -109,11 +109,11 @@ def draw_pair(seed: int, draw: Draw | None = None) -> HonestPair:
     )  # fmt: skip
 
 
-def draw_torch_optimizer(draw: Draw, optimizer: Optimizer, setting: Setting) -> str:
+def draw_torch_optimizer(draw: Draw, optimizer: Optimizer, setting: Setting, training: Training) -> str:
     """Draws the port's optimizer: torch's own where it is Keras's, else keras_like's."""
     arguments = ["self.parameters()", *([optimizer.torch] if optimizer.torch else [])]
-    # TensorFlow rounds the momentum to float32, also in float64
-    is_exact = setting.precision == "float32" or "momentum" not in optimizer.torch
+    # TensorFlow rounds the momentum to float32, also in float64; Keras's velocity carries a rate that changes
+    is_exact = (setting.precision == "float32" and not training.rate) or "momentum" not in optimizer.torch
     if optimizer.kind == "KerasSGD" and is_exact and draw.chance(0.4):
         return f"torch.optim.SGD({', '.join(arguments)})"
     return f"{optimizer.kind}({', '.join(arguments)})"

@@ -224,6 +224,21 @@ def is_same_schedule(built: Built, rates: np.ndarray) -> bool:
     return bool(np.abs(own[:count] - rates[:count]).max(initial=0.0) <= SAME_RATE * np.max(rates))
 
 
+def carry_rate(built: Built) -> list[str]:
+    """Puts Keras's SGD in the place of PyTorch's where the rate changes: only its velocity carries every step's."""
+    lines = {}
+    for index, optimizer in enumerate(built.optimizers):
+        groups = optimizer.param_groups
+        is_plain = not any(group.get("weight_decay") or group.get("dampening") for group in groups)
+        if not isinstance(optimizer, torch.optim.SGD) or not built.schedules or not is_plain:
+            continue
+        if any(group["momentum"] for group in groups):
+            names = ("params", "lr", "momentum", "nesterov")
+            built.optimizers[index] = keras_like.KerasSGD([{name: group[name] for name in names} for group in groups])
+            lines[f"{type(optimizer).__name__}: write keras_like.optimizers.KerasSGD"] = None
+    return list(lines)
+
+
 def unclip(built: Built, algorithm: str, names: tuple[str, ...]) -> list[str]:
     """Has the Trainer clip no gradients, where Keras clips none."""
     limit = built.options.get("gradient_clip_val")
@@ -324,6 +339,7 @@ UNDOS = [
     Undo("adam-for-sgd", PARTS, replace_kind, OPTIMIZERS),
     Undo("frozen", PARTS, give_all, OPTIMIZERS, also={HOOKS: keep_rate}),
     Undo("schedule-missing", ("callbacks", *PARTS), schedule, OPTIMIZERS),
+    Undo("momentum-and-schedule", PARTS, carry_rate, OPTIMIZERS),
     *(Undo(f"clip-{kind}", ("cases", *PARTS), partial(unclip, algorithm=kind, names=names), TRAINER,
            also={HOOKS: partial(keep_gradients, kind=kind, names=names)})
       for kind, names in CLIPPING.items()),

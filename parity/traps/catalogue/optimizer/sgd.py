@@ -43,6 +43,29 @@ TRAPS = [
         port_code=steps.three_steps_in_torch("torch.optim.SGD([w], lr=0.01, momentum=0.9)"),
         port_numbers=MOMENTUM_NUMBERS,
     ),
+    Trap(
+        id="momentum-and-schedule",
+        title="Momentum under a rate that changes",
+        what="""Keras's velocity carries the learning rate, PyTorch's does not: when the rate falls, PyTorch scales the
+            whole velocity down at once, Keras only what is new in it. With momentum .9, ten steps pass until both step
+            alike again. The first step is the same, and without a schedule all are. Remedy: `KerasSGD`, or momentum
+            that is scaled by hand.""",
+        keras="v = mu v - lr_t g; w += v",
+        port="v = mu v + g; w -= lr_t v",
+        shows=f"{steps.CHECK} from the second step on.",
+        inputs=f"{steps.ONES} The rate is .01, and falls by a tenth from step to step.",
+        columns=steps.STEPS,
+        keras_code=steps.three_steps_in_keras(
+            "SGD(keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.9), momentum=0.9)"
+        ),
+        port_code=steps.three_steps_in_torch(
+            "torch.optim.SGD([w], lr=0.01, momentum=0.9)",
+            after_optimizer="schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)",
+            after_step="schedule.step()",
+        ),
+        keras_numbers=(-0.01, -0.028, -0.0523),
+        port_numbers=(-0.01, -0.0271, -0.049051),
+    ),
     momentum_trap(
         id="nesterov",
         title="Nesterov's form of momentum",

@@ -32,6 +32,11 @@ def test_sparse_gradients_are_left_to_sgd_on_tensorflow(pairs):
     assert sparse and all(pair.optimizer.kind == "KerasSGD" and not pair.clip for pair in sparse)
 
 
+def test_a_rate_that_changes_is_carried_by_kerass_velocity(pairs):
+    scheduled = [pair for pair in pairs if pair.training.rate and "momentum" in pair.optimizer.torch]
+    assert scheduled and not any("torch.optim.SGD" in pair.torch_optimizer for pair in scheduled)
+
+
 def test_the_last_batch_is_half_of_one(pairs):
     for pair in pairs:
         assert pair.count % pair.batch_size == pair.batch_size - pair.batch_size // 2

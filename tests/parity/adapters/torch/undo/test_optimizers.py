@@ -230,6 +230,30 @@ def test_another_schedule_than_kerass_is_replaced(own, is_other):
     assert lines == ([said] if is_other else []) and (built.schedules[0].get("interval") == "step") is is_other
 
 
+def scheduled(built) -> list:
+    """Returns a schedule of the one optimizer."""
+    return [{"scheduler": torch.optim.lr_scheduler.LambdaLR(built.optimizers[0], lambda step: 0.5**step)}]
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "is_there"),
+    [
+        (lambda p: OPTIM.SGD(p, 0.1, momentum=0.9, nesterov=True), {"schedules": scheduled}, True),
+        (lambda p: OPTIM.SGD(p, 0.1, momentum=0.9), {}, False),  # a rate that is constant
+        (lambda p: OPTIM.SGD(p, 0.1), {"schedules": scheduled}, False),
+        (lambda p: OPTIM.SGD(p, 0.1, momentum=0.9, weight_decay=0.1), {"schedules": scheduled}, False),  # comes first
+        (lambda p: KerasSGD(p, 0.1, momentum=0.9), {"schedules": scheduled}, False),
+    ],
+)
+def test_under_a_schedule_momentum_carries_the_rate_as_kerass_does(make, changes, is_there):
+    built, lines = undone("momentum-and-schedule", make, SGD, **changes)
+    assert lines == (["SGD: write keras_like.optimizers.KerasSGD"] if is_there else [])
+    if is_there:
+        (optimizer,), (group,) = built.optimizers, built.optimizers[0].param_groups
+        assert isinstance(optimizer, KerasSGD)
+        assert (group["lr"], group["momentum"], group["nesterov"]) == (0.1, 0.9, True)
+
+
 def test_a_schedule_that_waits_for_a_metric_is_left_alone():
     asked = {"learning_rate": {"class_name": "ExponentialDecay"}}
     build = lambda built: [{"scheduler": torch.optim.lr_scheduler.ReduceLROnPlateau(built.optimizers[0])}]  # noqa: E731
