@@ -36,6 +36,8 @@ FAMILIES = {
     **dict.fromkeys(("cat", "concat", "concatenate", "hstack"), "concatenation"),
     **dict.fromkeys(("view", "reshape", "flatten", "unflatten"), "shape"),
     **dict.fromkeys(("batch_norm",), "batch norm"),
+    **dict.fromkeys(("layer_norm",), "layer norm"),
+    **dict.fromkeys(("group_norm",), "group norm"),
     **dict.fromkeys(("scaled_dot_product_attention",), "attention"),
     **dict.fromkeys(("flip", "fliplr"), "flip"),
     **dict.fromkeys(("detach", "data"), "detach"),

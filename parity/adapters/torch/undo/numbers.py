@@ -1,5 +1,6 @@
 """Undoes numbers of layers that are others than Keras's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,6 +41,31 @@ def set_number(built: Built, number: Number) -> list[str]:
     return lines
 
 
+def set_epsilons(built: Built, number: Number) -> list[str]:
+    """Sets the epsilon of all layers of a kind to Keras's, also of functions that are called for them.
+
+    As many calls as Keras has layers of the kind stand for these, in their order.
+    """
+    lines, family = set_number(built, number), FUNCTIONS[number.kind]
+    layers = [one for one in built.settings.values() if one["class_name"] == number.kind]
+    calls = built.trace.of(family)
+    if len(layers) != len(calls):
+        return lines
+    for settings, call in zip(layers, calls, strict=True):
+        value, own = number.of(settings), call.options.get("eps", (*call.arguments, *(1e-5,) * 5)[PLACE])
+        part = built.module.get_submodule(call.place)
+        if value is None or own == value or isinstance(part, nn.LayerNorm | nn.GroupNorm):
+            continue
+        built.calls.replace(call, partial(with_epsilon, call.function, value))
+        lines.append(f"{call.place or 'forward'}: {call.name}(eps={own:g}): write eps={value:g}")
+    return lines
+
+
+def with_epsilon(function: Callable, epsilon: float, *arguments, **options):
+    """Calls `layer_norm` or `group_norm` with another epsilon."""
+    return function(*arguments[:PLACE], **{**options, "eps": epsilon})
+
+
 def set_slope(built: Built) -> list[str]:
     """Sets the slopes of leaky ReLUs, which hold no tensors, in their order."""
     layers = [one for one in built.facts.settings.values() if one["class_name"] == "LeakyReLU"]
@@ -68,13 +94,15 @@ def track_biased(built: Built) -> list[str]:
 
 
 BATCH, LAYER, GROUP = "BatchNormalization", "LayerNormalization", "GroupNormalization"
+FUNCTIONS = {LAYER: "layer norm", GROUP: "group norm"}  # families of `calls.FAMILIES`
+PLACE = 4  # of epsilon, among the arguments of either
 NUMBERS = {
-    "batch-norm-epsilon": (PASSES, Number(BATCH, "epsilon", "eps")),
-    "batch-norm-momentum": (TRACKING, Number(BATCH, "momentum", "momentum", turned=True)),
-    "layer-norm-epsilon": (PASSES, Number(LAYER, "epsilon", "eps")),
-    "group-norm-epsilon": (PASSES, Number(GROUP, "epsilon", "eps")),
+    "batch-norm-epsilon": (PASSES, set_number, Number(BATCH, "epsilon", "eps")),
+    "batch-norm-momentum": (TRACKING, set_number, Number(BATCH, "momentum", "momentum", turned=True)),
+    "layer-norm-epsilon": (PASSES, set_epsilons, Number(LAYER, "epsilon", "eps")),
+    "group-norm-epsilon": (PASSES, set_epsilons, Number(GROUP, "epsilon", "eps")),
 }
 UNDOS = [
-    *(Undo(id, parts, partial(set_number, number=number)) for id, (parts, number) in NUMBERS.items()),
+    *(Undo(id, parts, partial(change, number=number)) for id, (parts, change, number) in NUMBERS.items()),
     Undo("batch-norm-variance", TRACKING, track_biased),
 ]
