@@ -281,22 +281,22 @@ def fits(value: torch.Tensor, tensor: Tensor) -> bool:
 def translate_moments(optimizer, slots: dict[str, torch.Tensor], step: int, learning_rate: float) -> dict:
     """Translates Keras's moments of one parameter into a state of the optimizer's own kind."""
     names = [cls.__name__ for cls in type(optimizer).__mro__]
-    if "KerasOptimizer" in names:
-        return {**slots, **({"step": step} if STEPPED.intersection(names) else {})}
     kind = next((KINDS[RESTARTED[name]] for name in names if name in RESTARTED), None)
-    if kind is None and slots:
+    if kind is None and slots and "KerasOptimizer" not in names:
         raise UserError(
             f"Keras's moments cannot be put into {type(optimizer).__name__}, so that epochs cannot be restarted; "
             f"known are torch's {', '.join(name for name in RESTARTED if not name.startswith('Keras'))}, "
             "keras_like's, and classes made from them"
         )
-    if kind is None:
-        return {}
-    if missing := kind.needed - slots.keys():
+    if missing := kind.needed - slots.keys() if kind else ():
         raise UserError(
             f"Keras's optimizer keeps {', '.join(slots) or 'no moments'}; {type(optimizer).__name__} needs "
             f"{' and '.join(sorted(missing))}, too, so that epochs cannot be restarted: the optimizers are of two kinds"
         )
+    if "KerasOptimizer" in names:
+        return {**slots, **({"step": step} if STEPPED.intersection(names) else {})}
+    if kind is None:
+        return {}
     state = {name: slots[slot] for slot, name in kind.slots.items() if slot in slots}
     if kind.rate and "momentum" in slots:  # v = -lr b, or m = lr b
         state[kind.slots["momentum"]] = slots["momentum"] / (kind.rate * learning_rate)

@@ -351,6 +351,7 @@ def test_an_embedding_bag_holds_an_embeddings_weights():
 @pytest.mark.parametrize(
     ("optimizer", "slots", "words"),
     [
+        (KerasAdam, ("velocity",), "keeps velocity; KerasAdam needs momentum, too"),
         (torch.optim.Adam, ("velocity",), "keeps velocity; Adam needs momentum, too"),
         (torch.optim.AdamW, (), "keeps no moments; AdamW needs momentum and velocity, too"),
         (torch.optim.RMSprop, (), "keeps no moments; RMSprop needs velocity, too"),
