@@ -12,7 +12,7 @@ from parity.protocol.task import send
 from parity.protocol.tensors import Table, layers_of
 from parity.protocol.user_data import difference
 
-CLOSE = 1e-3  # relative: nearer than this, outputs or losses are the same
+CLOSE, CLOSE_LOSS = 1e-3, 1e-5  # relative: nearer than this, outputs, or losses, which are means, are the same
 CHANNELS_FIRST, CHANNELS_LAST = "(C, H, W)", "(H, W, C)"
 
 
@@ -88,7 +88,7 @@ def choose_table(candidate) -> tuple[str, Table]:
             continue
         gap = min(candidate.output_gaps(binding, cases, case).values())
         if is_trained and len(orders) > 1:
-            gap = max(gap, loss_gap(candidate, binding, cases))
+            gap = max(gap, loss_gap(candidate, binding, cases) * CLOSE / CLOSE_LOSS)
         gaps[flattening, order] = gap
         if order not in nearest or gap < gaps[nearest[order], order]:
             nearest[order] = flattening
