@@ -44,7 +44,7 @@ COUNTED = 2 / MULTIPLE
 COMPUTED = {"cases", "layers", "metrics", *TRAINED}
 
 NEARLY = 0.99  # of the horizon: rounded to float32, it is not yet reached
-# What fails by more has other causes than rounding that is the same in every run, which was seen to make 12 and 13.
+# What fails by more has other causes than rounding that is the same in every run of a side, which was seen to make 83.
 LIKE_ROUNDING = 100.0
 
 

@@ -273,6 +273,16 @@ def test_a_side_that_cannot_answer_in_float64_leaves_the_checks_as_they_are(side
     assert not judged and climb.checks == checks
 
 
+def test_another_model_in_float64_leaves_the_checks_as_they_are(tmp_path, asked):
+    climb = make_climb(tmp_path, 0.0)
+    exact = answered(climb)
+    with_rounding(climb, LIGHTNING)
+    checks, cases = climb.checks, exact[0]["cases"]
+    shorter = {name: replace(one, probabilities=one.probabilities[:3]) for name, one in cases.answers.items()}
+    exact[0]["cases"] = replace(cases, answers=shorter)
+    assert asked(climb, exact=exact)[1] == [] and climb.checks == checks
+
+
 @pytest.mark.parametrize("why", ["large", "float64", "architecture"])
 def test_float64_is_not_asked_where_it_cannot_explain(why, tmp_path, asked):
     climb = make_climb(tmp_path, 0.0)
