@@ -1,4 +1,4 @@
-"""Further losses of honest pairs: hinges, divergences, counts, smoothed labels."""
+"""Further losses of honest pairs: hinges, divergences, counts, smoothed labels, cosines, focal losses."""
 
 import math
 
@@ -10,6 +10,7 @@ from parity.selftest.honest.layers import Setting
 # Probabilities that are never 0 or 1: an eighth of each row is spread over all classes.
 SPREAD = "(0.875 * np.eye({classes})[{labels}] + 0.125 / {classes}).astype('float32')"
 SIGNS = "(2 * y - 1) * out"
+COSINE = "-F.cosine_similarity(out, y, dim=1).mean()"
 
 
 def hinges() -> list[Objective]:
@@ -20,11 +21,27 @@ def hinges() -> list[Objective]:
     ]
 
 
+def focal() -> list[Objective]:
+    """Returns the losses that weigh rows down that are learned: (1 - p) ** 2 of the class that is right."""
+    two = "F.binary_cross_entropy_with_logits(out, y, reduction='none')"
+    wrong, p = "(y - out.sigmoid()).abs()", "clip(out.softmax(dim=1))"
+    return [
+        Objective(BINARY, f"keras.losses.BinaryFocalCrossentropy({LOGITS})", f"({wrong}.square() * {two}).mean()"),
+        Objective(
+            ONE_HOT,
+            f"keras.losses.CategoricalFocalCrossentropy({LOGITS})",
+            f"-(0.25 * y * (1 - {p}).square() * {p}.log()).sum(dim=1).mean()",
+        ),
+    ]
+
+
 def of_classes() -> list[Objective]:
     """Returns the losses of classes."""
     margin = "((1 - y) * out).amax(dim=1) - (y * out).sum(dim=1)"
     return [
         *hinges(),
+        *focal(),
+        Objective(ONE_HOT, "'cosine_similarity'", COSINE),
         Objective(ONE_HOT, "'categorical_hinge'", f"F.relu({margin} + 1).mean()"),
         Objective(
             SPREAD,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from parity.selftest.honest.layers import Draw, Kind, Shape
 from parity.selftest.honest.recurrent import MERGES, RECURRENT, STATES, draw_options, port_class
 
-DROPPING = """
+DROPPING_LSTM = """
     class DroppingLSTM(KerasLSTM):
         def __init__(self, *arguments, rate, **options):
             super().__init__(*arguments, **options)
@@ -24,6 +24,29 @@ DROPPING = """
             i, f, g, o = (projected + torch.cat(gates, dim=1)).chunk(4, dim=1)
             c = f.sigmoid() * c + i.sigmoid() * g.tanh()
             return o.sigmoid() * c.tanh(), c
+"""
+DROPPING_GRU = """
+    class DroppingGRU(KerasGRU):
+        def __init__(self, *arguments, rate, **options):
+            super().__init__(*arguments, **options)
+            self.rate, self.is_native = rate, False
+
+        def run(self, x, *arguments):  # one mask for all steps of a row, of each gate
+            self.kept = [F.dropout(x.new_ones(len(x), self.hidden_size), self.rate, self.training) for _ in range(3)]
+            return super().run(x, *arguments)
+
+        def step(self, projected, states, recurrent, bias):
+            h, (x_r, x_z, x_n) = states[0], projected.chunk(3, dim=1)
+            u_r, u_z, u_n = recurrent.chunk(3)
+            b_r, b_z, b_n = (None, None, None) if bias is None else bias.chunk(3)
+            kept_r, kept_z, kept_n = self.kept
+            r = (x_r + F.linear(h * kept_r, u_r, b_r)).sigmoid()
+            z = (x_z + F.linear(h * kept_z, u_z, b_z)).sigmoid()
+            if self.reset_after:
+                n = (x_n + r * F.linear(h * kept_n, u_n, b_n)).tanh()
+            else:
+                n = (x_n + F.linear(r * h * kept_n, u_n, b_n)).tanh()
+            return (z * h + (1 - z) * n,)
 """
 KEPT = "F.dropout(x.new_ones(len(x), {channels}, 1), {rate}, self.training) * "  # of the inputs: one mask for all steps
 JOINS = {  # of two directions: Keras's layer, and what a port does with (batch, steps, 2 units), or of the last step
@@ -46,15 +69,15 @@ def dropping(kind: str, every_step: bool) -> Kind:
     )
 
 
-def dropping_states(every_step: bool) -> Kind:
-    """Returns an LSTM that drops its states, with one mask for all steps and each gate."""
-    entry = RECURRENT["LSTM, every step" if every_step else "LSTM"]
+def dropping_states(kind: str, every_step: bool) -> Kind:
+    """Returns a layer with gates that drops its states, with one mask for all steps and each gate."""
+    entry = RECURRENT[f"{kind}, every step" if every_step else kind]
     return replace(
         entry,
         keras=entry.keras[:-1] + ", recurrent_dropout={rate})",
-        torch=entry.torch.replace("KerasLSTM", "DroppingLSTM")[:-1] + ", rate={rate})",
+        torch=entry.torch.replace("Keras", "Dropping")[:-1] + ", rate={rate})",
         options=lambda draw, shape: {**draw_options(draw, shape), "rate": draw.of(0.1, 0.25)},
-        helper=DROPPING,
+        helper={"LSTM": DROPPING_LSTM, "GRU": DROPPING_GRU}[kind],
     )
 
 
@@ -153,8 +176,8 @@ def draw_handed(draw: Draw, shape: Shape) -> dict:
 DROPPED = {
     **{f"{kind}, dropping": dropping(kind, False) for kind in STATES},
     **{f"{kind}, dropping, every step": dropping(kind, True) for kind in STATES},
-    "LSTM, dropping states": dropping_states(False),
-    "LSTM, dropping states, every step": dropping_states(True),
+    **{f"{kind}, dropping states": dropping_states(kind, False) for kind in ("LSTM", "GRU")},
+    **{f"{kind}, dropping states, every step": dropping_states(kind, True) for kind in ("LSTM", "GRU")},
 }
 APART = {"Bidirectional, apart": apart(False), "Bidirectional, apart, every step": apart(True)}
 STACKED = {"Stacked": stacked(False), "Stacked, every step": stacked(True)}

@@ -1,6 +1,7 @@
 """How honest pairs are trained: callbacks and schedules that decide alike on both sides, and accumulated gradients."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from parity.selftest.honest.layers import Draw
@@ -82,7 +83,26 @@ def accumulating(draw: Draw) -> Training:
     return Training(accumulated=draw.of(2, 3, MOST_ACCUMULATED))
 
 
+def together(first: Training, second: Training) -> Training:
+    """Returns what two trainings do, of which each has what the other has not."""
+    return Training(
+        first.fit + second.fit,
+        first.trainer + second.trainer,
+        first.scheduler or second.scheduler,
+        first.rate or second.rate,
+        max(first.accumulated, second.accumulated),
+    )
+
+
 WAYS = (stopping, plateau, saving, by_epoch, by_batch, accumulating)
+WITH = {  # what may stand beside each
+    stopping: (plateau, by_epoch, by_batch, accumulating),
+    plateau: (stopping, saving, accumulating),
+    saving: (plateau, by_epoch, by_batch, accumulating),
+    by_epoch: (stopping, saving, accumulating),
+    by_batch: (stopping, saving),
+    accumulating: (stopping, plateau, saving, by_epoch),
+}
 
 
 def draw_training(draw: Draw, can_accumulate: bool) -> Training:
@@ -94,7 +114,14 @@ def draw_training(draw: Draw, can_accumulate: bool) -> Training:
     """
     if not draw.chance(0.3):
         return Training()
-    return draw.of(*(way for way in WAYS if can_accumulate or way is not accumulating))(draw)
+
+    def draw_of(ways: tuple[Callable, ...]) -> Callable:
+        """Draws one of some ways."""
+        return draw.of(*(way for way in ways if can_accumulate or way is not accumulating))
+
+    way = draw_of(WAYS)
+    training = way(draw)
+    return together(training, draw_of(WITH[way])(draw)) if draw.chance(0.4) else training
 
 
 def with_rate(call: str, rate: str) -> str:

@@ -8,10 +8,10 @@ from torch import nn
 from keras_like.recurrent import KerasGRU, KerasLSTM, KerasRNN
 from parity.selftest.honest.layers import Draw
 from parity.selftest.honest.recurrent import MASKED
-from parity.selftest.honest.states import DROPPING, FURTHER, draw_handed
+from parity.selftest.honest.states import DROPPING_GRU, DROPPING_LSTM, FURTHER, draw_handed
 
 NAMES = {"nn": nn, "torch": torch, "F": F, "KerasGRU": KerasGRU, "KerasLSTM": KerasLSTM, "KerasRNN": KerasRNN}
-exec(DROPPING.replace("\n    ", "\n"), NAMES)  # the class that a pair file has
+exec((DROPPING_LSTM + DROPPING_GRU).replace("\n    ", "\n"), NAMES)  # the classes that a pair file has
 
 
 class Host:
@@ -49,10 +49,11 @@ def test_pytorchs_own_classes_stand_where_the_biases_are_as_many():
     assert own == {("GRU", "", "")} | {(name, ", bias=False", "") for name in ("RNN", "LSTM", "GRU")}
 
 
-def test_dropped_states_are_dropped_in_training_alone():
-    layer, x = NAMES["DroppingLSTM"](3, 4, batch_first=True, rate=0.5), torch.randn(2, 5, 3)
+@pytest.mark.parametrize(("kind", "options"), [("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False})])
+def test_dropped_states_are_dropped_in_training_alone(kind, options):
+    layer, x = NAMES[f"Dropping{kind}"](3, 4, batch_first=True, rate=0.5, **options), torch.randn(2, 5, 3)
     assert not torch.allclose(layer(x)[0], layer(x)[0])
-    plain = KerasLSTM(3, 4, batch_first=True)
+    plain = NAMES[f"Keras{kind}"](3, 4, batch_first=True, **options)
     plain.load_state_dict(layer.state_dict())
     assert torch.allclose(layer.eval()(x)[0], plain(x)[0], atol=1e-6)
     first = layer.train()(x)[0][:, 0]  # there is nothing to drop before the first step

@@ -47,3 +47,12 @@ def test_what_monitors_a_metric_has_one_validated():
         assert stopping(Draw(seed)).fit and "'val_loss'" in stopping(Draw(seed)).trainer[0]
         assert plateau(Draw(seed)).fit and '"monitor": "val_loss"' in plateau(Draw(seed)).scheduler
         assert '"interval": "step"' in by_batch(Draw(seed)).scheduler
+
+
+def test_two_may_stand_together_and_each_is_there_once():
+    drawn = [draw_training(Draw(seed), True) for seed in range(400)]
+    several = [one for one in drawn if len(one.fit) + bool(one.rate) + (one.accumulated > 1) > 1]
+    assert len(several) > 20
+    for one in several:
+        kinds = [text.partition("(")[0] for text in one.fit]
+        assert len(set(kinds)) == len(kinds) and len(set(one.trainer)) == len(one.trainer)
