@@ -1,6 +1,7 @@
 """Runs a framework's process and watches it: whatever goes wrong there becomes one clear error here."""
 
 import contextlib
+import math
 import os
 import pty
 import queue
@@ -15,14 +16,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Union
 
 from mlp_spec.support.errors import ProjectError
+from parity import forking
 from parity.protocol import memory
 from parity.protocol.pair_file import FUNCTIONS, OPTIONAL
 from parity.protocol.recording import BadRecordingError
 from parity.protocol.records import Record
-from parity.protocol.task import ADAPTERS, NAMES, Task, missing_path, read_record, received, recording_path
+from parity.protocol.task import ADAPTERS, LIGHTNING, NAMES, Task, missing_path, read_record, received, recording_path
 
 LAST_LINES = 15
 FRAME = re.compile(r'  File "(.+)", line (\d+) in (.+)$')  # as faulthandler writes it
@@ -32,7 +34,10 @@ ANSWERED = ("part", "failed", "skipped")  # events after which a part is not wai
 # Set when work in several threads ends early: those that watch processes then stop them, and themselves.
 STOPPING = threading.Event()
 
+PYTHON = (sys.executable, "-m")  # before an adapter's module
+
 Follow = Callable[[dict], None]
+Process = Union["Started", forking.Forked]
 
 
 class Stopped(ProjectError):
@@ -114,11 +119,13 @@ def ask(
             arrived(part)
         follow(event)
 
-    options = {"env": memory.surroundings()} if task.pair and not task.pair.is_lab else {}
+    options = {}
+    if task.pair and not task.pair.is_lab:
+        options = {"env": memory.surroundings(), "forks": name == LIGHTNING and not task.seeds}
     try:
         while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
             before = len(waiting)
-            ended = watch([sys.executable, "-m", ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
+            ended = watch([*PYTHON, ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
             path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
             if not waiting or "facts" in side.errors:
                 break
@@ -175,7 +182,14 @@ class Ended:
         return with_last_lines(f"{name} {ending}", self.lines)
 
 
-def watch(command: list[str], stall: float, on_event: Follow, env: dict | None = None, terminal: bool = False) -> Ended:
+def watch(
+    command: list[str],
+    stall: float,
+    on_event: Follow,
+    env: dict | None = None,
+    terminal: bool = False,
+    forks: bool = False,
+) -> Ended:
     """Runs a command to its end, passing events on.
 
     Args:
@@ -184,11 +198,14 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
         on_event: called with every event.
         env: added to the environment.
         terminal: whether it runs on a pseudo-terminal of 100 columns, where progress is shown as a user sees it.
+        forks: whether it is an adapter, `python -m MODULE ARGUMENTS`, that may be forked (`parity.forking`).
 
     Raises:
         Stopped: `STOPPING` was set meanwhile.
     """
-    process, output = start(command, {"PYTHONUNBUFFERED": "1", **(env or {})}, terminal)
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+    forked = forking.fork(command[len(PYTHON)], command[len(PYTHON) + 1 :], env, look_around) if forks else None
+    process, output = forked or start(command, env, terminal)
     arrived: queue.Queue[str | None] = queue.Queue(maxsize=KEPT_LINES)
     listener = threading.Thread(target=_listen, args=(output, arrived), daemon=True)
     listener.start()
@@ -204,8 +221,7 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
     try:
         heard = time.monotonic()
         while time.monotonic() - heard <= stall:
-            if STOPPING.is_set():
-                raise Stopped
+            look_around()
             try:
                 line = arrived.get(timeout=0.1)
             except queue.Empty:
@@ -227,7 +243,13 @@ def watch(command: list[str], stall: float, on_event: Follow, env: dict | None =
                 arrived.get(timeout=0.05)
 
 
-def last_lines(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 5.0) -> Iterator[str]:
+def look_around() -> None:
+    """Raises Stopped where `STOPPING` was set."""
+    if STOPPING.is_set():
+        raise Stopped
+
+
+def last_lines(process: Process, arrived: queue.Queue, seconds: float = 5.0) -> Iterator[str]:
     """Yields what an ended process has printed that was not read yet; on a busy machine that may be much.
 
     Args:
@@ -241,7 +263,7 @@ def last_lines(process: subprocess.Popen, arrived: queue.Queue, seconds: float =
             yield line
 
 
-def frames_of(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 3.0) -> list[tuple[str, int, str]]:
+def frames_of(process: Process, arrived: queue.Queue, seconds: float = 3.0) -> list[tuple[str, int, str]]:
     """Asks a silent process where it is (`faulthandler`); one that does not listen for that ends.
 
     Args:
@@ -269,8 +291,20 @@ def frames_of(process: subprocess.Popen, arrived: queue.Queue, seconds: float = 
     return frames
 
 
-def start(command: list[str], env: dict, terminal: bool) -> tuple[subprocess.Popen, BinaryIO]:
-    """Starts a command; returns its process, and what it prints."""
+class Started(subprocess.Popen):
+    """A process that a command has started."""
+
+    def collect(self) -> int | None:
+        """Returns the most memory that the process had, as `ru_maxrss`, once it has ended; None while it runs."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if not pid:
+            return None
+        self.returncode = os.waitstatus_to_exitcode(status)
+        return usage.ru_maxrss
+
+
+def start(command: list[str], env: dict, terminal: bool) -> tuple[Started, BinaryIO]:
+    """Starts a command in an environment; returns its process, and what it prints."""
     if terminal:
         ours, theirs = pty.openpty()
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
@@ -278,7 +312,7 @@ def start(command: list[str], env: dict, terminal: bool) -> tuple[subprocess.Pop
     else:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     # in a session of its own, Ctrl-C reaches us alone, and we stop the process with all it started
-    process = subprocess.Popen(command, **streams, env={**os.environ, **env}, start_new_session=True)
+    process = Started(command, **streams, env=env, start_new_session=True)
     if not terminal:
         return process, process.stdout
     os.close(theirs)
@@ -304,31 +338,27 @@ def handle(line: str, on_event: Follow) -> bool:
     return True
 
 
-def reap(process: subprocess.Popen, seconds: float = 0.0) -> float | None:
+def reap(process: Process, seconds: float = 0.0) -> float | None:
     """Returns the most memory that an ended process had, in MB (10^6 bytes); None if it runs on after some seconds."""
     deadline = time.monotonic() + seconds
     while process.returncode is None:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-            return usage.ru_maxrss * unit / 1e6
+        if (memory := process.collect()) is not None:
+            return memory * (1 if sys.platform == "darwin" else 1024) / 1e6  # in bytes there, in KiB elsewhere
         if time.monotonic() >= deadline:
             return None
         time.sleep(0.01)
     return 0.0
 
 
-def stop(process: subprocess.Popen, patience: float = 5.0) -> None:
+def stop(process: Process, patience: float = 5.0) -> None:
     """Stops a process and everything it started: politely first, then for certain."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)  # its group outlives it as long as something it started lives
         except ProcessLookupError:
             break
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=patience)
-    process.wait()
+        reap(process, patience)
+    reap(process, math.inf)
 
 
 def with_last_lines(message: str, lines: list[str]) -> str:

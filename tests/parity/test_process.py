@@ -361,8 +361,8 @@ def test_a_recording_of_an_earlier_run_is_not_read(tmp_path, monkeypatch):
     assert not recording_path(tmp_path / "keras", "facts").exists()
 
 
-@pytest.mark.parametrize("is_lab", [True, False])
-def test_a_pair_files_process_starts_in_surroundings_of_its_own(is_lab, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("is_lab", "side"), [(True, "keras"), (False, "keras"), (False, "lightning")])
+def test_a_pair_files_process_starts_in_surroundings_of_its_own(is_lab, side, tmp_path, monkeypatch):
     given = []
 
     def answer(command, stall, on_event, **options):
@@ -373,5 +373,6 @@ def test_a_pair_files_process_starts_in_surroundings_of_its_own(is_lab, tmp_path
     monkeypatch.setattr(process, "watch", answer)
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     task = Task(PARTS, str(tmp_path), Pair(PRESETS["small"] if is_lab else SETTINGS, file=None if is_lab else "own.py"))
-    ask("keras", task, task.write(tmp_path / "keras.json"), 10.0)
-    assert given == [{} if is_lab else {"env": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}}]
+    ask(side, task, task.write(tmp_path / "task.json"), 10.0)
+    own = {"env": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, "forks": side == "lightning"}
+    assert given == [{} if is_lab else own]
