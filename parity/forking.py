@@ -80,10 +80,9 @@ class Server:
     def __init__(self, module: str, env: dict[str, str]):
         self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            number = theirs.fileno()
-            silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-            command = [sys.executable, "-m", module, SERVE, str(number)]
-            self.process = subprocess.Popen(command, **silent, env=env, start_new_session=True, pass_fds=(number,))
+            streams = {"stdin": theirs, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            command = [sys.executable, "-m", module, SERVE]
+            self.process = subprocess.Popen(command, **streams, env=env, start_new_session=True)
         self.answers: bool | None = None  # whether it forks, once that is known
 
     def is_ready(self, look: Callable[[], None]) -> bool:

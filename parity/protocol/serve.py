@@ -5,6 +5,7 @@ told which process it is and how it ended (`parity.forking`). The forked process
 for it, and stops it when nobody listens any more.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -13,20 +14,21 @@ import socket
 import sys
 from collections.abc import Callable
 
-SERVE = "--serve"  # the flag before the descriptor of the connection
+SERVE = "--serve"  # the only argument of a server
 READY = b"ready"
 LARGEST = 1 << 16  # bytes of a request
 
 
-def serve(descriptor: int, answer: Callable[[], int]) -> int:
+def serve(answer: Callable[[], int]) -> int:
     """Forks a process for every request until the connection is closed; returns the exit status, in each of them too.
 
+    The connection, a socket of packets, is the standard input; the processes have none.
+
     Args:
-        descriptor: of the connection, a socket of packets.
         answer: answers what `sys.argv` asks; returns the exit status.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
-    with socket.socket(fileno=descriptor) as connection:
+    with socket.socket(fileno=0) as connection:
         connection.send(READY)
         while True:
             message, descriptors, _, _ = socket.recv_fds(connection, LARGEST, 2)
@@ -43,8 +45,8 @@ def serve(descriptor: int, answer: Callable[[], int]) -> int:
         keep(worker, status)
     os.close(status)
     os.setsid()  # it is stopped with all that it starts
-    for standard in (1, 2):
-        os.dup2(output, standard)
+    for standard, one in enumerate((os.open(os.devnull, os.O_RDONLY), output, output)):
+        os.dup2(one, standard)
     os.close(output)
     request = json.loads(message)
     os.chdir(request["folder"])
@@ -66,7 +68,9 @@ def keep(worker: int, status: int) -> None:
     try:
         os.write(status, b"%d\n" % worker)
         if any(one == status for one, _ in waiting.poll()):
-            os.killpg(worker, signal.SIGKILL)
+            os.kill(worker, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it had not got so far as to have a group
+                os.killpg(worker, signal.SIGKILL)
         _, ended, usage = os.wait4(worker, 0)
         os.write(status, b"%d %d\n" % (os.waitstatus_to_exitcode(ended), usage.ru_maxrss))
     finally:

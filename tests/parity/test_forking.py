@@ -25,7 +25,7 @@ def answer():
     return 0
 
 
-sys.exit(serve(int(sys.argv[2]), answer) if sys.argv[1] == "--serve" else answer())
+sys.exit(serve(answer) if sys.argv[1] == "--serve" else answer())
 """
 REFUSES = SERVES.replace(
     'sys.argv[1] == "--serve" else', 'sys.argv[1] == "--no" else 1 if sys.argv[1] == "--serve" else'

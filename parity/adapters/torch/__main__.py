@@ -48,5 +48,5 @@ def answer_task() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1] == SERVE:
-        sys.exit(serve(int(sys.argv[2]), answer_task) if import_all() else 1)
+        sys.exit(serve(answer_task) if import_all() else 1)
     sys.exit(answer_task())

@@ -33,7 +33,7 @@ def answer():
     return int(sys.argv[2])
 
 
-sys.exit(serve(int(sys.argv[2]), answer))
+sys.exit(serve(answer))
 """
 
 
@@ -80,10 +80,9 @@ def test_what_nobody_listens_to_is_stopped(server):
 def test_a_server_ends_with_the_one_that_asks(tmp_path):
     (tmp_path / "adapter.py").write_text(ADAPTER)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    number = str(theirs.fileno())
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
-    command = [sys.executable, "-m", "adapter", "--serve", number]
-    with subprocess.Popen(command, env=env, pass_fds=(theirs.fileno(),)) as process:
+    command = [sys.executable, "-m", "adapter", "--serve"]
+    with subprocess.Popen(command, env=env, stdin=theirs) as process:
         theirs.close()
         assert ours.recv(10) == b"ready"
         ours.close()
