@@ -6,7 +6,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from parity.adapters.torch.undo.candidate import UNDOS, optimizers_in
+from parity.adapters.torch.undo.candidate import UNDOS
+from parity.adapters.torch.undo.configured import optimizers_in
 from parity.selftest.planted import plants
 from parity.selftest.planted.plants import EXAMPLES, PLANTS, WHY_NONE, of_example
 
