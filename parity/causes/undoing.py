@@ -274,6 +274,8 @@ def share_gone(before: float, after: float) -> float:
 def describe(undone: dict) -> str:
     """Says in one sentence where the pair stands with all differences of `report.json` undone."""
     count = len(undone["found"])
+    if not count and not undone["tried"]:
+        return "No known difference shows in the port."
     if not count:
         return f"None of {len(undone['tried'])} differences that could be undone explains what failed."
     what = "With it undone" if count == 1 else f"With all {count} undone"

@@ -7,7 +7,9 @@ from parity.causes.undoing import describe
 def heading(differences: dict) -> str:
     """Says how many there are."""
     count = len(differences["found"])
-    return f"{count or 'No'} {'difference' if count == 1 else 'differences'}, each proved by undoing it"
+    if not count:
+        return "No difference was found by undoing"
+    return f"{count} {'difference' if count == 1 else 'differences'}, each proved by undoing it"
 
 
 def lines_of(difference: dict) -> list[str]:

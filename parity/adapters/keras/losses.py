@@ -19,9 +19,26 @@ def describe(model: keras.Model, losses: dict[str, object], table: Table, class_
         return {}
     return {
         "outputs": {name: of_loss(loss) for name, loss in losses.items() if loss is not None},
+        "loss_weights": weights_of(model, list(losses)),
         "penalties": penalties(model, table),
         "class_weight": {str(one): float(weight) for one, weight in (class_weight or {}).items()},
     }
+
+
+def weights_of(model: keras.Model, names: list[str]) -> dict[str, float]:
+    """Returns what the loss of each output counts, where `compile` was told; of a model that can tell.
+
+    Args:
+        model: compiled.
+        names: of its outputs, in order.
+    """
+    try:
+        given = (model.get_compile_config() or {}).get("loss_weights")
+    except Exception:  # a user's own loss may have no configuration
+        return {}
+    if isinstance(given, list | tuple):
+        given = dict(zip(names, given, strict=False))
+    return {name: float(weight) for name, weight in given.items()} if isinstance(given, dict) else {}
 
 
 def of_loss(loss: object) -> dict:

@@ -296,6 +296,7 @@ TRAININGS = [
 PLANTS = [*STARTS, *NUMBERS, *OPTIMIZERS, *TRAININGS]
 # Differences that can be undone and stand in no example.
 WHY_NONE = {
+    "loss-weights": "no example has several outputs",
     "transposed-start": "no example has such a layer",
     "depthwise-start": "no example has such a layer",
     "attention-start": "no example has such a layer",

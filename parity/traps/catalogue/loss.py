@@ -143,6 +143,27 @@ TRAPS = [
         port_numbers=(0.011992, 0.3662, 1.5674),
     ),
     loss_trap(
+        id="loss-weights",
+        title="The losses of several outputs count otherwise",
+        what="""Keras adds the losses of all outputs, each times its number in `compile(loss_weights=...)`, 1 unless
+            given. A port that adds them as they are trains another mixture: whatever both outputs share learns
+            otherwise. Remedy: the same numbers where the losses are added.""",
+        keras="L = sum c_i L_i, c as loss_weights says",
+        port="L = sum c'_i L_i, for example with c' = 1",
+        shows=f"{LOSS}: gradients of what only one output has are off by one factor each, shared ones by no factor.",
+        inputs="One sample, two outputs that both predict 0, with squared errors; c = (1, 0.25).",
+        columns=("targets 1 and 1", "targets 1 and 2", "targets 2 and 1"),
+        keras_code="""x = keras.Input((1,))
+        model = keras.Model(x, [layers.Identity(name=name)(x) for name in "ab"])
+        model.compile("sgd", ["mse", "mse"], loss_weights=[1.0, 0.25])
+        rows = [ops.array([[value]]) for value in (0.0, 1.0, 2.0)]
+        [model.evaluate(rows[0], [rows[a], rows[b]], verbose=0)[0] for a, b in ((1, 1), (1, 2), (2, 1))]""",
+        port_code="""zero, one, two = (torch.tensor([[value]]) for value in (0.0, 1.0, 2.0))
+        [F.mse_loss(zero, a) + F.mse_loss(zero, b) for a, b in ((one, one), (one, two), (two, one))]""",
+        keras_numbers=(1.25, 2.0, 4.25),
+        port_numbers=(2.0, 5.0, 5.0),
+    ),
+    loss_trap(
         id="l2-penalty",
         title="Another penalty on the weights in the loss",
         what="""A regulariser that the reference does not have, or has on other tensors, or that was forgotten. Where it

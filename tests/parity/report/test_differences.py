@@ -27,7 +27,7 @@ def test_a_difference_is_told_with_its_share_both_formulas_and_what_to_write():
     assert len(differences.lines_of({**ONE, "effect": None})) == 4
     assert "from the same weights" in differences.lines_of({**ONE, "effect": {}})[-1]
     assert differences.heading(SEARCHED) == "1 difference, each proved by undoing it"
-    assert differences.heading({"found": []}).startswith("No differences")
+    assert differences.heading({"found": []}).startswith("No difference was found")
 
 
 def test_a_report_without_a_search_has_no_list():

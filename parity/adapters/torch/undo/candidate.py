@@ -27,6 +27,7 @@ from parity.adapters.torch.undo import (
     numbers,
     optimizers,
     served,
+    several,
     starts,
     temperature,
 )
@@ -56,7 +57,7 @@ from parity.protocol.tensors import Arrays
 from parity.protocol.user_data import SPLITS
 
 TABLES = (
-    data, served, starts, numbers, layers, dropouts, temperature, losses, optimizers, constraints, logged,
+    data, served, starts, numbers, layers, dropouts, temperature, losses, several, optimizers, constraints, logged,
 )  # fmt: skip
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
@@ -77,6 +78,7 @@ class Changed(TargetCandidate):
         self.changes: dict[str, list[str]] = {}
         self.fits: dict[tuple[str, ...], Fit] = {}
         self.factors: dict[tuple[str, ...], float] = {}
+        self.weights: dict[tuple[str, ...], dict[str, float]] = {}
         self.seen_places: dict[tuple, list] = {}
         self.seen_rates: dict[tuple[str, ...], list[float]] = {}
         self.of_modules = weakref.WeakKeyDictionary()  # what they were built as
@@ -117,9 +119,11 @@ class Changed(TargetCandidate):
 
     def build(self, seed: int | None = None):
         """Builds a module, and undoes differences in it."""
-        fit = self.fit_of_loss()
+        if self.undone and self.facts.outputs and not self.places:
+            self.find_places()
+        fit, own_weights = self.fit_of_loss(), self.weights_of_losses()
         module = super().build(seed)
-        if not self.undone:
+        if not self.undone and not self.look:
             return module
         draw = 0 if seed is None else seed - self.seed
         self.of_modules[module] = built = Built(
@@ -127,7 +131,8 @@ class Changed(TargetCandidate):
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
             random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
             factor=self.factor_of_logits, own_rates=self.rates_of_schedule,
-            rates=lambda: self.task.reference("callbacks").step_rates,
+            rates=lambda: self.task.reference("callbacks").step_rates, own_weights=own_weights,
+            names_of_outputs=lambda: {place.key: name for name, place in self.places.items()},
         )  # fmt: skip
         self.apply(MODULE, built)
         if package_of(module):
@@ -147,7 +152,7 @@ class Changed(TargetCandidate):
         trained.configure_optimizers = lambda: self.configured(configure, built)
         if any(UNDOS[id].at(HOOKS) for id in self.undone):
             built.hooks = Hooks(trained, lambda change: self.apply(HOOKS, built, change))
-        if any(UNDOS[id].stage == LOSS for id in self.undone):
+        if self.look or any(UNDOS[id].stage == LOSS for id in self.undone):
             built.binding.follow()  # found now: finding it fills weights, which a step may not
             changed = lambda call: self.look(built, call) if self.look else self.apply(LOSS, built, call)  # noqa: E731
             change_steps(trained, changed, built.module)
@@ -166,15 +171,20 @@ class Changed(TargetCandidate):
                     found.add(id)
 
         self.undo(tuple(id for id in all_of_them if UNDOS[id].fitted))
-        self.look = look
         try:
-            with Chance():
-                self.train_one_step(self.build(), [], validates=True)
+            self.look_at_a_step(look, validates=True)
         except Exception:  # each by itself will say why
             return all_of_them
-        finally:
-            self.look = None
         return found
+
+    def look_at_a_step(self, look: Callable[[Built, Call], None], **options) -> None:
+        """Trains one step of a module, and has its losses looked at."""
+        before, self.look = self.look, look
+        try:
+            with Chance():
+                self.train_one_step(self.build(), [], **options)
+        finally:
+            self.look = before
 
     def trainings_that_show(self) -> set[str]:
         """Returns the differences of a whole training that are there, beside those of the task: one shows all."""
@@ -223,6 +233,25 @@ class Changed(TargetCandidate):
             ours = {path: factors.get("l2", 0.0) for path, factors in asked.items()}
             self.fits[others] = fit_loss(self.task.reference("cases"), own, ours)
         return self.fits[others]
+
+    def find_places(self) -> None:
+        """Finds which of the module's outputs is which of Keras's, while nothing is undone."""
+        with self.with_undone(()):
+            reference = self.task.reference("cases")
+            self.find_output(self.bind(reference.cases[LAYERS_CASE].weights), reference)
+
+    def weights_of_losses(self) -> dict[str, float]:
+        """Returns what each of several outputs' losses counts in the step's, where a difference is undone of that."""
+        if several.ID not in self.undone or not self.facts.outputs:
+            return {}
+        others = tuple(id for id in self.undone if id != several.ID and id not in losses.FITTED)
+        if others not in self.weights:
+            self.weights[others] = found = {}
+            with self.with_undone(others):
+                # Lightning divides the losses of an update by their number
+                note = several.noted_weights(found, 1 / self.options.get("accumulate_grad_batches", 1))
+                self.look_at_a_step(note)
+        return self.weights[others]
 
     def factor_of_logits(self) -> float:
         """Returns what the module's logits are multiplied by, with all others undone that fit nothing."""

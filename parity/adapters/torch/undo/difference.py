@@ -40,6 +40,11 @@ class Built:
     hooks: object | None = None  # which are watched, if any (`hooks.Hooks`)
     recorded: Callable[[], list[LayerCall]] = list  # what went through the layers of the reference in evaluation mode
     fit: Fit = field(default_factory=Fit)  # what the loss is, where that is asked for
+    # of several outputs (`several`): Keras's names by the module's keys; what each loss counts, where it is asked for;
+    # whose loss the calls of the training were, by function and number
+    names_of_outputs: Callable[[], dict[object, str]] = dict
+    own_weights: dict[str, float] = field(default_factory=dict)
+    sources: dict[tuple, str | None] = field(default_factory=dict)
     factor: Callable[[], float] = lambda: 1.0  # what the port's logits are multiplied by
     # of dropouts (`dropouts`): the calls in a pass in training mode, or in evaluation; Keras's; and what is planned
     trained: set = field(default_factory=set)  # functions of losses that training steps have called

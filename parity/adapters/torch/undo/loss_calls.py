@@ -65,7 +65,9 @@ class Call:
     after: list[Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=list)  # what is made of the loss
     # of a validation, what the step may do to the loss: this and what takes it away again
     later: list[tuple[Callable, Callable]] = field(default_factory=list)
-    outputs: list[torch.Tensor] = field(default_factory=list)  # of the module, in the step's last pass
+    # of the module, in the step's last pass; and their keys in a dictionary, or their numbers from 1
+    outputs: list[torch.Tensor] = field(default_factory=list)
+    keys: list[object] = field(default_factory=list)
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,8 @@
 """Undoes other losses: each call of a loss function in a step is made as Keras's loss says.
 
-Not undone: losses of several outputs (which call is which output's cannot be told), weights of rows, regularizers of
-activities, and losses of Keras that PyTorch has no function for (hinges, divergences, percentages, focal losses).
+Of several outputs, each call is held against the loss of the output that it is given (`several`). Not undone: weights
+of rows, regularizers of activities, and losses of Keras that PyTorch has no function for (hinges, divergences,
+percentages, focal losses).
 """
 
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from parity.adapters.torch.undo.loss_calls import (
     Call,
     sums_to_one,
 )
+from parity.adapters.torch.undo.several import asked
 
 PARTS = ("cases", "lockstep", "restarts", "interchange")
 # By Keras's class: what PyTorch computes it by.
@@ -41,15 +43,9 @@ FUNCTIONS = {CROSS: F.cross_entropy, SQUARED: F.mse_loss, ABSOLUTE: F.l1_loss, H
 WITH_LOGITS = F.binary_cross_entropy_with_logits
 
 
-def asked(built: Built) -> dict:
-    """Returns Keras's loss, where the model has one output; else nothing."""
-    outputs = list(built.facts.loss.get("outputs", {}).values())
-    return outputs[0] if len(outputs) == 1 else {}
-
-
-def kind_of(built: Built) -> str:
+def kind_of(built: Built, call: Call) -> str:
     """Returns what Keras's loss is computed by; empty where PyTorch has no function for it."""
-    return KERAS.get(asked(built).get("class_name"), "")
+    return KERAS.get(asked(built, call).get("class_name"), "")
 
 
 def logits_of(call: Call) -> torch.Tensor:
@@ -62,7 +58,7 @@ def logits_of(call: Call) -> torch.Tensor:
 
 def untwice(built: Built, call: Call) -> str | None:
     """Gives a cross-entropy logits in the place of probabilities."""
-    if call.func is not F.cross_entropy or kind_of(built) != CROSS or not call.is_of_probabilities():
+    if call.func is not F.cross_entropy or kind_of(built, call) != CROSS or not call.is_of_probabilities():
         return None
     call.input = logits_of(call)
     return f"{call.name} of probabilities: give it the logits"
@@ -121,7 +117,7 @@ def unclip(built: Built, call: Call) -> str | None:
 
 def smooth(built: Built, call: Call) -> str | None:
     """Smooths labels as Keras does."""
-    value, kind = float(asked(built).get("label_smoothing") or 0.0), kind_of(built)
+    value, kind = float(asked(built, call).get("label_smoothing") or 0.0), kind_of(built, call)
     if call.kind != kind or kind not in (CROSS, BINARY):
         return None
     if kind == BINARY:
@@ -141,9 +137,9 @@ def smooth(built: Built, call: Call) -> str | None:
 
 def reduce(built: Built, call: Call) -> str | None:
     """Takes the mean over a batch, or the sum, as Keras does."""
-    if not asked(built) or not call.func:
+    if not asked(built, call) or not call.func:
         return None
-    right = "sum" if asked(built).get("reduction") == "sum" else "mean"
+    right = "sum" if asked(built, call).get("reduction") == "sum" else "mean"
     own = call.options.get("reduction", "mean")
     if own == right or own not in ("mean", "sum"):
         return None
@@ -153,9 +149,9 @@ def reduce(built: Built, call: Call) -> str | None:
 
 def bend(built: Built, call: Call) -> str | None:
     """Bends Huber's loss where Keras does."""
-    if kind_of(built) != HUBER or call.kind != HUBER:
+    if kind_of(built, call) != HUBER or call.kind != HUBER:
         return None
-    delta, option = float(asked(built).get("delta", 1.0)), "beta" if call.func is F.smooth_l1_loss else "delta"
+    delta, option = float(asked(built, call).get("delta", 1.0)), "beta" if call.func is F.smooth_l1_loss else "delta"
     own, name = float(call.options[option]), call.name
     if own == delta and (option == "delta" or delta == 1):  # smooth_l1_loss divides by beta
         return None
@@ -184,7 +180,7 @@ def replace_loss(built: Built, call: Call, of_classes: bool) -> str | None:
         built, call: what was built, and what is called in it.
         of_classes: whether squares in the place of a cross-entropy are undone, else all others.
     """  # fmt: skip
-    kind = kind_of(built)
+    kind = kind_of(built, call)
     if not kind or not call.func or call.kind == kind or of_classes != (kind == CROSS and call.kind == SQUARED):
         return None
     how, made_of = call.maker()
@@ -204,8 +200,8 @@ def replace_loss(built: Built, call: Call, of_classes: bool) -> str | None:
     if func is F.cross_entropy and call.target.ndim == call.input.ndim and call.target.shape[-1] == 1:
         call.target = call.target[..., 0].long()
     call.replace(func)
-    numbers = {"label_smoothing": asked(built).get("label_smoothing")} if kind == CROSS else {}
-    numbers |= {"delta": asked(built).get("delta", 1.0)} if kind == HUBER else {}
+    numbers = {"label_smoothing": asked(built, call).get("label_smoothing")} if kind == CROSS else {}
+    numbers |= {"delta": asked(built, call).get("delta", 1.0)} if kind == HUBER else {}
     call.options |= {name: float(value) for name, value in numbers.items() if value}
     given = ", ".join(f"{name}={value:g}" for name, value in numbers.items() if value)
     return f"{name}: write F.{func.__name__}({given})"
@@ -213,7 +209,7 @@ def replace_loss(built: Built, call: Call, of_classes: bool) -> str | None:
 
 def weigh(built: Built, call: Call) -> str | None:
     """Weighs classes as Keras does, or not at all."""
-    if call.kind not in (CROSS, BINARY) or kind_of(built) != call.kind:
+    if call.kind not in (CROSS, BINARY) or kind_of(built, call) != call.kind:
         return None
     known = {int(one): weight for one, weight in built.facts.loss.get("class_weight", {}).items()}
     option = "pos_weight" if call.options.get("pos_weight") is not None else "weight"
@@ -239,7 +235,7 @@ def weigh(built: Built, call: Call) -> str | None:
 def divide(built: Built, call: Call) -> str | None:
     """Divides a weighted loss by the number of rows, as Keras does, and not by the sum of their weights."""
     weight = call.options.get("weight")
-    if call.kind != CROSS or kind_of(built) != CROSS or weight is None or call.options.get("reduction") != "mean":
+    if call.kind != CROSS or kind_of(built, call) != CROSS or weight is None or call.options.get("reduction") != "mean":
         return None
     call.weights, call.options = weight.to(call.input)[classes_of(call)], {**call.options, "weight": None}
     rows = "F.cross_entropy(..., weight=..., reduction='none').mean()"

@@ -1,6 +1,6 @@
 """Has a module's steps call losses as differences are undone in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 
 import torch
@@ -23,22 +23,25 @@ def change_steps(module: nn.Module, change: Callable[[Call], None], inner: nn.Mo
 
     def changed(call: Call) -> None:
         """Changes a call that knows what the module gave."""
-        call.outputs = list(outputs)
+        call.keys, call.outputs = list(outputs), list(outputs.values())
         change(call)
 
     for name in STEPS:
         setattr(module, name, changed_step(getattr(module, name), changed, is_training=name == STEPS[0]))
 
 
-def noted_outputs(module: nn.Module) -> list[torch.Tensor]:
-    """Returns a list that holds the tensors that a module gave last, from now on."""
-    outputs, forward = [], module.forward
+def noted_outputs(module: nn.Module) -> dict[object, torch.Tensor]:
+    """Returns what holds the tensors that a module gave last, from now on, by their keys, or their numbers from 1."""
+    outputs, forward = {}, module.forward
 
     @wraps(forward)
     def noted(*arguments, **options):
         """Runs `forward`."""
         result = forward(*arguments, **options)
-        outputs[:] = [leaf for leaf in torch.utils._pytree.tree_leaves(result) if torch.is_tensor(leaf)]
+        is_named = isinstance(result, Mapping)
+        leaves = result if is_named else dict(enumerate(torch.utils._pytree.tree_leaves(result), 1))
+        outputs.clear()
+        outputs.update({key: leaf for key, leaf in leaves.items() if torch.is_tensor(leaf)})
         return result
 
     module.forward = noted

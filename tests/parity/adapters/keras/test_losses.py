@@ -20,6 +20,13 @@ none = losses.describe(model, {"": "mse"}, table, None)
 model.compile("sgd", "mse")
 huber = keras.losses.Huber(0.5, reduction="sum")
 given = {"a": "mse", "b": huber, "c": keras.losses.binary_crossentropy, "d": None, "e": lambda y, p: p}
+x = keras.Input((4,))
+two = keras.Model(x, {name: layers.Dense(1, name=name)(x) for name in "ab"})
+weights = []
+for said in ([1, 0.25], {"b": 2.0}, None):
+    two.compile("sgd", ["mse", "mse"] if isinstance(said, list) else {"a": "mse", "b": "mse"}, loss_weights=said)
+    weights.append(losses.describe(two, {"a": "mse", "b": "mse"}, tensors.table_of(two, {}), None)["loss_weights"])
+print(json.dumps(weights))
 print(json.dumps([none, losses.describe(model, given, table, {1: 3})]))
 """
 
@@ -27,7 +34,8 @@ print(json.dumps([none, losses.describe(model, given, table, {1: 3})]))
 def test_losses_penalties_and_weights_are_described():
     ended = run_python("-c", SCRIPT)
     assert ended.status == 0, ended.err
-    none, found = json.loads(ended.out.splitlines()[-1])
+    weights, (none, found) = map(json.loads, ended.out.splitlines()[-2:])
+    assert weights == [{"a": 1.0, "b": 0.25}, {"b": 2.0}, {}]
     assert none == {} and found["class_weight"] == {"1": 3.0}
     assert found["penalties"] == {"one/kernel": {"l1": 0.5, "l2": 0.25}, "two/bias": {"l2": 0.01}}
     outputs = found["outputs"]

@@ -28,6 +28,7 @@ ONE_HOT = np.eye(3)[[0, 0, 0]]
 UNDECIDED = np.full(3, np.log(2))
 TEN = logits([10, 0, -10], 10)
 SATURATED = logits([-5, -16, -30])
+ONE, OTHER = np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])  # errors of two outputs
 SIZES, BITS, ERRORS = np.array([4.0, 0.0, -4.0]), np.array([5.0, 16.0, 30.0]), np.array([0.5, 1.0, 3.0])
 # of (.5, .5) and (.9, .1) for the classes 0, 0; 0, 1; and 1, 1, of which class 1 counts three times
 WEIGHTED = -np.log([0.5 * 0.9, 0.5 * 0.1**3, 0.5**3 * 0.1**3])
@@ -57,6 +58,7 @@ FORMULAS = {
     "log-of-probabilities": (-np.log(sigmoid(-BITS)), np.array([5.0067, 15.942, 100.0])),
     "nll-of-no-logarithms": (cross_entropy(Z), -softmax(Z)[:, 0]),
     "another-loss": (ERRORS**2, ERRORS),
+    "loss-weights": (ONE**2 + 0.25 * OTHER**2, ONE**2 + OTHER**2),
     "huber-delta": (huber(ERRORS, 0.5), huber(ERRORS, 1.0)),
     "loss-broadcast": (np.array([0, 1, 4]), np.array([0, 1, 4]) + 2),
     "class-weight": (UNDECIDED * [1, 2, 3], UNDECIDED),
