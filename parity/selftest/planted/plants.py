@@ -212,6 +212,7 @@ NUMBERS = [
     Plant(
         "batch-norm-variance", (BATCH_NORM,), ("variance",), with_attributes(nn.BatchNorm2d, __class__=nn.BatchNorm2d)
     ),
+    Plant("convolution-dilation", (BATCH_NORM,), ("dilation",), with_attributes(nn.Conv2d, dilation=(2, 2))),
     Plant("layer-norm-epsilon", (DIABETES,), ("epsilon of norms",), with_attributes(nn.LayerNorm, eps=1e-5)),
 ]
 
@@ -297,6 +298,7 @@ PLANTS = [*STARTS, *NUMBERS, *OPTIMIZERS, *TRAININGS]
 # Differences that can be undone and stand in no example.
 WHY_NONE = {
     "loss-weights": "no example has several outputs",
+    "convolution-stride": "no example has a global pooling behind a convolution: other shapes do not fit",
     "transposed-start": "no example has such a layer",
     "depthwise-start": "no example has such a layer",
     "attention-start": "no example has such a layer",

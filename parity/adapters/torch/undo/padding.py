@@ -1,4 +1,4 @@
-"""Undoes other paddings: of convolutions, of transposed ones, and of paddings that are layers."""
+"""Undoes other strides, dilations and paddings: of convolutions, transposed ones, and paddings that are layers."""
 
 from functools import partial
 
@@ -47,8 +47,40 @@ def pad_as_keras(built: Built, padding: str) -> list[str]:
         )
         if call:
             built.calls.replace(call, lambda input, *_, **__: input)
-        module.__class__, module.keras_padding = right, padding
-        module.padding, module.padding_mode = (0,) * len(module.kernel_size), "zeros"
+        become(module, right, padding)
+    return lines
+
+
+def become(module: nn.Module, right: type, padding: str) -> None:
+    """Has a convolution pad as Keras does, as one of a class of keras_like's."""
+    module.__class__, module.keras_padding = right, padding
+    module.padding, module.padding_mode = (0,) * len(module.kernel_size), "zeros"
+
+
+def step_as_keras(built: Built, option: str, setting: str) -> list[str]:
+    """Gives convolutions Keras's strides, or dilations; those whose padding depends on these pad as Keras's then.
+
+    Args:
+        built: is changed.
+        option, setting: what it is called in PyTorch and in Keras.
+    """
+    lines = []
+    for path, owner in built.owners(KINDS).items():
+        name, module = first_of(built, path, *owner)
+        settings, own = built.settings.get(path, {}), getattr(module, option, None)
+        if not isinstance(module, tuple(CONVOLUTIONS)) or setting not in settings:
+            continue
+        given = settings[setting]
+        wanted = tuple(given) if isinstance(given, list) else (given,) * len(own)
+        if wanted == own:
+            continue
+        right, padding = CONVOLUTIONS.get(type(module)), settings["padding"]
+        line = f"{name}: nn.{type(module).__name__}({option}={in_short(own)}): write {option}={in_short(wanted)}"
+        setattr(module, option, wanted)
+        if right and padding != "valid":
+            line += f", as keras_like.padding.{right.__name__}(padding={padding!r})"
+            become(module, right, padding)
+        lines.append(line)
     return lines
 
 
@@ -174,6 +206,8 @@ def sides_of(padding: object) -> Sides:
 
 
 UNDOS = [
+    Undo("convolution-stride", PASSES, partial(step_as_keras, option="stride", setting="strides")),
+    Undo("convolution-dilation", PASSES, partial(step_as_keras, option="dilation", setting="dilation_rate")),
     Undo("same-padding-with-strides", PASSES, partial(pad_as_keras, padding="same")),
     Undo("causal-padding", PASSES, partial(pad_as_keras, padding="causal")),
     Undo("padding-added", PASSES, partial(pad_as_keras, padding="valid")),

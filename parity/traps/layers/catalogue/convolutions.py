@@ -5,6 +5,34 @@ from parity.traps.layers.difference import Difference
 KERNEL_START = "the standard deviation of the initial kernel"
 DIFFERENCES = [
     Difference(
+        id="convolution-stride",
+        kinds=("Conv2D", "Conv1D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"),
+        title="A convolution steps otherwise",
+        what="""A block of a residual network halves its images in its first convolution in Keras and in the second in
+            torchvision. Kernels have the same shapes, and the outputs after both, or after a global pooling.""",
+        keras="layers.Conv2D(4, 3, strides=2)",
+        call="ops.mean(layer(x), axis=(1, 2))",
+        port="nn.Conv2d(3, 4, 3)",
+        port_call="module(x).mean((2, 3))",
+        right="nn.Conv2d(3, 4, 3, stride=2)",
+        right_call="module(x).mean((2, 3))",
+        x="draw(2, 7, 7, 3)",
+        size=0.33,
+        largest=1.2,
+    ),
+    Difference(
+        id="convolution-dilation",
+        kinds=("Conv2D", "Conv1D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"),
+        title="A convolution is dilated otherwise",
+        what="""Kernels of any dilation have the same shape, and with padding "same" the outputs have, too.""",
+        keras="layers.Conv2D(4, 3, dilation_rate=2, padding='same')",
+        port="nn.Conv2d(3, 4, 3, padding='same')",
+        right="nn.Conv2d(3, 4, 3, dilation=2, padding='same')",
+        x="draw(2, 6, 6, 3)",
+        size=4.1,
+        largest=3.2,
+    ),
+    Difference(
         id="same-padding-with-strides",
         kinds=("Conv2D", "Conv1D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"),
         title='Padding "same" with strides',

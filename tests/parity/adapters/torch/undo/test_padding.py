@@ -60,6 +60,27 @@ def test_causal_and_no_padding():
     assert "padding='valid'" in lines[0] and built.module.conv(IMAGES).shape == (2, 4, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("option", "setting", "padding", "own"),
+    [
+        ("stride", "strides", "valid", {}),
+        ("stride", "strides", "same", {"padding": 1}),
+        ("dilation", "dilation_rate", "valid", {}),
+        ("dilation", "dilation_rate", "same", {"padding": "same"}),
+    ],
+)
+def test_a_convolution_steps_and_is_dilated_as_keras(option, setting, padding, own):
+    module = nn.Conv2d(3, 4, 3, **own)
+    right = same(KerasConv2d(3, 4, 3, padding=padding, **{option: 2}), module)
+    settings = {"strides": 1, "dilation_rate": [1, 1], setting: [2, 2]}
+    built = conv(Port(lambda self, x: self.conv(x), conv=module), padding, **settings)
+    lines, output = undone(f"convolution-{option}", built)
+    also = ", as keras_like.padding.KerasConv2d(padding='same')" * (padding == "same")
+    assert lines == [f"conv: nn.Conv2d({option}=1): write {option}=2{also}"]
+    assert torch.allclose(output, right(IMAGES), atol=1e-6)
+    assert undone(f"convolution-{option}", built)[0] == [] == undone("same-padding-with-strides", built)[0]
+
+
 @pytest.mark.parametrize(("kernel", "padding", "differs"), [(3, 1, True), (4, 1, False)])
 def test_a_transposed_convolution_cuts_as_keras(kernel, padding, differs):
     table = tensors("conv", "Conv2DTranspose", (kernel, kernel, 4, 3), (4,))
