@@ -60,7 +60,7 @@ CAUSES = {
         "FrozenOptimizer": "frozen", "MeanOfMeans": "mean-of-means", "LastBatchLoss": "last-batch-loss",
         "LastBatchAccuracy": "last-batch-loss", "NotReset": "not-reset", "TotalLoss": "loss-total",
         "EpochSchedule": "schedule-epoch", "EarlyStop": "epochs", "Dropout": "dropout-missing",
-        "Averaged": "", "RoundedWeights": "",
+        "Averaged": "validation-weights", "RoundedWeights": "",
     },
     "bigger": {
         "TorchAdam": "adam-epsilon adam-epsilon-place", "TorchAdamKerasEpsilon": "adam-epsilon-place",

@@ -67,6 +67,34 @@ TRAPS = [
         port_numbers=(1.0, 3.0, 9.0),
     ),
     Trap(
+        id="validation-weights",
+        title="Validation sees other weights than the training's",
+        what="""An average of the weights, swapped in for every validation, as ports of code with EMA do. Keras does so
+            only with `SwapEMAWeights`, and with `use_ema=True` once, at the end. Steps are right, and the validation's
+            curves smoother and behind. Remedy: validate the weights that are trained, or have Keras swap, too.""",
+        keras="m(w_t)",
+        port="m(a_t), a_t = d a_(t-1) + (1 - d) w_t",
+        shows="`val_loss` and other metrics of the validation fail, while every step and its weights are right.",
+        inputs="One weight that training makes 1, 2 and 3, predicted of an input 1; d = .5.",
+        columns=("epoch 1", "epoch 2", "epoch 3"),
+        keras_code="""layer, seen = layers.Dense(1, use_bias=False), []
+        layer.build((1, 1))
+        for weight in (1.0, 2.0, 3.0):
+            layer.kernel.assign([[weight]])
+            seen.append(layer(ops.ones((1, 1))))
+        seen""",
+        port_code="""layer, seen = nn.Linear(1, 1, bias=False), []
+        swa = torch.optim.swa_utils
+        average = swa.AveragedModel(layer, multi_avg_fn=swa.get_ema_multi_avg_fn(0.5))
+        for weight in (1.0, 2.0, 3.0):
+            nn.init.constant_(layer.weight, weight)
+            average.update_parameters(layer)
+            seen.append(average(torch.ones(1, 1)))
+        seen""",
+        keras_numbers=(1.0, 2.0, 3.0),
+        port_numbers=(1.0, 1.5, 2.25),
+    ),
+    Trap(
         id="not-reset",
         title="The mean is not reset between epochs",
         what="""A metric object that lives as long as the model goes on adding up, so each epoch's loss is the mean of

@@ -30,6 +30,7 @@ from parity.adapters.torch.undo import (
     several,
     starts,
     temperature,
+    validated,
 )
 from parity.adapters.torch.undo.configured import hold, optimizers_in
 from parity.adapters.torch.undo.difference import (
@@ -58,6 +59,7 @@ from parity.protocol.user_data import SPLITS
 
 TABLES = (
     data, served, starts, numbers, layers, dropouts, temperature, losses, several, optimizers, constraints, logged,
+    validated,
 )  # fmt: skip
 UNDOS: dict[str, Undo] = {undo.id: undo for table in TABLES for undo in table.UNDOS}
 
@@ -220,7 +222,8 @@ class Changed(TargetCandidate):
 
         right = next(one for one in reporters if isinstance(one, RightAnswers))
         watched = logged.Watched(kept, right, compared, rows_of, logged.EPOCHS in self.undone, ended)
-        return kept, [*reporters, watched]
+        watched.validated = validated.TrainedWeights() if validated.ID in self.undone else None
+        return kept, [*reporters, watched, *([watched.validated] if watched.validated else [])]
 
     def fit_of_loss(self) -> Fit:
         """Returns what the loss is with all others undone, where a difference is undone that fits it."""

@@ -72,7 +72,10 @@ class Watched(lightning.Callback):
     Attributes:
         epochs: of training and of validation, what the batches' values were, by what they are.
         stops: where the module said that the training stops, and after which epoch.
+        validated: what has validations see the training's weights, if that is undone.
     """
+
+    validated = None
 
     def __init__(
         self, logged: LoggedMetrics, right: RightAnswers, names: Callable[[list[str]], list[str]],

@@ -26,7 +26,7 @@ WITHOUT_PLANT = set(
     labels-changed pixels-256
     pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset dampening
     temperature clipped-probabilities float16-or-tf32 detached-layer
-    frozen amsgrad schedule-missing momentum-and-schedule
+    frozen amsgrad schedule-missing momentum-and-schedule validation-weights
 """.split()
 )
 

@@ -13,6 +13,7 @@ FORMULAS = {
     "mean-of-means": (WEIGHTED_MEAN, np.cumsum(LOSSES) / COUNT),
     "last-batch-loss": (WEIGHTED_MEAN, LOSSES),
     "loss-total": (WEIGHTED_MEAN, np.cumsum(LOSSES)),
+    "validation-weights": (np.array([1, 2, 3]), np.array([1, (1 + 2) / 2, ((1 + 2) / 2 + 3) / 2])),
     "not-reset": (np.array([3, 2, 1]), np.cumsum([3, 2, 1]) / COUNT),
 }
 
