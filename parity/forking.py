@@ -6,6 +6,7 @@ each is started on its own.
 """
 
 import atexit
+import contextlib
 import io
 import json
 import os
@@ -94,8 +95,9 @@ class Server:
         until = time.monotonic() + SLOWEST
         while self.answers is None and time.monotonic() < until:
             look()
-            if select.select([self.connection], [], [], 0.1)[0]:
-                self.answers = self.connection.recv(len(READY)) == READY
+            select.select([self.connection], [], [], 0.1)
+            with contextlib.suppress(BlockingIOError):  # nothing yet, or another thread has read it
+                self.answers = self.connection.recv(len(READY), socket.MSG_DONTWAIT) == READY
         return bool(self.answers)
 
     def fork(self, arguments: list[str]) -> tuple[Forked, BinaryIO]:

@@ -1,6 +1,7 @@
 """Processes are forked from a server that was started once; where that cannot be, they are started on their own."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_one_start_serves_all_that_are_asked_for_in_one_environment(adapter):
     assert len({*first}) == 1
     options["env"]["ANOTHER"] = "1"
     assert {*first} != {*pids_of(1, options)}
+
+
+def test_threads_that_ask_at_once_share_a_start(adapter):
+    options = adapter(SERVES.replace("started = os.getpid()", "started = os.getpid()\ntime.sleep(0.5)"))
+    with ThreadPoolExecutor(8) as pool:
+        pids = [*pool.map(lambda _: pids_of(2, options), range(8))]
+    assert len({pid for some in pids for pid in some}) == 1
 
 
 @pytest.mark.parametrize("reason", ["refused", "system"])
