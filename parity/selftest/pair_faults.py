@@ -93,9 +93,9 @@ class PairFault:
 
 def example_names() -> tuple[str, ...]:
     """Names the examples in whose ports faults are planted."""
-    from parity.selftest.planted import plants
+    from parity.selftest.planted import plant
 
-    return plants.EXAMPLES
+    return plant.EXAMPLES
 
 
 def draw(seed: int, singles: int | None, pairs: int, triples: int) -> list[PairFault]:

@@ -8,7 +8,8 @@ from conftest import ROOT
 
 from parity.adapters.torch.undo.candidate import UNDOS, optimizers_in
 from parity.selftest.planted import plants
-from parity.selftest.planted.plants import EXAMPLES, PLANTS, WHY_NONE, of_example
+from parity.selftest.planted.plant import CNN, EXAMPLES
+from parity.selftest.planted.plants import PLANTS, WHY_NONE, of_example
 
 # Differences that wait for their plant; none of them is a reason.
 WITHOUT_PLANT = set(
@@ -103,7 +104,7 @@ def test_all_that_go_together_are_planted_together(example):
 
 
 def test_two_that_change_the_same_do_not_go_together():
-    by_name = {plant.name: plant for plant in of_example(plants.CNN)}
+    by_name = {plant.name: plant for plant in of_example(CNN)}
     rate, tenth, epsilon = (by_name[name] for name in ("learning-rate", "learning-rate:tenth", "adam-epsilon"))
     assert plants.are_compatible((rate, epsilon)) and not plants.are_compatible((rate, tenth))
     assert not plants.are_compatible((by_name["adam-for-sgd:sgd"], epsilon))

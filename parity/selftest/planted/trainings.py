@@ -1,0 +1,77 @@
+"""Faults in the examples' right ports: what a training logs, how long it is, and which rows it is given."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+from torch.utils.data import DataLoader
+
+from parity.selftest.planted.plant import EXAMPLES, Plant, override
+
+
+def with_log(log: Callable) -> Callable[[nn.Module], None]:
+    """Returns what has a module log by `log(module, by, name, value, **options)`, where `by` is its own `log`."""
+
+    def plant(module: nn.Module) -> None:
+        """Overrides `log`."""
+        own = type(module).log
+        override(module, log=lambda self, name, value, **options: log(self, own, name, value, **options))
+
+    return plant
+
+
+class Served:
+    """A data module of which a loader is another one.
+
+    Args:
+        data: the data module.
+        changed: by the names of its methods, what is returned of it in their place.
+    """
+
+    def __init__(self, data, **changed: Callable):
+        self.data, self.changed = data, changed
+
+    def __getattr__(self, name: str):
+        """Returns an attribute of the data module, or what is in its place."""
+        change = self.changed.get(name)
+        return partial(change, self.data) if change else getattr(self.data, name)
+
+
+def training_loader(data, **options) -> DataLoader:
+    """Returns a training loader with other options."""
+    loader = data.train_dataloader()
+    return DataLoader(loader.dataset, loader.batch_size, **options)
+
+
+def log_last(module, by: Callable, name: str, value, **options) -> None:
+    """Logs the training's last batches alone."""
+    if module.trainer.is_last_batch or module.trainer.validating or not name.startswith("train"):
+        by(module, name, value, **options)
+
+
+def stop_early(module) -> None:
+    """Stops after two epochs."""
+    module.trainer.should_stop = module.current_epoch == 1 and module.trainer.max_epochs > 2
+
+
+TRAININGS = [
+    Plant(
+        "mean-of-means", EXAMPLES, ("means",),
+        with_log(lambda module, by, name, value, **options: by(module, name, value, **options, batch_size=1)),
+    ),
+    Plant(
+        "loss-total", EXAMPLES, ("means",),
+        with_log(lambda module, by, name, value, **options: by(module, name, value, **options, reduce_fx="sum")),
+    ),
+    Plant("last-batch-loss", EXAMPLES, ("means",), with_log(log_last)),
+    Plant("epochs", EXAMPLES, ("epochs",), lambda module: override(module, on_train_epoch_end=stop_early)),
+    Plant(
+        "drop-last", EXAMPLES, ("training loader",),
+        data=partial(Served, train_dataloader=partial(training_loader, shuffle=True, drop_last=True)),
+    ),
+    Plant("own-order", EXAMPLES, ("training loader",), data=partial(Served, train_dataloader=training_loader)),
+    Plant(
+        "validation-data", EXAMPLES, ("validation loader",),
+        data=partial(Served, val_dataloader=lambda data: data.train_dataloader()),
+    ),
+]  # fmt: skip
