@@ -59,7 +59,10 @@ class PairFault:
     @property
     def causes(self) -> tuple[str, ...]:
         """The differences that are to be named."""
-        return tuple(name.partition(":")[0] for name in self.names)
+        from parity.selftest.planted.plants import of_example
+
+        known = {plant.name: plant for plant in of_example(self.example)}
+        return tuple(dict.fromkeys(id for name in self.names for id in (known[name].id, *known[name].also)))
 
     def right(self, options: SweepFlags) -> Pair:
         """Returns the example's right pair."""

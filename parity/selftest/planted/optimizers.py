@@ -14,7 +14,19 @@ from keras_like import optimizers as keras_like
 from parity.selftest.planted.plant import BATCH_NORM, CNN, DIABETES, EXAMPLES, GRU, LSTM, WINE, Plant, override
 
 # What an optimizer of another kind changes.
-OPTIMIZER = ("kind", "arithmetic", "rate", "epsilon", "betas", "rho", "momentum", "nesterov", "decay")
+OPTIMIZER = (
+    "kind",
+    "arithmetic",
+    "rate",
+    "epsilon",
+    "betas",
+    "rho",
+    "momentum",
+    "nesterov",
+    "decay",
+    "dampening",
+    "amsgrad",
+)
 
 
 def still_biases(module: nn.Module) -> None:
@@ -68,6 +80,13 @@ def with_optimizer(make: Callable, **names: str) -> Callable[[nn.Module], None]:
     return configured(change)
 
 
+def of_copies(optimizer):
+    """Has an optimizer update copies of the parameters."""
+    for group in optimizer.param_groups:
+        group["params"] = [nn.Parameter(one.detach().clone()) for one in group["params"]]
+    return optimizer
+
+
 def with_schedule(make: Callable, interval: str = "epoch") -> Callable[[nn.Module], None]:
     """Returns what has a module's learning rate scheduled."""
 
@@ -90,6 +109,10 @@ OPTIMIZERS = [
     Plant("adam-for-sgd", (DIABETES,), OPTIMIZER, with_optimizer(adaptive.KerasAdagrad, lr="lr"), form="adagrad"),
     Plant("adam-for-sgd", (WINE,), OPTIMIZER, with_optimizer(keras_like.KerasAdam, lr="lr"), form="adamax"),
     Plant("adam-epsilon-place", (CNN,), ("arithmetic",), with_optimizer(OPTIM.Adam, **TO_ADAM)),
+    Plant(
+        "amsgrad", (CNN,), ("arithmetic", "amsgrad"),
+        with_optimizer(partial(OPTIM.Adam, amsgrad=True), **TO_ADAM), also=("adam-epsilon-place",),
+    ),
     Plant("adamax-epsilon-place", (WINE,), ("arithmetic",), with_optimizer(OPTIM.Adamax, **TO_ADAMAX)),
     Plant("rmsprop-epsilon-place", (DIABETES,), ("arithmetic",), with_optimizer(OPTIM.RMSprop, **TO_RMSPROP)),
     Plant(
@@ -105,7 +128,9 @@ OPTIMIZERS = [
     Plant("momentum", SGDS, ("momentum",), with_numbers(momentum=0.8)),
     Plant("momentum", (DIABETES,), ("momentum",), with_numbers(momentum=0.9), form="rmsprop"),
     Plant("nesterov", SGDS, ("nesterov",), with_numbers(nesterov=True)),
+    Plant("dampening", (LSTM, GRU), ("dampening", "nesterov"), with_numbers(dampening=0.1)),
     Plant("weight-decay-decoupled", (CNN,), ("arithmetic", "decay"), with_numbers(weight_decay=0.01)),
+    Plant("frozen", (CNN, LSTM), ("parameters",), configured(of_copies)),
     Plant("schedule-step", EXAMPLES, ("schedule",), with_schedule(partial(DECAY, gamma=0.99), "step")),
     Plant("schedule-epoch", EXAMPLES, ("schedule",), with_schedule(partial(DECAY, gamma=0.5))),
     Plant("clip-norm", EXAMPLES, ("clipping",), options={"gradient_clip_val": 0.1}),

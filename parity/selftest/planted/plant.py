@@ -6,6 +6,7 @@ Trainer's arguments, or the data.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ class Plant:
     data: Callable | None = None  # returns other data than what it is given
     options: dict = field(default_factory=dict)  # of the Trainer
     form: str = ""  # what tells it from others of the same difference
+    also: tuple[str, ...] = ()  # ids of further differences, which it is not without
 
     @property
     def name(self) -> str:
@@ -36,6 +38,34 @@ class Plant:
 def override(module: nn.Module, **methods) -> None:
     """Puts methods in the place of a module's own, as a subclass does."""
     module.__class__ = type(type(module).__name__, (type(module),), methods)
+
+
+def around(change: Callable) -> Callable[[nn.Module], None]:
+    """Returns what has a module's `forward` be `change(module, own, *inputs)`, where `own` is the one before."""
+
+    def plant(module: nn.Module) -> None:
+        """Overrides `forward`."""
+        forward = type(module).forward
+        override(module, forward=lambda self, *inputs: change(self, partial(forward, self), *inputs))
+
+    return plant
+
+
+def with_layer(make: Callable[[nn.Module], nn.Module], *places: str) -> Callable[[nn.Module], None]:
+    """Returns what puts `make(layer)` in the places of layers, which are called by their names."""
+
+    def plant(module: nn.Module) -> None:
+        """Replaces them."""
+        for place in places:
+            module.set_submodule(place, make(module.get_submodule(place)))
+
+    return plant
+
+
+def with_weights(layer: nn.Module, other: nn.Module) -> nn.Module:
+    """Returns a layer with another one's weights."""
+    layer.load_state_dict(other.state_dict())
+    return layer
 
 
 def layers(module: nn.Module, kinds: type | tuple[type, ...]) -> list[nn.Module]:

@@ -5,23 +5,47 @@ Those that configure something come in the order in which they wrap each other.
 
 from torch import nn
 
+from parity.selftest.planted.layers import LAYERS
+from parity.selftest.planted.losses import LOSSES
 from parity.selftest.planted.optimizers import OPTIMIZERS
 from parity.selftest.planted.plant import Plant
+from parity.selftest.planted.rows import ROWS
 from parity.selftest.planted.starts import NUMBERS, STARTS
 from parity.selftest.planted.trainings import TRAININGS
 
-PLANTS = [*STARTS, *NUMBERS, *OPTIMIZERS, *TRAININGS]
+PLANTS = [*STARTS, *NUMBERS, *LAYERS, *LOSSES, *OPTIMIZERS, *ROWS, *TRAININGS]
 # Differences that can be undone and stand in no example.
 WHY_NONE = {
-    "transposed-start": "no example has such a layer",
-    "depthwise-start": "no example has such a layer",
-    "attention-start": "no example has such a layer",
-    "prelu-start": "no example has such a layer",
-    "group-norm-epsilon": "no example has such a layer",
-    "leaky-relu-layer": "no example has such a layer",
-    "adagrad-accumulator": "no example has such an optimizer",
-    "nadam-momentum": "no example has such an optimizer",
-    "adadelta-numbers": "no example has such an optimizer",
+    **dict.fromkeys(
+        """
+        transposed-start depthwise-start attention-start prelu-start group-norm-epsilon group-norm-groups
+        leaky-relu-layer attention-mask attention-order attention-scale max-pooling-same
+        average-pooling-same global-pooling causal-padding transposed-same zero-padding-order
+        resizing-corners resizing-mode gaussian-dropout spatial-dropout
+        """.split(),
+        "no example has such a layer",
+    ),
+    "gelu": "no example has such an activation",
+    "leaky-relu-activation": "no example has such an activation",
+    "softmax-axis": "no example has a softmax but at its output",
+    "padding-added": "no example has a convolution without padding",
+    "layer-norm-axis": "no example normalises layers of images",
+    "go-backwards": "no example reads rows backwards alone",
+    "gru-reset-before": "no example has a GRU that resets before",
+    "recurrent-dropout": "no example drops inside of a recurrent layer",
+    "mask-outputs": "no example takes all outputs of a masked layer",
+    "mask-with-states": "no example gives states to a recurrent layer",
+    "flatten-order": "a Dense stands behind each Flatten, and its kernel takes either order",
+    "sigmoid-twice": "no example has a binary loss",
+    "weighted-mean": "no example weighs its classes",
+    **dict.fromkeys(
+        """
+        adagrad-accumulator nadam-momentum adadelta-numbers
+        """.split(),
+        "no example has such an optimizer",
+    ),
+    "schedule-missing": "no example has a schedule",
+    "momentum-and-schedule": "no example has a schedule",
 }
 
 

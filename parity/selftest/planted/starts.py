@@ -40,6 +40,7 @@ STARTS = [
         "recurrent-kernel-start", (LSTM, GRU), ("kernels of gates",),
         each((nn.LSTM, nn.GRU), partial(torch_recurrent, name="weight_ih")),
     ),
+    Plant("recurrent-bias-start", (GRU,), ("biases of gates",), each(nn.GRU, partial(torch_recurrent, name="bias"))),
     Plant("forget-gate", (LSTM,), ("biases of gates",), each(nn.LSTM, partial(torch_recurrent, name="bias"))),
 ]  # fmt: skip
 

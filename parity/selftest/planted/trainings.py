@@ -6,7 +6,7 @@ from functools import partial
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parity.selftest.planted.plant import EXAMPLES, Plant, override
+from parity.selftest.planted.plant import CNN, EXAMPLES, WINE, Plant, override
 
 
 def with_log(log: Callable) -> Callable[[nn.Module], None]:
@@ -49,6 +49,27 @@ def log_last(module, by: Callable, name: str, value, **options) -> None:
         by(module, name, value, **options)
 
 
+def never_reset(module: nn.Module) -> None:
+    """Has the mean of the training's losses go on over all epochs."""
+    log = type(module).log
+
+    def keep(self, name: str, value, **options) -> None:
+        """Keeps a loss of the training; logs the rest."""
+        if name.startswith("train"):
+            self.last = name, float(value)
+        else:
+            log(self, name, value, **options)
+
+    def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
+        """Adds a batch; behind the last one, logs the mean of all rows so far."""
+        name, value = self.last
+        self.seen = [*getattr(self, "seen", []), *[value] * len(batch[-1])]
+        if self.trainer.is_last_batch:
+            log(self, name, sum(self.seen) / len(self.seen), on_step=False, on_epoch=True, batch_size=1)
+
+    override(module, log=keep, on_train_batch_end=on_train_batch_end)
+
+
 def stop_early(module) -> None:
     """Stops after two epochs."""
     module.trainer.should_stop = module.current_epoch == 1 and module.trainer.max_epochs > 2
@@ -64,6 +85,7 @@ TRAININGS = [
         with_log(lambda module, by, name, value, **options: by(module, name, value, **options, reduce_fx="sum")),
     ),
     Plant("last-batch-loss", EXAMPLES, ("means",), with_log(log_last)),
+    Plant("not-reset", (CNN, WINE), ("means",), never_reset),
     Plant("epochs", EXAMPLES, ("epochs",), lambda module: override(module, on_train_epoch_end=stop_early)),
     Plant(
         "drop-last", EXAMPLES, ("training loader",),

@@ -48,3 +48,11 @@ def test_biases_are_stilled():
     module(torch.ones(1, 2)).sum().backward()
     optimizers.still_biases(module)
     assert module.bias.grad == 0 and module.weight.grad.all()
+
+
+def test_copies_are_updated_in_the_place_of_parameters():
+    module = Module(2, 1)
+    optimizers.configured(optimizers.of_copies)(module)
+    (group,) = module.configure_optimizers().param_groups
+    for copy, own in zip(group["params"], module.parameters(), strict=True):
+        assert copy is not own and torch.equal(copy, own)

@@ -24,3 +24,18 @@ def test_every_layer_of_a_kind_is_changed():
     plant.with_attributes((nn.LayerNorm, nn.ReLU), eps=0.5)(module)
     first, second = plant.layers(module, nn.Linear)
     assert first.weight == second.weight == 7 and module[2].eps == 0.5
+
+
+def test_a_pass_is_another_one_around_the_modules_own():
+    module = nn.ReLU()
+    plant.around(lambda module, own, x: own(x) + 1)(module)
+    plant.around(lambda module, own, x: 2 * own(x))(module)
+    assert module(torch.tensor([-1.0, 3.0])).tolist() == [2.0, 8.0]
+
+
+def test_a_layer_stands_in_the_place_of_another_one_with_its_weights():
+    module = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))
+    before = module[0].weight.tolist()
+    plant.with_layer(lambda own: plant.with_weights(nn.Linear(2, 3), own), "0")(module)
+    plant.with_layer(lambda own: nn.Tanh(), "1.0")(module)
+    assert module[0].weight.tolist() == before and isinstance(module[1][0], nn.Tanh)

@@ -41,6 +41,18 @@ def test_the_last_batch_alone_is_logged_of_a_training():
         assert [name for name, *_ in module.logged] == ["train_loss"] * is_last + ["val_loss"]
 
 
+def test_a_mean_goes_on_over_all_epochs():
+    module = Module()
+    trainings.never_reset(module)
+    for value, rows, is_last in ((1.0, 2, False), (4.0, 1, True), (8.0, 3, True)):
+        module.trainer.is_last_batch = is_last
+        module.log("train_loss", torch.tensor(value))
+        module.on_train_batch_end({}, [torch.ones(rows, 1), torch.ones(rows)], 0)
+    module.log("val_loss", 9.0)
+    # (2 1 + 4) / 3, and with three rows of 8: (6 + 24) / 6
+    assert [one[:2] for one in module.logged] == [("train_loss", 2.0), ("train_loss", 5.0), ("val_loss", 9.0)]
+
+
 def test_a_training_stops_after_two_epochs():
     for epoch in range(3):
         module = Module(epoch=epoch)
