@@ -59,7 +59,10 @@ class PairFault:
     @property
     def causes(self) -> tuple[str, ...]:
         """The differences that are to be named."""
-        return tuple(name.partition(":")[0] for name in self.names)
+        from parity.selftest.planted.plants import of_example
+
+        known = {plant.name: plant for plant in of_example(self.example)}
+        return tuple(dict.fromkeys(id for name in self.names for id in (known[name].id, *known[name].also)))
 
     def right(self, options: SweepFlags) -> Pair:
         """Returns the example's right pair."""
@@ -93,9 +96,9 @@ class PairFault:
 
 def example_names() -> tuple[str, ...]:
     """Names the examples in whose ports faults are planted."""
-    from parity.selftest.planted import plants
+    from parity.selftest.planted import plant
 
-    return plants.EXAMPLES
+    return plant.EXAMPLES
 
 
 def draw(seed: int, singles: int | None, pairs: int, triples: int) -> list[PairFault]:

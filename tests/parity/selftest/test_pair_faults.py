@@ -38,3 +38,9 @@ def test_a_faulty_port_is_a_pair_file_of_its_own(tmp_path):
     assert right.file.endswith("digits_cnn/pair_right.py") and planted.file == str(tmp_path / "pair.py")
     assert pair_file.check(planted.file) and repr(fault.names) in (tmp_path / "pair.py").read_text()
     assert planted.experiment == right.experiment
+
+
+def test_a_fault_that_is_not_without_another_one_names_both():
+    assert PairFault.parse("digits_cnn/amsgrad+learning-rate").causes == (
+        "amsgrad", "adam-epsilon-place", "learning-rate",
+    )  # fmt: skip

@@ -131,7 +131,7 @@ class Changed(TargetCandidate):
         self.of_modules[module] = built = Built(
             module, self.facts, draw, self.draws_of_reference, run=partial(self.run_once, module),
             recorded=self.layers_of_reference, fit=fit, places=self.places_of_calls,
-            random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch,
+            random_calls=lambda: self.task.reference("random_layers").calls, batch=self.first_batch, rows=self.rows,
             factor=self.factor_of_logits, own_rates=self.rates_of_schedule,
             rates=lambda: self.task.reference("callbacks").step_rates, own_weights=own_weights,
             names_of_outputs=lambda: {place.key: name for name, place in self.places.items()},

@@ -11,11 +11,13 @@ from itertools import combinations
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils import _pytree as tree
 
 from parity.adapters.torch.by_value import match, projections, rounding
 from parity.adapters.torch.rows import NAMES
-from parity.adapters.torch.undo.difference import DATA, HOOKS, INPUT, Built, Undo
+from parity.adapters.torch.undo.difference import DATA, HOOKS, INPUT, MODULE, Built, Undo
+from parity.adapters.torch.undo.numbers import PASSES
 from parity.protocol.user_data import CLOSE, SPLITS, difference
 
 PARTS = ("facts",)
@@ -269,6 +271,23 @@ def leave_batches(built: Built) -> list[str]:
     return lines
 
 
+def read_features_last(built: Built) -> list[str]:
+    """Gives layers that read features last Keras's rows as they lie in Keras, where the loader's lie features first.
+
+    Of a square, nothing in the rows says that this is another layout: a convolution would read them so.
+    """
+    places = [place for place in built.rows.places.values() if not place.part] if built.rows else []
+    if len(places) != 1 or places[0].form.name != "channels first":
+        return []
+    lines = []
+    for name in [name for name, made_by in built.trace.made_by.items() if not made_by]:
+        part, shape = built.module.get_submodule(name), built.trace.shape_into(name)
+        if isinstance(part, nn.RNNBase | nn.Linear) and len(shape) == 3 and shape[1] == shape[2]:
+            part.register_forward_pre_hook(lambda _, given: (given[0].mT, *given[1:]))
+            lines.append(f"lightning_data(): {name} is given rows with the axes 1 and 2 exchanged: give it x.mT")
+    return lines
+
+
 def keep_inputs(built: Built, change) -> str | None:
     """Gives `forward` what a step was given, where the step has changed it."""
     if change.kind != INPUT:
@@ -292,6 +311,7 @@ def turned_back(
 
 
 UNDOS = [
-    *(Undo(id, PARTS, partial(repair, id=id), DATA) for id in (*KNOWN, SCALED, MOVED, LABELS)),
+    *(Undo(id, PARTS, partial(repair, id=id), DATA) for id in (*KNOWN, SCALED, LABELS)),
+    Undo(MOVED, (*PARTS, *PASSES), partial(repair, id=MOVED), DATA, also={MODULE: read_features_last}),
     Undo("batch-transfer", ("cases", "lockstep", "restarts", "interchange"), leave_batches, also={HOOKS: keep_inputs}),
 ]

@@ -156,9 +156,10 @@ def pairs_of(built: Built) -> Pairs:
             extra.append((number, place))
     others, missing = [place for place in places if place.func not in FUNCTIONS], []
     for call in left:
-        gaps = [gap_of(place, call) for place in others]
-        if gaps and min(gaps) <= NEAR:
-            missing.append((others[int(np.argmin(gaps))], call))
+        # of places with the same values, such as before and behind a flattening, the one of Keras's rank
+        gaps = [(gap_of(place, call), place.values.ndim != np.ndim(call.input)) for place in others]
+        if gaps and min(gaps)[0] <= NEAR:
+            missing.append((others[gaps.index(min(gaps))], call))
     return Pairs(both, extra, missing)
 
 

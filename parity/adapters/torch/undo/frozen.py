@@ -56,9 +56,14 @@ def train_every_word(built: Built) -> list[str]:
 
 
 def normalise_by_mode(built: Built) -> list[str]:
-    """Has functional batch norms normalise by the batch in training, and by moving statistics else."""
-    lines = []
+    """Has batch norms, layers and functions, normalise by the batch in training, and by moving statistics else."""
+    told = told_to_train(built)
+    lines = [f"{name}: normalises by the batch in evaluation mode, too: leave .train() out" for name in told]
+    for part in told.values():
+        part.register_forward_pre_hook(lambda part, given: part.train(built.module.training) and None)
     for call in built.trace.of("batch norm"):
+        if call.place in told:
+            continue
         given = call.options.get("training")
         given = call.arguments[TRAINING] if given is None and len(call.arguments) > TRAINING else given
         if not given or call.input.dim() < 2:  # the pass was one in evaluation mode
@@ -79,6 +84,23 @@ def normalise_by_mode(built: Built) -> list[str]:
         built.calls.replace(call, by_mode)
         lines.append(f"{call.place or 'forward'}: batch norm by the batch in evaluation mode, too: leave .train() out")
     return lines
+
+
+def told_to_train(built: Built) -> dict[str, nn.Module]:
+    """Returns by name the batch norms that are in training mode in a pass that is one in evaluation mode."""
+    owners, found = dict(built.owners(("BatchNormalization",)).values()), {}
+
+    def look(part, given):
+        """Notes a part's mode."""
+        if part.training:
+            found.update({name: module for name, module in owners.items() if module is part})
+
+    handles = [module.register_forward_pre_hook(look) for module in owners.values()]
+    if built.run and handles:
+        built.run()
+    for handle in handles:
+        handle.remove()
+    return found
 
 
 UNDOS = [

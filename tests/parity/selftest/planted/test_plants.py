@@ -9,32 +9,14 @@ from conftest import ROOT
 from parity.adapters.torch.undo.candidate import UNDOS
 from parity.adapters.torch.undo.configured import optimizers_in
 from parity.selftest.planted import plants
-from parity.selftest.planted.plants import EXAMPLES, PLANTS, WHY_NONE, of_example
-
-# Differences that wait for their plant; none of them is a reason.
-WITHOUT_PLANT = set(
-    """
-    another-loss class-weight huber-delta l2-penalty label-smoothing log-of-probabilities loss-broadcast loss-scale
-    loss-sum mse-loss nll-of-no-logarithms sigmoid-twice softmax-twice weighted-mean activation activation-added
-    activation-missing attention-mask attention-order attention-scale average-pooling-same batch-norm-frozen
-    batch-norm-mode bidirectional-last causal-padding concatenate-order embedding-padding flatten-order frozen-layer
-    gaussian-dropout gelu global-pooling go-backwards group-norm-groups gru-reset-before layer-norm-axis
-    leaky-relu-activation mask-ignored mask-outputs mask-with-states max-pooling-same padding-added pooling-kind
-    pooling-window recurrent-activation recurrent-bias-start recurrent-dropout recurrent-output resizing-corners
-    resizing-mode same-padding-with-strides second-bias softmax-axis spatial-dropout transposed-same
-    zero-padding-order batch-transfer constraint-missing dropout-missing dropout-mode dropout-rate inputs-scaled
-    labels-changed pixels-256
-    pixels-centred pixels-inverted pixels-moved pixels-standardised pixels-unscaled not-reset dampening
-    temperature clipped-probabilities float16-or-tf32 detached-layer
-    frozen amsgrad schedule-missing momentum-and-schedule validation-weights
-""".split()
-)
+from parity.selftest.planted.plant import CNN, EXAMPLES
+from parity.selftest.planted.plants import PLANTS, WHY_NONE, of_example
 
 
 def test_everything_that_can_be_undone_has_a_plant_or_a_line_that_says_why_not():
     planted = {plant.id for plant in PLANTS}
-    assert set(UNDOS) - planted - set(WHY_NONE) == WITHOUT_PLANT & set(UNDOS)
-    assert planted <= set(UNDOS) and not planted & {*WHY_NONE, *WITHOUT_PLANT}
+    assert planted | {*WHY_NONE} == {*UNDOS} and not planted & {*WHY_NONE}
+    assert all(set(plant.also) <= planted for plant in PLANTS)
 
 
 def test_plants_of_an_example_have_names_of_their_own():
@@ -75,10 +57,12 @@ def fingerprint(module) -> tuple:
     groups = [{key: value for key, value in one.items() if key != "params"} for one in optimizers[0].param_groups]
     numbers = [{key: value for key, value in vars(layer).items() if key[0] != "_"} for layer in module.modules()]
     kinds = [type(layer) for layer in [*module.modules()][1:]]
+    methods = {name: value for cls in reversed(type(module).__mro__) for name, value in vars(cls).items()}
     return (
-        [value.tolist() for value in module.parameters()], str(numbers), kinds, type(optimizers[0]), str(groups),
+        [value.tolist() for value in module.parameters()], [value.requires_grad for value in module.parameters()],
+        str(numbers), kinds, type(optimizers[0]), str(groups),
         [(type(one["scheduler"]), one.get("interval")) for one in schedules],
-        [getattr(type(module), name) for name in ("log", "on_train_epoch_end", "on_after_backward")],
+        {name: value for name, value in methods.items() if callable(value)},
     )  # fmt: skip
 
 
@@ -90,6 +74,16 @@ def test_every_plant_changes_the_port_alone(example):
         other = plants.plant_in_data(example[0], (plant.name,), right) is not right
         options = plants.trainer_options(example[0], (plant.name,), {"gradient_clip_val": 7.0})
         assert changed + other + (options != {"gradient_clip_val": 7.0}) == 1, plant.name
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")  # of the fault that broadcasts
+def test_every_port_computes_a_loss_with_its_plant(example):
+    name, right = example
+    for plant in of_example(name):
+        module, data = build(example, plant.name), plants.plant_in_data(name, (plant.name,), right.lightning_data())
+        data.setup("fit")
+        module.log = lambda *arguments, **options: None
+        assert torch.isfinite(module.training_step(next(iter(data.train_dataloader())), 0)), plant.name
 
 
 def test_all_that_go_together_are_planted_together(example):
@@ -104,7 +98,7 @@ def test_all_that_go_together_are_planted_together(example):
 
 
 def test_two_that_change_the_same_do_not_go_together():
-    by_name = {plant.name: plant for plant in of_example(plants.CNN)}
+    by_name = {plant.name: plant for plant in of_example(CNN)}
     rate, tenth, epsilon = (by_name[name] for name in ("learning-rate", "learning-rate:tenth", "adam-epsilon"))
     assert plants.are_compatible((rate, epsilon)) and not plants.are_compatible((rate, tenth))
     assert not plants.are_compatible((by_name["adam-for-sgd:sgd"], epsilon))

@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 import torch
 from sample_built import make_built
+from sample_undoing import Port, build, tensors
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from parity.adapters.torch.rows import UserRows
-from parity.adapters.torch.undo.data import find_change, keep_inputs, leave_batches, repair, turned_back
+from parity.adapters.torch.undo.data import (
+    find_change,
+    keep_inputs,
+    leave_batches,
+    read_features_last,
+    repair,
+    turned_back,
+)
 
 X = np.random.default_rng(0).random((20, 16)).astype(np.float32)
 IMAGES, Y = X.reshape(20, 4, 4, 1), np.arange(20) % 3
@@ -140,3 +149,19 @@ def test_what_a_step_does_to_inputs_is_left_out():
     )
     assert keep_inputs(None, change) == "training_step: values are 2 x: leave it out" and put_back == [1]
     assert keep_inputs(None, SimpleNamespace(kind="rate")) is None
+
+
+def test_rows_of_a_square_that_lie_features_first_are_turned_for_what_reads_features_last():
+    x, table = torch.randn(2, 4, 4), tensors("first", "SimpleRNN", (4, 3), (3, 3), (3,))
+    for form, layer, forward, count in (
+        ("channels first", nn.RNN(4, 3, batch_first=True), lambda self, x: self.first(x)[0], 1),
+        ("as in Keras", nn.RNN(4, 3, batch_first=True), lambda self, x: self.first(x)[0], 0),
+        ("channels first", nn.RNN(4, 3, batch_first=True), lambda self, x: self.first(x.mT)[0], 0),
+    ):
+        built = build(Port(forward, first=layer), x, {"first": {"class_name": "SimpleRNN"}}, table)
+        built.rows = SimpleNamespace(places={0: SimpleNamespace(part=0, form=SimpleNamespace(name=form))})
+        before = layer(x if count == 0 and form != "channels first" else x.mT)[0]
+        assert len(read_features_last(built)) == count
+        torch.testing.assert_close(built.run(), before)
+    built.rows = None
+    assert read_features_last(built) == []

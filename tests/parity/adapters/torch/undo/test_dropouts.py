@@ -84,6 +84,15 @@ def test_one_that_is_missing_is_put_where_keras_has_it_and_a_further_one_goes():
     assert line.endswith("a dropout of 0.5 that Keras does not have: leave it out") and abs(zeros(port) - 0.3) < 0.03
 
 
+def test_of_the_same_values_before_and_behind_a_flattening_those_of_kerass_rank_are_dropped():
+    flat = RandomCall("flat", 0.3, X.movedim(1, -1).flatten(1).numpy(), flattened=(6, 5))
+    for call, name in ((flat, "flatten"), (RandomCall("whole", 0.3, X.movedim(1, -1).numpy()), "relu")):
+        port = nn.Sequential(nn.ReLU(), nn.Flatten())
+        (line,) = UNDOS["dropout-missing"].change(built_of(port, call))
+        assert f", behind {name}: Keras's {call.layer} is missing" in line
+        assert abs(zeros(port) - 0.3) < 0.03
+
+
 def test_whole_channels_are_dropped_where_keras_does():
     port = Port(rate=0.0)
     call = RandomCall("one", 0.5, X.numpy())

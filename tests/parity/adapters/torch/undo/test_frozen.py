@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from sample_undoing import Port, build, tensors, undone
 from torch import nn
 
+from keras_like.normalization import KerasBatchNorm1d
 from parity.adapters.torch.modes import set_mode
 
 X = torch.randn(6, 4)
@@ -43,6 +44,28 @@ def test_evaluation_takes_the_moving_statistics():
     right = F.batch_norm(X, module.running_mean, module.running_var, module.weight, module.bias)
     torch.testing.assert_close(output, right)
     assert undone("batch-norm-mode", norm(nn.BatchNorm1d(4)))[0] == []
+
+
+def test_evaluation_takes_them_where_the_layer_computes_as_keras_does():
+    built = norm(KerasBatchNorm1d(4), lambda self, x: self.norm.train()(x))
+    lines, output = undone("batch-norm-mode", built)
+    assert lines == ["norm: normalises by the batch in evaluation mode, too: leave .train() out"]
+    module = built.module.norm
+    right = F.batch_norm(X, module.running_mean, module.running_var, *module.parameters(), eps=1e-3)
+    torch.testing.assert_close(output, right)
+    built.module.train()(X)
+    assert module.training and undone("batch-norm-mode", norm(KerasBatchNorm1d(4)))[0] == []
+
+
+def test_a_function_takes_them_in_evaluation():
+    def forward(self, x):
+        return F.batch_norm(x, self.norm.running_mean, self.norm.running_var, *self.norm.parameters(), True, 0.0)
+
+    built = norm(nn.BatchNorm1d(4), forward)
+    lines, output = undone("batch-norm-mode", built)
+    assert lines == ["forward: batch norm by the batch in evaluation mode, too: leave .train() out"]
+    module = built.module.norm
+    torch.testing.assert_close(output, F.batch_norm(X, module.running_mean, module.running_var, *module.parameters()))
 
 
 def test_what_keras_does_not_train_is_not_trained_and_the_reverse():
