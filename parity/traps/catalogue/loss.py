@@ -154,7 +154,7 @@ TRAPS = [
         inputs="One sample, two outputs that both predict 0, with squared errors; c = (1, 0.25).",
         columns=("targets 1 and 1", "targets 1 and 2", "targets 2 and 1"),
         keras_code="""x = keras.Input((1,))
-        model = keras.Model(x, [layers.Identity(name=name)(x) for name in "ab"])
+        model = keras.Model(x, [keras.layers.Identity(name=name)(x) for name in "ab"])
         model.compile("sgd", ["mse", "mse"], loss_weights=[1.0, 0.25])
         rows = [ops.array([[value]]) for value in (0.0, 1.0, 2.0)]
         [model.evaluate(rows[0], [rows[a], rows[b]], verbose=0)[0] for a, b in ((1, 1), (1, 2), (2, 1))]""",

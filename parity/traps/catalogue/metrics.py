@@ -74,14 +74,14 @@ TRAPS = [
             curves smoother and behind. Remedy: validate the weights that are trained, or have Keras swap, too.""",
         keras="m(w_t)",
         port="m(a_t), a_t = d a_(t-1) + (1 - d) w_t",
-        shows="`val_loss` and other metrics of the validation fail, while every step and its weights are right.",
+        shows="`mean val_loss` and other metrics of the validation fail, while every step is right.",
         inputs="One weight that training makes 1, 2 and 3, predicted of an input 1; d = .5.",
         columns=("epoch 1", "epoch 2", "epoch 3"),
-        keras_code="""layer, seen = layers.Dense(1, use_bias=False), []
+        keras_code="""layer, seen = keras.layers.Dense(1, use_bias=False), []
         layer.build((1, 1))
         for weight in (1.0, 2.0, 3.0):
             layer.kernel.assign([[weight]])
-            seen.append(layer(ops.ones((1, 1))))
+            seen.append(layer(ops.ones((1, 1)))[0, 0])
         seen""",
         port_code="""layer, seen = nn.Linear(1, 1, bias=False), []
         swa = torch.optim.swa_utils
@@ -89,7 +89,7 @@ TRAPS = [
         for weight in (1.0, 2.0, 3.0):
             nn.init.constant_(layer.weight, weight)
             average.update_parameters(layer)
-            seen.append(average(torch.ones(1, 1)))
+            seen.append(average(torch.ones(1, 1))[0, 0])
         seen""",
         keras_numbers=(1.0, 2.0, 3.0),
         port_numbers=(1.0, 1.5, 2.25),
