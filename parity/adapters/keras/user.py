@@ -10,6 +10,7 @@ from functools import partial
 import keras
 import numpy as np
 from keras import ops
+from keras.src.utils.naming import reset_uids
 
 from mlp_spec.runs.folder import Results
 from mlp_spec.support.errors import UserError
@@ -104,6 +105,7 @@ class UserReference(Reference):
                 from its configuration.
         """
         keras.utils.set_random_seed(self.seed if seed is None else seed)
+        reset_uids()  # so that layers without a name have the same in every model, and the metrics of outputs, too
         model = self.given or self.file.call("keras_model")
         what = f"{self.file.where('keras_model')} returned"
         if not isinstance(model, keras.Model):

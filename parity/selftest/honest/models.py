@@ -76,7 +76,8 @@ class Model:
         options = entry.options(self.draw, self.shape)
         if options is None:
             return False
-        options |= {**given, "channels": self.shape[-1], "layer": "{layer}"}
+        start = f"kernel_initializer='{self.initializer}'" if self.initializer else ""
+        options |= {**given, "channels": self.shape[-1], "layer": "{layer}", "initializer": f", {start}" * bool(start)}
         options |= in_port(options["padding"]) if "padding" in options else {}
         texts = (entry.keras, entry.torch, entry.forward, entry.call, entry.target, entry.weights)
         keras, torch, forward, call, target, weights = (text.format(**options) for text in texts)
@@ -87,7 +88,7 @@ class Model:
             if not activation and name != "linear":
                 forward = ACTIVATIONS[name].format(forward)
         if entry.kernel:
-            more += [f"kernel_initializer='{self.initializer}'"] if self.initializer else []
+            more += [start] if start else []
             if self.regularised and self.draw.chance(0.5):
                 norm, factor = self.draw.of("l1", "l2"), 2.0 ** -self.draw.of(7, 9, 11)
                 more.append(f"kernel_regularizer=keras.regularizers.{norm}({factor})")

@@ -109,7 +109,7 @@ RECURRENT = {
     ),
     "TimeDistributed": Kind(
         (1,),
-        "TimeDistributed(layers.Dense({units}, activation='tanh'))",
+        "TimeDistributed(layers.Dense({units}, activation='tanh'{initializer}))",
         "nn.Linear({channels}, {units})",
         "torch.tanh({layer}(x.mT)).mT",
         lambda draw, shape: {"units": draw.of(4, 6, 8)},

@@ -45,6 +45,7 @@ answers["honest"] = {
     "start": [float(abs(array).max()) for path, array in reference.start.items() if "kernel" in path],
     "saved": np.load(folder / "x_train.npy").shape, "units": reference.units,
     "rows": float(reference.output_of(np.zeros((2, 10), "float32")).sum()),
+    "paths": [[one.path for one in model.weights] for model in (reference.first, reference.build())],
     "seeds": [bool((np.array(reference.build(0).weights[0]) == np.array(reference.build(seed).weights[0])).all())
               for seed in (0, 1)],
 }
@@ -204,6 +205,11 @@ def test_a_model_is_taken_with_its_statistics_and_without_its_chance(answers):
     assert honest["statistics"] == ["moving_mean", "moving_variance"]
     assert len(honest["start"]) == 3 and all(0 < largest < 1 for largest in honest["start"]) and honest["units"] == 1
     assert honest["saved"] == [800, 8, 8, 1] and honest["seeds"] == [True, False]
+
+
+def test_layers_without_a_name_have_the_same_in_every_model(answers):
+    first, again = answers["honest"]["paths"]
+    assert first == again and "sequential/conv2d/kernel" in first
 
 
 def test_logits_are_compared_as_probabilities_and_anything_else_as_it_is(answers):

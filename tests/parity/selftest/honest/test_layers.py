@@ -30,7 +30,12 @@ def test_every_kind_is_written_for_both_frameworks(kind):
     for seed in range(20):
         options = entry.options(Draw(seed), shape) | GIVEN
         options |= draw_handed(Draw(seed), shape) if kind in HANDED else {}
-        options |= {"channels": shape[-1], "layer": "self.layer0", **in_port(options.get("padding", "valid"))}
+        options |= {
+            "channels": shape[-1],
+            "layer": "self.layer0",
+            "initializer": "",
+            **in_port(options.get("padding", "valid")),
+        }
         texts = [text.format(**options) for text in (entry.keras, entry.torch, entry.forward, entry.target)]
         assert "{" not in "".join(texts)
         assert kind in {**STACKED, **HANDED} or texts[0].startswith(kind.partition(",")[0] + "(")

@@ -49,6 +49,14 @@ def test_a_penalty_stands_on_both_sides():
         assert layer.kind in KINDS
 
 
+def test_all_kernels_start_alike_also_those_inside_of_another_layer():
+    model = Model(Draw(0), (7, 3))
+    for model.initializer in ("", "random_normal"):
+        assert model.add("TimeDistributed") and model.add("Conv1D")
+    assert ["kernel_initializer='random_normal'" in layer.keras for layer in model.layers] == [False, False, True, True]
+    assert model.layers[2].keras.endswith("activation='tanh', kernel_initializer='random_normal'))")
+
+
 def test_a_layer_that_does_not_fit_is_not_added():
     model = Model(Draw(0), (2,))
     assert not model.add("LayerNormalization") and model.layers == []
