@@ -119,13 +119,10 @@ def ask(
             arrived(part)
         follow(event)
 
-    options = {}
-    if task.pair and not task.pair.is_lab:
-        options = {"env": memory.surroundings(), "forks": name == LIGHTNING and not task.seeds}
     try:
         while waiting and "facts" not in side.errors:  # what cannot be built or bound is not tried again
             before = len(waiting)
-            ended = watch([*PYTHON, ADAPTERS[name], str(path), *waiting], stall, on_event, **options)
+            ended = watch([*PYTHON, ADAPTERS[name], str(path), *waiting], stall, on_event, **start_of(name, task))
             path.with_suffix(".log").write_text("".join(f"{line}\n" for line in ended.lines), encoding="utf-8")
             if not waiting or "facts" in side.errors:
                 break
@@ -139,6 +136,13 @@ def ask(
         for part in waiting:
             missing_path(folder, part).touch()
     return side
+
+
+def start_of(name: str, task: Task) -> dict:
+    """Returns how a framework's process is started, as options of `watch`: a pair file's Lightning may be forked."""
+    if not task.pair or task.pair.is_lab:
+        return {}
+    return {"env": memory.surroundings(), "forks": name == LIGHTNING and not task.seeds}
 
 
 def why_unanswered(ended: "Ended", name: str, stall: float, task: Task) -> str:
